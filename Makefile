@@ -1,0 +1,52 @@
+# The two commands of the README are `make run` and `make test`; `make help` lists the rest.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --extra postgres pyproject.toml
+
+.PHONY: help run test check setup lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+run: .venv/.run ## start limbo on this machine: API, worker, queue in memory, two fake senders
+	@$(BIN)/limbo dev
+
+test: .venv/.dev ## run the tests
+	@$(BIN)/pytest
+
+check: .venv/.dev ## lint, types, architecture, and the tests with coverage
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest --cov
+
+setup: .venv/.run ## only install, so that .venv/bin/limbo is there
+
+lock: .venv/.dev ## pin the dependencies anew
+	$(LOCK) --group build -o requirements.txt
+	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'limbo needs Python 3.11 or newer; name it with: make PYTHON=python3.12 …' >&2; exit 1; }
+	@echo 'setting up .venv …'
+	@$(PYTHON) -m venv .venv \
+		|| { echo 'python venv is missing; on Debian: apt-get install python3-venv' >&2; exit 1; }
+
+.venv/.run: .venv/bin/python requirements.txt pyproject.toml
+	@echo 'installing limbo …'
+	@$(PIP_INSTALL) -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.txt
+	@echo 'installing what the tests need …'
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,1 @@
+"""One file a dependency; adapters do not know each other."""

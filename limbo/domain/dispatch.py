@@ -1,0 +1,221 @@
+"""One touch of one mail: which provider is tried, and what follows from what it said."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from limbo.domain.health import Admission, Breaker, BreakerPolicy, BreakerState
+from limbo.domain.mail import Mail
+from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
+from limbo.ports.sender import Sender
+
+MAX_RETRY_AFTER = 12 * 3600.0  # SQS keeps a message invisible no longer than this.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A provider accepted the mail."""
+
+    attempts: Sequence[Attempt]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The mail goes back to the queue for ``delay`` seconds.
+
+    ``touched`` is False when no provider is known to have failed this mail: none was free, or all
+    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle).
+    """
+
+    attempts: Sequence[Attempt]
+    delay: float
+    touched: bool
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """The mail goes to the dead letters."""
+
+    attempts: Sequence[Attempt]
+    cause: Cause
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseLost:
+    """The lease ran out amid the touch: the mail is another worker's now, and stays untouched."""
+
+    attempts: Sequence[Attempt]
+
+
+Outcome = Sent | Retry | Dead | LeaseLost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a mail is touched, and how many seconds lie between; the last delay repeats."""
+
+    max_touches: int = 3
+    delays: Sequence[float] = (30.0, 300.0)
+
+    def delay(self, touch: int, attempts: Sequence[Attempt], jitter: float) -> float:
+        """Return the pause after the touch of that number, counted from 1.
+
+        ``jitter`` is in 0.5 to 1. A ``Retry-After`` counts when every provider tried gave one that
+        is longer: the soonest of them is when the mail may find somebody again.
+        """
+        pause = self.delays[min(touch, len(self.delays)) - 1] * jitter
+        asked = [_retry_after(attempt.verdict) for attempt in attempts]
+        return min(max(pause, min(asked, default=0.0)), MAX_RETRY_AFTER)
+
+
+class Dispatcher:
+    """Sends a mail through the first provider that takes it, and blames nobody for another's fault.
+
+    Thread-safe: the breakers are shared by all that dispatch, and no lock is held during a send.
+    """
+
+    def __init__(
+        self,
+        senders: Sequence[Sender],
+        *,
+        now: Callable[[], float],
+        retry: RetryPolicy | None = None,
+        breaker: BreakerPolicy | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._senders = tuple(senders)
+        self._now = now
+        self._retry = retry or RetryPolicy()
+        self._policy = breaker or BreakerPolicy()
+        self._breakers = {sender.name: Breaker(self._policy) for sender in senders}
+        self._rng = rng or random.Random()  # noqa: S311 - an order and a jitter, no secret
+        self._lock = threading.Lock()
+
+    def dispatch(
+        self, mail: Mail, touches: int, may_go_on: Callable[[], bool] = lambda: True
+    ) -> Outcome:
+        """Try the providers in random order until one decides the mail's fate for this touch.
+
+        ``touches`` counts the touches before this one; ``may_go_on`` is asked before each provider
+        is started, and a no means that the lease is lost.
+        """
+        attempts: list[Attempt] = []
+        probed = failed = False
+        for sender in self._rng.sample(self._senders, len(self._senders)):
+            if not may_go_on():
+                return LeaseLost(attempts=attempts)
+            admission = self._admit(sender.name)
+            if admission is None:
+                continue
+            attempt = self._attempt(sender, mail, admission)
+            attempts.append(attempt)
+            probed = probed or admission is Admission.PROBE
+            match attempt.verdict:
+                case Accepted():
+                    return Sent(attempts=attempts)
+                case Failed(fault=Fault.MAIL):
+                    return Dead(attempts=attempts, cause=_cause(attempt))
+                case Failed(fault=Fault.UNKNOWN):
+                    failed = True
+                    break  # a second provider could double the mail
+                case Failed(fault=Fault.OUTAGE):
+                    failed = True
+                case Failed():
+                    pass
+        return self._put_off(attempts, touches, counts=failed and not probed)
+
+    def capacity(self) -> int | None:
+        """Return how many mails are worth receiving now; None for any number.
+
+        While every breaker is open that is none, and one for each that wants a probe.
+        """
+        with self._lock:
+            now = self._now()
+            self._hasten()
+            ready = [b for b in self._breakers.values() if _is_ready(b, now)]
+            if any(b.state(now) is BreakerState.CLOSED for b in ready):
+                return None
+            return len(ready)
+
+    def ready_in(self) -> float:
+        """Return in how many seconds some provider can be called; infinite amid probes."""
+        with self._lock:
+            self._hasten()
+            times = [at for b in self._breakers.values() if (at := b.ready_at()) is not None]
+            return max(0.0, min(times, default=float("inf")) - self._now())
+
+    def states(self) -> Mapping[str, BreakerState]:
+        """Return the state of every provider's breaker, by the sender's name."""
+        with self._lock:
+            now = self._now()
+            return {name: breaker.state(now) for name, breaker in self._breakers.items()}
+
+    def _admit(self, name: str) -> Admission | None:
+        with self._lock:
+            self._hasten()
+            return self._breakers[name].admit(self._now())
+
+    def _attempt(self, sender: Sender, mail: Mail, admission: Admission) -> Attempt:
+        started_at = self._now()
+        error: Exception | None = None
+        verdict: Verdict
+        try:
+            verdict = sender.send(mail)
+        except Exception as raised:  # noqa: BLE001 - one sender's defect must not cost the mail
+            error = raised
+            verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
+        ended_at = self._now()
+        with self._lock:
+            self._breakers[sender.name].record(admission, verdict, ended_at)
+        return Attempt(
+            sender=sender.name,
+            started_at=started_at,
+            duration=max(0.0, ended_at - started_at),
+            verdict=verdict,
+            error=error,
+        )
+
+    def _put_off(self, attempts: Sequence[Attempt], touches: int, *, counts: bool) -> Retry | Dead:
+        duplicate = any(_fault(attempt) is Fault.UNKNOWN for attempt in attempts)
+        if counts and touches + 1 >= self._retry.max_touches:
+            return Dead(attempts=attempts, cause=_cause(attempts[-1]), possible_duplicate=duplicate)
+        jitter = self._rng.uniform(0.5, 1.0)
+        if counts:
+            delay = self._retry.delay(touches + 1, attempts, jitter)
+        else:
+            pause = min(self.ready_in(), self._retry.delays[0])
+            delay = pause + self._retry.delays[0] * (jitter - 0.5)
+        return Retry(attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate)
+
+    def _hasten(self) -> None:
+        """When every provider is down, look sooner whether one is back."""
+        now = self._now()
+        if all(
+            breaker.state(now) is not BreakerState.CLOSED for breaker in self._breakers.values()
+        ):
+            for breaker in self._breakers.values():
+                breaker.hasten(2 * self._policy.open_seconds)
+
+
+def _is_ready(breaker: Breaker, now: float) -> bool:
+    at = breaker.ready_at()
+    return at is not None and at <= now
+
+
+def _fault(attempt: Attempt) -> Fault | None:
+    return attempt.verdict.fault if isinstance(attempt.verdict, Failed) else None
+
+
+def _retry_after(verdict: Verdict) -> float:
+    return (verdict.retry_after or 0.0) if isinstance(verdict, Failed) else 0.0
+
+
+def _cause(attempt: Attempt) -> Cause:
+    match attempt.verdict:
+        case Failed(fault=fault, reason=reason):
+            return Cause(kind=fault, sender=attempt.sender, reason=reason)
+        case Accepted():  # pragma: no cover - an accepted mail has no cause of death
+            raise AssertionError(attempt)

@@ -1,0 +1,252 @@
+"""A mail and every rule it must meet; no invalid ``Mail`` exists."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import email_validator
+
+from limbo.domain.errors import InvalidMail, Problem
+from limbo.domain.text import body_problem, header_problem
+
+VERSION = 1
+MAX_RECIPIENTS = 50  # SES refuses more in one message.
+MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
+FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
+
+# A company's own relay may well know `.test`, `.local` or `.internal`: limbo does not judge.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+_NAMED = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^"<>@,;:\\\[\]]*?))[ \t]*<([^<>]*)>')
+_ESCAPE = re.compile(r"\\(.)")
+_NEEDS_QUOTES = re.compile(r'["<>@,;:\\\[\]().]|^\s|\s$')
+# What email-validator would return unchanged; everything else goes the long way through it.
+_PLAIN = re.compile(
+    r"(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
+    r"@(?=.{1,190}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,48}(?<!-)\.)+[a-z]{1,48}\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox (RFC 5322, section 3.4): an address in its ASCII form, and perhaps a name."""
+
+    email: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return the form that ``parse_address`` reads back to an equal Address."""
+        if not self.name:
+            return self.email
+        if not _NEEDS_QUOTES.search(self.name):
+            return f"{self.name} <{self.email}>"
+        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{self.email}>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """One mail as limbo keeps and sends it, built by ``parse_mail`` alone.
+
+    ``submitted_at`` is in seconds since the epoch. ``extra`` holds what a newer version of limbo
+    wrote and this one does not know; ``version`` is the version that wrote it.
+    """
+
+    id: str
+    submitted_at: float
+    from_: Address
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+    subject: str
+    message: str
+    version: int = VERSION
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def recipients(self) -> tuple[Address, ...]:
+        """Everybody who gets the mail."""
+        return (*self.to, *self.cc, *self.bcc)
+
+    @property
+    def understood(self) -> bool:
+        """False when a newer limbo wrote it: sending it from here might leave something out."""
+        return self.version <= VERSION
+
+
+def parse_mail(document: Mapping[str, object], *, id: str, submitted_at: float) -> Mail:  # noqa: A002
+    """Build a mail from a JSON object with the fields of ``FIELDS``.
+
+    ``to``, ``cc`` and ``bcc`` are one address or a list of them. A recipient named more than once
+    gets the mail once, in the first field that names it.
+
+    Raises InvalidMail with every problem found, in the order of ``FIELDS``, unknown fields last.
+    """
+    problems: list[Problem] = []
+    subject = _text(document, "subject", problems, _subject_problem)
+    message = _text(document, "message", problems, body_problem)
+    to, cc, bcc = _recipients(document, problems)
+    from_ = _sender(document, problems)
+    problems += [
+        Problem(pointer=f"/{_pointer(name)}", detail=_unknown(name))
+        for name in document
+        if name not in FIELDS
+    ]
+    if problems or from_ is None:
+        raise InvalidMail(problems)
+    return Mail(
+        id=id,
+        submitted_at=submitted_at,
+        from_=from_,
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        subject=subject,
+        message=message,
+    )
+
+
+def parse_address(text: str) -> Address:
+    """Read ``a@b.c`` or ``Name <a@b.c>``; the domain becomes lower-case ASCII (IDNA 2008).
+
+    Raises ValueError, whose text says what is wrong without repeating the address.
+    """
+    text = text.strip(" \t")
+    if _PLAIN.match(text):
+        return Address(text)
+    named = _NAMED.fullmatch(text)
+    quoted, bare, email = named.groups() if named else (None, "", text)
+    name = _ESCAPE.sub(r"\1", quoted) if quoted is not None else bare
+    if problem := header_problem(name):
+        msg = f"the name {problem}"
+        raise ValueError(msg)
+    if named is None and "<" in text:
+        msg = 'not of the form Name <a@b.c>; put a name that holds any of , ; : @ < > in "quotes"'
+        raise ValueError(msg)
+    if named is None and email.count("@") > 1:
+        msg = "more than one address; give each its own place in the list"
+        raise ValueError(msg)
+    return Address(_valid_email(email), " ".join(name.split()))
+
+
+def _valid_email(email: str) -> str:
+    checked = email_validator.validate_email(
+        email, check_deliverability=False, strict=True, allow_smtputf8=False
+    )
+    if checked.ascii_email is None:  # allow_smtputf8=False leaves no such address
+        msg = "no ASCII form of the address exists"
+        raise ValueError(msg)
+    return checked.ascii_email
+
+
+def _text(
+    document: Mapping[str, object],
+    name: str,
+    problems: list[Problem],
+    check: Callable[[str], str | None],
+) -> str:
+    value = document.get(name)
+    detail: str | None
+    if value is None or value == "":
+        detail = f"no {name} defined"
+    elif not isinstance(value, str):
+        detail = f"{name}: must be a string, not {_kind(value)}"
+    else:
+        problem = check(value)
+        if problem is None:
+            return value
+        detail = f"{name}: {problem}"
+    problems.append(Problem(pointer=f"/{name}", detail=detail))
+    return ""
+
+
+def _subject_problem(subject: str) -> str | None:
+    if len(subject) > MAX_SUBJECT:
+        return f"has {len(subject)} characters; at most {MAX_SUBJECT} are allowed"
+    return header_problem(subject)
+
+
+def _recipients(
+    document: Mapping[str, object], problems: list[Problem]
+) -> tuple[tuple[Address, ...], ...]:
+    seen: set[str] = set()
+    fields = []
+    found = len(problems)
+    for name in ("to", "cc", "bcc"):
+        value = document.get(name)
+        if name == "to" and (value is None or value in ("", [])):
+            problems.append(Problem(pointer="/to", detail="no receivers defined"))
+            continue
+        fields.append(tuple(_unseen(_addresses(value, name, problems), seen)))
+    if len(seen) > MAX_RECIPIENTS:
+        detail = f"to, cc, bcc: {len(seen)} receivers; at most {MAX_RECIPIENTS} are allowed"
+        problems.append(Problem(pointer="/to", detail=detail))
+    return tuple(fields) if len(problems) == found else ((), (), ())
+
+
+def _addresses(value: object, name: str, problems: list[Problem]) -> Iterable[Address]:
+    if value is None or value == "":
+        return
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        at = (
+            (f"/{name}/{index}", f"{name}[{index}]")
+            if isinstance(value, list)
+            else ("/" + name, name)
+        )
+        if not isinstance(item, str):
+            expected = "a string" if isinstance(value, list) else "a string or a list of strings"
+            problems.append(
+                Problem(pointer=at[0], detail=f"{at[1]}: must be {expected}, not {_kind(item)}")
+            )
+            continue
+        try:
+            yield parse_address(item)
+        except ValueError as error:
+            problems.append(Problem(pointer=at[0], detail=f"{at[1]}: {error}"))
+
+
+def _unseen(addresses: Iterable[Address], seen: set[str]) -> Iterable[Address]:
+    for address in addresses:
+        if address.email not in seen:
+            seen.add(address.email)
+            yield address
+
+
+def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address | None:
+    value = document.get("from")
+    if value is None or value == "":
+        problems.append(Problem(pointer="/from", detail="no from defined"))
+    elif not isinstance(value, str):
+        detail = f"from: must be a string, not {_kind(value)}"
+        problems.append(Problem(pointer="/from", detail=detail))
+    else:
+        try:
+            return parse_address(value)
+        except ValueError as error:
+            problems.append(Problem(pointer="/from", detail=f"from: {error}"))
+    return None
+
+
+def _unknown(name: str) -> str:
+    shown = name if name.isidentifier() and len(name) <= 40 else "a name that is no identifier"  # noqa: PLR2004
+    return f"{shown}: unknown field; known are {', '.join(FIELDS)}"
+
+
+def _pointer(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case None:
+            return "null"
+        case _:
+            return "a string"

@@ -1,0 +1,38 @@
+"""Rules for text that ends up in a header, a log or an error."""
+
+import re
+
+_MAX_REASON = 300
+# C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
+_UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS does.
+_UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+# RFC 2047, read as loosely as the loosest reader does: Python's own email package decoded
+# `=?utf-8?q?a=0d=0aBcc:_x@y.z?=` into a real Bcc line before 3.11.10.
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*?\?=", re.IGNORECASE | re.DOTALL)
+_ADDRESS = re.compile(r"[^\s<>()\[\]{}\"',;:=@]+@[^\s<>()\[\]{}\"',;:=@]+")
+
+
+def header_problem(text: str) -> str | None:
+    """Say what makes the text unfit for a header line, or nothing if it is fit."""
+    if found := _UNSAFE_IN_HEADER.search(text):
+        return _control_character(found)
+    if _ENCODED_WORD.search(text):
+        return "holds an encoded word (=?…?=); send the characters themselves, in UTF-8"
+    return None
+
+
+def body_problem(text: str) -> str | None:
+    """Say what makes the text unfit for a body, or nothing if it is fit."""
+    found = _UNSAFE_IN_BODY.search(text)
+    return _control_character(found) if found else None
+
+
+def redact(text: str) -> str:
+    """Return a foreign text as one line of at most 300 characters, every address in it masked."""
+    line = _ADDRESS.sub("<address>", " ".join(_UNSAFE_IN_HEADER.sub(" ", text).split()))
+    return line if len(line) <= _MAX_REASON else line[: _MAX_REASON - 1] + "…"
+
+
+def _control_character(found: re.Match[str]) -> str:
+    return f"holds a forbidden character (U+{ord(found[0]):04X}) at position {found.start()}"

@@ -1,0 +1,77 @@
+"""What became of one try at one provider, and who is to blame."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from limbo.domain.text import redact
+
+
+class Fault(StrEnum):
+    """Who is to blame for a failure; the blame alone decides what happens next."""
+
+    MAIL = "mail"
+    """This mail can never be accepted as it is."""
+    ACCOUNT = "account"
+    """Our credentials, identity, domain or plan at this provider."""
+    RATE = "rate"
+    """The provider asks us to slow down."""
+    OUTAGE = "outage"
+    """The provider could not be reached, or failed before it took the mail."""
+    UNKNOWN = "unknown"
+    """The mail left us and no answer came: it may have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider took the mail, and calls it ``provider_id``."""
+
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The provider did not take the mail.
+
+    ``reason`` is the provider's answer as one line with every address masked, whatever is passed.
+    ``retry_after`` is in seconds.
+    """
+
+    fault: Fault
+    reason: str
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        """Keep addresses out of every log, metric and dead letter, whoever builds the verdict."""
+        object.__setattr__(self, "reason", redact(self.reason))
+
+
+Verdict = Accepted | Failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call of one provider: ``started_at`` in seconds since the epoch, ``duration`` in seconds.
+
+    ``error`` is what a sender raised though it should have returned a verdict: a defect of ours.
+    """
+
+    sender: str
+    started_at: float
+    duration: float
+    verdict: Verdict
+    error: Exception | None = None
+
+
+UNDECODABLE = "undecodable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a mail is dead: ``kind`` is a Fault's value or ``UNDECODABLE``.
+
+    ``sender`` is empty where no provider was involved.
+    """
+
+    kind: str
+    reason: str
+    sender: str = ""

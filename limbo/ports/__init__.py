@@ -1,0 +1,1 @@
+"""What limbo needs from the outside world, as small Protocols."""

@@ -1,0 +1,161 @@
+"""The ports to the queue and to its dead letters."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from limbo.domain.mail import Mail
+from limbo.domain.verdict import Attempt, Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The queue has the mail: it survives a crash from here on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotKept:
+    """The queue does not have the mail; ``too_large`` when it never will."""
+
+    reason: str
+    too_large: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """A body in the queue that is no mail, and why; ``id`` is the queue's own name for it."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A mail lent to one worker until the lease runs out.
+
+    ``touches`` counts the touches before this one. ``possible_duplicate`` says that an earlier
+    lease may have ended in a send: the worker died, or the provider never answered.
+    """
+
+    mail: Mail | Undecodable
+    receipt: str
+    touches: int = 0
+    possible_duplicate: bool = False
+
+    def touched(self, *, possible_duplicate: bool) -> "Lease":
+        """Return the lease as it is to be released after a touch that failed."""
+        return replace(
+            self,
+            touches=self.touches + 1,
+            possible_duplicate=self.possible_duplicate or possible_duplicate,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depth:
+    """How many mails wait, are leased, or are put off; the age of the oldest in seconds.
+
+    ``oldest_age`` is counted from the submission, 0 when the queue is empty, and None where the
+    queue cannot tell.
+    """
+
+    ready: int
+    in_flight: int
+    delayed: int
+    oldest_age: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """Why a mail goes to the dead letters, and the attempts of its last touch."""
+
+    cause: Cause
+    attempts: Sequence[Attempt] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A mail in the dead letters; ``buried_at`` in seconds since the epoch."""
+
+    id: str
+    mail: Mail | Undecodable
+    cause: Cause
+    attempts: Sequence[Attempt]
+    buried_at: float
+    possible_duplicate: bool = False
+
+
+class MailQueue(Protocol):
+    """A durable queue of mails, delivered at least once.
+
+    All methods may be called from several threads. All but ``put`` raise QueueUnavailable when the
+    queue does not answer.
+    """
+
+    def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
+        """Keep the mails, and say of each, in order, whether it is kept; never raises."""
+        ...
+
+    def receive(self, limit: int, wait: float) -> list[Lease]:
+        """Lease up to ``limit`` mails that are due, waiting up to ``wait`` seconds for the first.
+
+        A worker that dies lets its leases run out, and the mails are received again.
+        """
+        ...
+
+    def ack(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Remove mails that are done with; return those whose lease was lost before."""
+        ...
+
+    def release(self, lease: Lease, delay: float) -> None:
+        """Give a mail back, due again in ``delay`` seconds, with the touches the lease names.
+
+        A queue that counts touches by itself (SQS) keeps its own count. A lost lease is left alone.
+        """
+        ...
+
+    def bury(self, lease: Lease, death: Death) -> None:
+        """Move a mail to the dead letters; at no instant is it in neither. A lost lease stays."""
+        ...
+
+    def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Start the leases' time again from now; return those that were lost before."""
+        ...
+
+
+class QueueDepth(Protocol):
+    """How full the queue is; every queue offers it."""
+
+    def depth(self) -> Depth:
+        """Count now; raises QueueUnavailable, which also tells that the api is not ready."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """The mails that limbo gave up on, each with its cause; every queue offers them.
+
+    All methods raise QueueUnavailable when the queue does not answer.
+    """
+
+    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
+        ...
+
+    def show(self, id: str) -> DeadLetter | None:  # noqa: A002
+        """Return one dead letter, or None if there is none of that id."""
+        ...
+
+    def causes(self) -> Sequence[tuple[Cause, int]]:
+        """Count the dead letters by cause, the most frequent first."""
+        ...
+
+    def redrive(self, ids: Iterable[str]) -> int:
+        """Put dead letters back into the queue with no touches; return how many there were.
+
+        Whatever instant it is stopped at, each is in the queue or in the dead letters.
+        """
+        ...
+
+    def drop(self, ids: Iterable[str]) -> int:
+        """Delete dead letters for good; return how many there were."""
+        ...

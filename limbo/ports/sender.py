@@ -1,0 +1,23 @@
+"""The port to a provider."""
+
+from typing import Protocol
+
+from limbo.domain.mail import Mail
+from limbo.domain.verdict import Verdict
+
+
+class Sender(Protocol):
+    """A provider that may take a mail."""
+
+    @property
+    def name(self) -> str:
+        """The name that settings, logs and metrics know it by: ``ses``, ``fake.a``."""
+        ...
+
+    def send(self, mail: Mail) -> Verdict:
+        """Hand the mail over once, without a retry of its own, and say what became of it.
+
+        Called from many threads at once. Whatever the provider or the network does is a verdict,
+        never an exception.
+        """
+        ...
