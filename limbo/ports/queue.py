@@ -1,7 +1,7 @@
 """The ports to the queue and to its dead letters."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from limbo.domain.mail import Mail
@@ -53,16 +53,18 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How many mails wait, are leased, or are put off; the age of the oldest in seconds.
+    """How many mails wait, are leased, are put off, or are dead; the age of the oldest in seconds.
 
     ``oldest_age`` is counted from the submission, 0 when the queue is empty, and None where the
-    queue cannot tell.
+    queue cannot tell. ``dead`` counts the dead letters by kind of cause, or all of them as ``any``
+    where the queue cannot tell them apart.
     """
 
     ready: int
     in_flight: int
     delayed: int
     oldest_age: float | None
+    dead: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
