@@ -1,0 +1,79 @@
+import gc
+import itertools
+import time
+from collections.abc import Callable
+
+import pytest
+
+from limbo.adapters.codec import decode_mail
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.mail import Mail
+from limbo.ports.queue import Kept
+from tests.contracts.queue import QueueContract, Rig, a_mail, take
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def elapse(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class TestMemoryQueue(QueueContract):
+    @pytest.fixture
+    def new_rig(self) -> Callable[[], Rig]:
+        names = itertools.count()
+
+        def new() -> Rig:
+            clock = Clock()
+            queue = MemoryQueue(lease_seconds=self.lease_seconds, now=clock.now)
+            return Rig(
+                queue=queue,
+                dead_letters=queue.dead_letters,
+                elapse=clock.elapse,
+                plant=lambda body: queue.put([decode_mail(body, str(next(names)))]),
+                now=clock.now,
+            )
+
+        return new
+
+
+def test_a_mail_put_off_wakes_a_waiting_receive_when_due():
+    queue = MemoryQueue()
+    queue.put([a_mail()])
+    queue.release(take(queue, 1)[0], 0.1)
+    started = time.monotonic()
+    assert len(queue.receive(1, 5)) == 1
+    assert 0.09 <= time.monotonic() - started < 2
+
+
+def test_a_million_waiting_mails_cost_each_what_a_thousand_cost():
+    def seconds_each(waiting: int) -> float:
+        queue = MemoryQueue()
+        assert queue.put([mail] * waiting)[-1] == Kept()
+        started = time.perf_counter()
+        for _ in range(500):
+            queue.put([mail])
+            queue.ack(queue.receive(1, 0))
+            queue.depth()
+        return (time.perf_counter() - started) / 500
+
+    mail = a_mail()
+    few = min(seconds_each(1000) for _ in range(3))
+    assert seconds_each(1_000_000) < 3 * few + 20e-6
+
+
+def test_settled_mails_leave_nothing_behind():
+    now = 1_700_000_000.0
+    queue = MemoryQueue(now=lambda: now)
+    queue.put([a_mail()])
+    for _ in range(5000):
+        queue.put([a_mail()])
+        leases = queue.receive(1, 0)
+        queue.extend(leases)
+        queue.ack(leases)
+    assert sum(isinstance(kept, Mail) for kept in gc.get_objects()) < 3000
