@@ -2,15 +2,19 @@
 
 import re
 
-_MAX_REASON = 300
+_MAX_LINE = 300
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
 _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS does.
 _UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-# RFC 2047, read as loosely as the loosest reader does: Python's own email package decoded
-# `=?utf-8?q?a=0d=0aBcc:_x@y.z?=` into a real Bcc line before 3.11.10.
-_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?.*?\?=", re.IGNORECASE | re.DOTALL)
-_ADDRESS = re.compile(r"[^\s<>()\[\]{}\"',;:=@]+@[^\s<>()\[\]{}\"',;:=@]+")
+# The beginning of an encoded word (RFC 2047) is enough: before 3.11.10, Python's own email package
+# decoded `=?utf-8?q?=0aBcc:_x@y.z` into a real Bcc line, with or without a `?=` at its end.
+_ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
+# The look-behind keeps it linear: a run of letters is tried from its start only.
+_ADDRESS = re.compile(
+    r"""(?:"[^"]*"|(?<![^\s<>()\[\]\\,;:"@])[^\s<>()\[\]\\,;:"@]+)"""
+    r"""@(?:\[[^\s\]]+\]?|[^\s<>()\[\]{}"',;:=@]+)"""
+)
 
 
 def header_problem(text: str) -> str | None:
@@ -29,9 +33,14 @@ def body_problem(text: str) -> str | None:
 
 
 def redact(text: str) -> str:
-    """Return a foreign text as one line of at most 300 characters, every address in it masked."""
-    line = _ADDRESS.sub("<address>", " ".join(_UNSAFE_IN_HEADER.sub(" ", text).split()))
-    return line if len(line) <= _MAX_REASON else line[: _MAX_REASON - 1] + "…"
+    """Return a foreign text as ``one_line`` does, with every address in it masked."""
+    return one_line(_ADDRESS.sub("<address>", text))
+
+
+def one_line(text: str) -> str:
+    """Return a foreign text as one line of at most 300 characters, fit for a log."""
+    line = " ".join(_UNSAFE_IN_HEADER.sub(" ", text).split())
+    return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 1] + "…"
 
 
 def _control_character(found: re.Match[str]) -> str:
