@@ -1,7 +1,7 @@
 """A mail and every rule it must meet; no invalid ``Mail`` exists."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import email_validator
@@ -11,19 +11,23 @@ from limbo.domain.text import body_problem, header_problem
 
 VERSION = 1
 MAX_RECIPIENTS = 50  # SES refuses more in one message.
-MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
+MAX_ENTRIES = 1000  # in one field, repeats included: more is no mistake, but work for nothing
+MAX_SUBJECT = MAX_NAME = 998  # RFC 5322, section 2.1.1
+MAX_EMAIL = 254  # RFC 3696, erratum 1690
+MAX_PROBLEMS = 100
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
 
 # A company's own relay may well know `.test`, `.local` or `.internal`: limbo does not judge.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
-_NAMED = re.compile(r'(?:"((?:[^"\\]|\\.)*)"|([^"<>@,;:\\\[\]]*?))[ \t]*<([^<>]*)>')
+_NAMED = re.compile(r'(?:"((?:[^"\\]|\\.)*)"[ \t]*|([^"<>@,;:\\\[\]]*))<([^<>]*)>')
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _ESCAPE = re.compile(r"\\(.)")
 _NEEDS_QUOTES = re.compile(r'["<>@,;:\\\[\]().]|^\s|\s$')
 # What email-validator would return unchanged; everything else goes the long way through it.
 _PLAIN = re.compile(
     r"(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
-    r"@(?=.{1,190}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,48}(?<!-)\.)+[a-z]{1,48}\Z"
+    r"@(?=.{1,189}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,48}(?<!-)\.)+[a-z]{1,48}\Z"
 )
 
 
@@ -87,13 +91,9 @@ def parse_mail(document: Mapping[str, object], *, id: str, submitted_at: float) 
     message = _text(document, "message", problems, body_problem)
     to, cc, bcc = _recipients(document, problems)
     from_ = _sender(document, problems)
-    problems += [
-        Problem(pointer=f"/{_pointer(name)}", detail=_unknown(name))
-        for name in document
-        if name not in FIELDS
-    ]
+    problems += [_unknown(name) for name in document if name not in FIELDS]
     if problems or from_ is None:
-        raise InvalidMail(problems)
+        raise InvalidMail(_first(problems))
     return Mail(
         id=id,
         submitted_at=submitted_at,
@@ -116,23 +116,30 @@ def parse_address(text: str) -> Address:
         return Address(text)
     named = _NAMED.fullmatch(text)
     quoted, bare, email = named.groups() if named else (None, "", text)
-    name = _ESCAPE.sub(r"\1", quoted) if quoted is not None else bare
-    if problem := header_problem(name):
+    name = _ESCAPE.sub(r"\1", quoted) if quoted is not None else bare.rstrip(" \t")
+    if problem := _header_line_problem(name, MAX_NAME):
         msg = f"the name {problem}"
         raise ValueError(msg)
     if named is None and "<" in text:
         msg = 'not of the form Name <a@b.c>; put a name that holds any of , ; : @ < > in "quotes"'
         raise ValueError(msg)
-    if named is None and email.count("@") > 1:
+    if email.count("@") > 1 and not email.startswith('"'):
         msg = "more than one address; give each its own place in the list"
         raise ValueError(msg)
     return Address(_valid_email(email), " ".join(name.split()))
 
 
 def _valid_email(email: str) -> str:
-    checked = email_validator.validate_email(
-        email, check_deliverability=False, strict=True, allow_smtputf8=False
-    )
+    if len(email) > MAX_EMAIL:
+        msg = f"the address has {len(email)} characters; at most {MAX_EMAIL} are allowed"
+        raise ValueError(msg)
+    try:
+        checked = email_validator.validate_email(
+            email, check_deliverability=False, strict=True, allow_smtputf8=False
+        )
+    except email_validator.EmailNotValidError as error:
+        # What follows a colon or a bracket quotes the address.
+        raise ValueError(re.split(r"[:(]", str(error), maxsplit=1)[0].rstrip(" .")) from None
     if checked.ascii_email is None:  # allow_smtputf8=False leaves no such address
         msg = "no ASCII form of the address exists"
         raise ValueError(msg)
@@ -161,9 +168,13 @@ def _text(
 
 
 def _subject_problem(subject: str) -> str | None:
-    if len(subject) > MAX_SUBJECT:
-        return f"has {len(subject)} characters; at most {MAX_SUBJECT} are allowed"
-    return header_problem(subject)
+    return _header_line_problem(subject, MAX_SUBJECT)
+
+
+def _header_line_problem(text: str, limit: int) -> str | None:
+    if len(text) > limit:
+        return f"has {len(text)} characters; at most {limit} are allowed"
+    return header_problem(text)
 
 
 def _recipients(
@@ -186,6 +197,10 @@ def _recipients(
 
 def _addresses(value: object, name: str, problems: list[Problem]) -> Iterable[Address]:
     if value is None or value == "":
+        return
+    if isinstance(value, list) and len(value) > MAX_ENTRIES:
+        detail = f"{name}: {len(value)} entries; at most {MAX_ENTRIES} are allowed"
+        problems.append(Problem(pointer=f"/{name}", detail=detail))
         return
     for index, item in enumerate(value if isinstance(value, list) else [value]):
         at = (
@@ -227,13 +242,19 @@ def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address 
     return None
 
 
-def _unknown(name: str) -> str:
-    shown = name if name.isidentifier() and len(name) <= 40 else "a name that is no identifier"  # noqa: PLR2004
-    return f"{shown}: unknown field; known are {', '.join(FIELDS)}"
+def _unknown(name: str) -> Problem:
+    known = f"unknown field; known are {', '.join(FIELDS)}"
+    if _IDENTIFIER.fullmatch(name):
+        return Problem(pointer=f"/{name}", detail=f"{name}: {known}")
+    return Problem(pointer="", detail=f"a name that is no identifier: {known}")
 
 
-def _pointer(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
+def _first(problems: Sequence[Problem]) -> Sequence[Problem]:
+    """Keep the answer to a hostile document short."""
+    more = len(problems) - MAX_PROBLEMS
+    if more <= 0:
+        return problems
+    return [*problems[:MAX_PROBLEMS], Problem(pointer="", detail=f"and {more} more problems")]
 
 
 def _kind(value: object) -> str:
