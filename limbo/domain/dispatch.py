@@ -169,7 +169,7 @@ class Dispatcher:
             verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
         ended_at = self._now()
         with self._lock:
-            self._breakers[sender.name].record(admission, verdict, ended_at)
+            self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
         return Attempt(
             sender=sender.name,
             started_at=started_at,

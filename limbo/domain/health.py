@@ -1,5 +1,6 @@
 """The circuit breaker of one provider: a pure state machine, told the time by its caller."""
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -19,6 +20,8 @@ class BreakerPolicy:
     open_max_seconds: float = 300.0
     rate_seconds: float = 5.0
     """How long a provider is left alone that asks to slow down and does not say for how long."""
+    rate_max_seconds: float = 12 * 3600.0
+    """How long it is left alone at most, whatever it says."""
 
 
 class BreakerState(StrEnum):
@@ -49,6 +52,7 @@ class Breaker:
         self._open_for = 0.0
         self._opened_at = 0.0
         self._until = 0.0
+        self._closed_at = -math.inf
         self._probing = False
         self._by_outage = False
 
@@ -71,21 +75,30 @@ class Breaker:
         self._probing = True
         return Admission.PROBE
 
-    def record(self, admission: Admission, verdict: Verdict, now: float) -> None:
-        """Take in what became of an admitted call."""
+    def record(
+        self,
+        admission: Admission,
+        verdict: Verdict,
+        now: float,
+        *,
+        started_at: float | None = None,
+    ) -> None:
+        """Take in what became of an admitted call, which started at ``started_at`` or just now."""
         if admission is Admission.PROBE:
             self._probing = False
-        elif self._tripped:
+        elif self._tripped or (now if started_at is None else started_at) < self._closed_at:
             return  # started before the breaker opened: it says nothing new
         match verdict:
             case Accepted() | Failed(fault=Fault.MAIL):
-                self._succeed()
+                if admission is Admission.PROBE:
+                    self._close(now)
+                self._outcomes.append(True)
             case Failed(fault=Fault.RATE, retry_after=retry_after):
                 # It answers, so it is up; it only wants to be left alone for a while.
                 if admission is Admission.PROBE:
-                    self._succeed()
+                    self._close(now)
                 pause = self._policy.rate_seconds if retry_after is None else retry_after
-                self._until = max(self._until, now + pause)
+                self._until = max(self._until, now + min(pause, self._policy.rate_max_seconds))
             case Failed(fault=Fault.ACCOUNT):
                 self._open(now, self._policy.open_max_seconds, by_outage=False)
             case Failed(fault=Fault.OUTAGE | Fault.UNKNOWN):
@@ -104,12 +117,10 @@ class Breaker:
         if self._tripped and not self._probing and self._by_outage:
             self._until = min(self._until, self._opened_at + seconds)
 
-    def _succeed(self) -> None:
-        if self._tripped:
-            self._tripped = False
-            self._outcomes.clear()
+    def _close(self, now: float) -> None:
+        self._tripped = False
         self._open_for = 0.0
-        self._outcomes.append(True)
+        self._closed_at = now
 
     def _fail(self, admission: Admission, now: float) -> None:
         if admission is Admission.PROBE:

@@ -1,9 +1,10 @@
 """What became of one try at one provider, and who is to blame."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from limbo.domain.text import redact
+from limbo.domain.text import one_line, redact
 
 
 class Fault(StrEnum):
@@ -23,9 +24,13 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the mail, and calls it ``provider_id``."""
+    """The provider took the mail, and calls it ``provider_id``, kept as one line."""
 
     provider_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep what a provider may answer fit for a log and for JSON."""
+        object.__setattr__(self, "provider_id", one_line(self.provider_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Failed:
     """The provider did not take the mail.
 
     ``reason`` is the provider's answer as one line with every address masked, whatever is passed.
-    ``retry_after`` is in seconds.
+    ``retry_after`` is in seconds; what is no time to wait (negative, NaN, infinite) becomes None.
     """
 
     fault: Fault
@@ -43,6 +48,8 @@ class Failed:
     def __post_init__(self) -> None:
         """Keep addresses out of every log, metric and dead letter, whoever builds the verdict."""
         object.__setattr__(self, "reason", redact(self.reason))
+        if self.retry_after is not None and not 0 <= self.retry_after < math.inf:
+            object.__setattr__(self, "retry_after", None)
 
 
 Verdict = Accepted | Failed
