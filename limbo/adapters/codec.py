@@ -17,6 +17,7 @@ from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdic
 from limbo.ports.queue import Undecodable
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_YEAR_10000 = 253402300800
 _ENVELOPE = ("v", "id", "submitted_at")
 
 
@@ -57,6 +58,8 @@ def decode_mail(body: bytes | str, name: str) -> Mail | Undecodable:
     except InvalidMail as error:
         return Undecodable(name, str(error))
     extra = {k: v for k, v in document.items() if k not in FIELDS and k not in _ENVELOPE}
+    if not _is_encodable(extra):
+        return Undecodable(name, "nested too deeply")
     return replace(mail, version=document["v"], extra=extra)
 
 
@@ -66,13 +69,13 @@ def encode_cause(cause: Cause) -> bytes:
 
 
 def decode_cause(body: bytes | str) -> Cause:
-    """Read what ``encode_cause`` wrote; raises ValueError or KeyError on anything else."""
-    document = orjson.loads(body)
-    return Cause(
-        kind=str(document["kind"]),
-        sender=str(document["sender"]),
-        reason=str(document["reason"]),
-    )
+    """Read what ``encode_cause`` wrote; raises ValueError on anything else."""
+    match orjson.loads(body):
+        case {"kind": str(kind), "sender": str(sender), "reason": str(reason)}:
+            return Cause(kind=kind, sender=sender, reason=reason)
+        case _:
+            msg = "no cause"
+            raise ValueError(msg)
 
 
 def encode_attempts(attempts: Sequence[Attempt]) -> bytes:
@@ -81,16 +84,20 @@ def encode_attempts(attempts: Sequence[Attempt]) -> bytes:
 
 
 def decode_attempts(body: bytes | str) -> list[Attempt]:
-    """Read what ``encode_attempts`` wrote; raises ValueError or KeyError on anything else."""
-    return [
-        Attempt(
-            sender=str(item["sender"]),
-            started_at=float(item["started_at"]),
-            duration=float(item["duration"]),
-            verdict=_verdict(item),
-        )
-        for item in orjson.loads(body)
-    ]
+    """Read what ``encode_attempts`` wrote; raises ValueError on anything else."""
+    try:
+        return [
+            Attempt(
+                sender=str(item["sender"]),
+                started_at=float(item["started_at"]),
+                duration=float(item["duration"]),
+                verdict=_verdict(item),
+            )
+            for item in orjson.loads(body)
+        ]
+    except (TypeError, KeyError, AttributeError) as error:
+        msg = "no attempts"
+        raise ValueError(msg) from error
 
 
 def _envelope_problem(document: dict[str, object]) -> str | None:
@@ -99,9 +106,20 @@ def _envelope_problem(document: dict[str, object]) -> str | None:
         return "v: must be a whole number from 1"
     if not isinstance(id_, str) or not _ID.fullmatch(id_):
         return "id: must be 1 to 64 of A-Z a-z 0-9 _ -"
-    if not isinstance(submitted_at, int | float) or isinstance(submitted_at, bool):
+    if isinstance(submitted_at, bool) or not isinstance(submitted_at, int | float):
         return "submitted_at: must be seconds since the epoch"
+    if not 0 <= submitted_at < _YEAR_10000:
+        return "submitted_at: must be in the years 1970 to 9999"
     return None
+
+
+def _is_encodable(extra: dict[str, object]) -> bool:
+    """Tell whether the mail can be written back: orjson reads deeper than it writes."""
+    try:
+        orjson.dumps(extra)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def _attempt(attempt: Attempt) -> dict[str, object]:
