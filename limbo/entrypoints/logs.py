@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import sys
+import traceback
 
 import orjson
 import structlog
@@ -15,7 +16,7 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(),
+        structlog.processors.ExceptionRenderer(_frames),
     ]
     renderer: structlog.typing.Processor
     if pretty:
@@ -31,6 +32,12 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_foreign_logs(shared, renderer)
+
+
+def _frames(exc_info: structlog.typing.ExcInfo) -> list[str]:
+    """Say where and what was raised; not its text, which might hold somebody's address."""
+    frames = traceback.extract_tb(exc_info[2])
+    return [f"{f.filename}:{f.lineno} {f.name}" for f in frames] + [exc_info[0].__name__]
 
 
 def _configure_foreign_logs(

@@ -21,3 +21,7 @@ class Sender(Protocol):
         never an exception.
         """
         ...
+
+    def check(self) -> str | None:
+        """Say what keeps this provider from taking mails, or None; asks it, but sends nothing."""
+        ...

@@ -1,0 +1,71 @@
+"""``limbo check`` and ``limbo health``: what is set, and whether each part answers."""
+
+import http.client
+from collections.abc import Callable, Mapping
+
+from limbo.domain.errors import LimboError
+from limbo.entrypoints.container import Container
+from limbo.entrypoints.settings import Settings, load
+
+_HEALTH_SECONDS = 3.0
+
+
+def check(environ: Mapping[str, str]) -> int:
+    """Print the settings and try each part; return 0 if all answer, else 1."""
+    settings = load(environ)
+    _print_settings(settings)
+    container = Container(settings=settings)
+    results = [_try("queue", lambda: _queue(container))]
+    try:
+        senders = container.senders()
+    except LimboError as error:
+        results.append(_tell("senders", str(error)))
+    else:
+        results += [_try(sender.name, sender.check) for sender in senders]
+    return 0 if all(results) else 1
+
+
+def health(environ: Mapping[str, str]) -> int:
+    """Ask the api, then the worker, of this machine; return 0 if either says that it lives."""
+    settings = load(environ)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return 0 if any(_lives(host, port) for port in (settings.port, settings.worker_port)) else 1
+
+
+def _print_settings(settings: Settings) -> None:
+    readings = settings.readings
+    widths = (max(len(r.name) for r in readings), max(len(r.shown) for r in readings))
+    for reading in readings:
+        line = f"{reading.name:{widths[0]}}  {reading.shown:{widths[1]}}  {reading.source}"
+        print(line.rstrip())  # noqa: T201
+    print()  # noqa: T201
+
+
+def _queue(container: Container) -> str | None:
+    depth = container.queue().depth()
+    waiting = depth.ready + depth.delayed
+    print(f"queue: {waiting} waiting, {depth.in_flight} in flight, {sum(depth.dead.values())} dead")  # noqa: T201
+    return None
+
+
+def _try(part: str, probe: Callable[[], str | None]) -> bool:
+    try:
+        return _tell(part, probe())
+    except LimboError as error:
+        return _tell(part, str(error))
+
+
+def _tell(part: str, problem: str | None) -> bool:
+    print(f"{part}: {'ok' if problem is None else problem}")  # noqa: T201
+    return problem is None
+
+
+def _lives(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,71 @@
+"""The leases that a worker holds, kept alive while it works on them."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from limbo.domain.errors import QueueUnavailable
+from limbo.ports.queue import Lease, MailQueue
+
+MAX_HELD_SECONDS = 900.0  # A send that hangs for longer is given up, and another worker tries.
+
+
+@dataclass(slots=True)
+class _Held:
+    lease: Lease
+    since: float
+    until: float
+
+
+class Holdings:
+    """Knows which leases are still this worker's own; thread-safe."""
+
+    def __init__(self, queue: MailQueue, *, lease_seconds: float, now: Callable[[], float]) -> None:
+        self._queue = queue
+        self._lease_seconds = lease_seconds
+        self._now = now
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def add(self, lease: Lease, received_at: float) -> None:
+        """Hold a lease from the time its receive was begun."""
+        until = received_at + self._lease_seconds
+        with self._lock:
+            self._held[lease.receipt] = _Held(lease, received_at, until)
+
+    def drop(self, lease: Lease) -> None:
+        """Forget a lease that is settled."""
+        with self._lock:
+            self._held.pop(lease.receipt, None)
+
+    def holds(self, lease: Lease) -> bool:
+        """Say whether nobody else can have got the mail."""
+        with self._lock:
+            held = self._held.get(lease.receipt)
+        return held is not None and self._now() < held.until
+
+    def extend(self) -> None:
+        """Extend the leases that have run for a third of their time or more; forget lost ones."""
+        now = self._now()
+        with self._lock:
+            due = [held for held in self._held.values() if self._is_due(held, now)]
+        if not due:
+            return
+        try:
+            lost = self._queue.extend([held.lease for held in due])
+        except QueueUnavailable:
+            return  # each lease ends by itself unless a later call succeeds
+        lost_receipts = {lease.receipt for lease in lost}
+        with self._lock:
+            for held in due:
+                if held.lease.receipt in lost_receipts:
+                    self._held.pop(held.lease.receipt, None)
+                else:
+                    held.until = now + self._lease_seconds
+
+    def _is_due(self, held: _Held, now: float) -> bool:
+        fresh = held.until - now > self._lease_seconds * 2 / 3
+        return not fresh and now - held.since < MAX_HELD_SECONDS

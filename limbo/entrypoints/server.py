@@ -1,0 +1,66 @@
+"""Serves an ASGI application with uvicorn, as one part of a process."""
+
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from limbo.domain.errors import SettingsError
+
+_KEEP_ALIVE_SECONDS = 75  # Longer than the usual 60 s of a load balancer in front.
+_BACKLOG = 2048
+
+
+class HttpServer:
+    """Listens from its construction on, so that a port that is taken is told before anything."""
+
+    def __init__(
+        self, app: ASGIApp, *, host: str, port: int, variable: str, shutdown_seconds: float
+    ) -> None:
+        self._socket = _listen(host, port, variable)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Return the root of what is served."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self) -> None:
+        """Serve until stopped; requests under way are answered first."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._server.should_exit = True
+
+    def wait_until_started(self, seconds: float = 10.0) -> bool:
+        """Wait until requests are answered; return whether they are."""
+        pause = threading.Event()
+        for _ in range(int(seconds / 0.01)):
+            if self._server.started:
+                return True
+            pause.wait(0.01)
+        return False
+
+
+def _listen(host: str, port: int, variable: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no such host"
+        raise SettingsError(
+            f"{variable} must be free to listen on: {host} port {port}: {reason.lower()}"
+        ) from None

@@ -1,0 +1,176 @@
+"""The worker: receives what it has room for, dispatches on threads, and settles what came of it."""
+
+import threading
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import assert_never
+
+import structlog
+
+from limbo.domain.dispatch import Dead, Dispatcher, LeaseLost, Outcome, Retry, Sent
+from limbo.domain.errors import QueueUnavailable
+from limbo.domain.mail import Mail
+from limbo.domain.verdict import UNDECODABLE, Cause
+from limbo.entrypoints.clock import Clock
+from limbo.entrypoints.holdings import Holdings
+from limbo.entrypoints.journal import Journal
+from limbo.entrypoints.settler import Burial, Release, Settler
+from limbo.ports.queue import Death, Lease, MailQueue, Undecodable
+
+_RECEIVE_SECONDS = 10.0  # A stop waits for a long poll that is under way.
+_PAUSE_SECONDS = 1.0  # How often a paused worker looks again, whatever it was told.
+_BACKOFF_SECONDS = (0.5, 5.0)
+_NEWER_DELAY = 30.0
+_log = structlog.get_logger()
+
+
+class Worker:
+    """One process's share of the sending; ``run`` blocks until ``stop`` is called and obeyed."""
+
+    def __init__(
+        self,
+        *,
+        queue: MailQueue,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        clock: Clock,
+        concurrency: int,
+        lease_seconds: float,
+        shutdown_seconds: float,
+    ) -> None:
+        self._queue = queue
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._clock = clock
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._shutdown_seconds = shutdown_seconds
+        self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
+        self._settler = Settler(queue, clock=clock, settled=self._holdings.drop)
+        self._work: SimpleQueue[Lease] = SimpleQueue()
+        self._changed = threading.Condition()
+        self._free = concurrency
+        self._stopping = False
+
+    def run(self) -> bool:
+        """Work until told to stop; return whether everything that was started is settled."""
+        self._settler.start()
+        threading.Thread(target=self._keep_leases, name="leases", daemon=True).start()
+        for number in range(self._concurrency):
+            threading.Thread(target=self._send, name=f"send-{number}", daemon=True).start()
+        self._receive()
+        return self._finish()
+
+    def stop(self) -> None:
+        """Receive no more, give back what has not started, finish the rest in the time set."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def _receive(self) -> None:
+        backoff = _BACKOFF_SECONDS[0]
+        while (limit := self._room()) is not None:
+            received_at = self._clock.now()
+            try:
+                leases = self._queue.receive(limit, _RECEIVE_SECONDS)
+            except QueueUnavailable as error:
+                _log.error("queue unavailable", doing="receive", reason=str(error))
+                self._sleep(backoff)
+                backoff = min(2 * backoff, _BACKOFF_SECONDS[1])
+                continue
+            backoff = _BACKOFF_SECONDS[0]
+            with self._changed:
+                self._free -= len(leases)
+            for lease in leases:
+                self._holdings.add(lease, received_at)
+                self._work.put(lease)
+
+    def _room(self) -> int | None:
+        """Wait until a mail is worth receiving; return how many are, or None when stopping."""
+        with self._changed:
+            while not self._stopping:
+                capacity = self._dispatcher.capacity()
+                if capacity is None:
+                    room = self._free
+                else:  # only probes: one mail for each, those in flight included
+                    room = min(self._free, capacity - (self._concurrency - self._free))
+                if room > 0:
+                    return room
+                ready_in = self._dispatcher.ready_in() if capacity == 0 else _PAUSE_SECONDS
+                self._clock.wait(self._changed, min(max(ready_in, 0.01), _PAUSE_SECONDS))
+        return None
+
+    def _send(self) -> None:
+        while True:
+            lease = self._work.get()
+            try:
+                self._touch(lease)
+            except Exception:  # noqa: BLE001 - the thread must outlive a defect; the lease runs out by itself
+                _log.exception("touch failed", mail_id=lease.mail.id)
+                self._holdings.drop(lease)
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+    def _touch(self, lease: Lease) -> None:
+        if self._stopping:
+            self._settler.settle(Release(lease, 0))
+            return
+        match lease.mail:
+            case Undecodable(reason=reason) as body:
+                cause = Cause(kind=UNDECODABLE, reason=reason)
+                self._journal.dead(body.id, cause, possible_duplicate=False)
+                self._settler.settle(Burial(lease, Death(cause=cause)))
+            case Mail(understood=False) as mail:
+                # To send what only a newer limbo understands might leave part of it out.
+                self._journal.newer(mail)
+                self._settler.settle(Release(lease, _NEWER_DELAY))
+            case Mail() as mail:
+                outcome = self._dispatcher.dispatch(
+                    mail, lease.touches, lambda: self._holdings.holds(lease)
+                )
+                self._journal.touched(mail, lease, outcome, self._dispatcher.states())
+                self._settle(lease, outcome)
+
+    def _settle(self, lease: Lease, outcome: Outcome) -> None:
+        match outcome:
+            case Sent():
+                self._settler.ack(lease)
+            case Retry(touched=True, delay=delay, possible_duplicate=duplicate):
+                self._settler.settle(Release(lease.touched(possible_duplicate=duplicate), delay))
+            case Retry(delay=delay, possible_duplicate=duplicate):
+                kept = replace(lease, possible_duplicate=lease.possible_duplicate or duplicate)
+                self._settler.settle(Release(kept, delay))
+            case Dead(attempts=attempts, cause=cause, possible_duplicate=duplicate):
+                buried = replace(lease, possible_duplicate=lease.possible_duplicate or duplicate)
+                self._settler.settle(Burial(buried, Death(cause=cause, attempts=attempts)))
+            case LeaseLost():
+                self._holdings.drop(lease)
+            case _:
+                assert_never(outcome)
+
+    def _keep_leases(self) -> None:
+        pause = threading.Condition()
+        while True:
+            with pause:
+                self._clock.wait(pause, self._lease_seconds / 3)
+            self._holdings.extend()
+
+    def _finish(self) -> bool:
+        deadline = self._clock.now() + self._shutdown_seconds
+        with self._changed:
+            while self._free < self._concurrency:
+                left = deadline - self._clock.now()
+                if left <= 0:
+                    break
+                self._clock.wait(self._changed, left)
+            unfinished = self._concurrency - self._free
+        settled = self._settler.flush(max(deadline, self._clock.now() + 1))
+        if unfinished or not settled:
+            _log.warning("stopped with mails in flight", count=max(unfinished, len(self._holdings)))
+        return settled and not unfinished
+
+    def _sleep(self, seconds: float) -> None:
+        with self._changed:
+            if not self._stopping:
+                self._clock.wait(self._changed, seconds)

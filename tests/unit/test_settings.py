@@ -1,0 +1,140 @@
+"""What the environment may say, and how limbo answers when it says something else."""
+
+import pytest
+
+from limbo.domain.errors import SettingsError
+from limbo.entrypoints.settings import load
+from limbo.entrypoints.variables import VARIABLES
+
+SQS = {"QUEUE": "mails.fifo", "DEADLETTERQUEUE": "dead.fifo"}
+MAILGUN = {"MAILGUN": "key-1", "DOMAIN": "mg.example.com"}
+
+
+def test_defaults_are_sqlite_and_no_sender():
+    settings = load({})
+    assert (settings.queue, settings.queue_kind) == ("sqlite:///limbo.db", "sqlite")
+    assert settings.senders == ()
+    assert (settings.host, settings.port, settings.worker_port) == ("127.0.0.1", 8000, 9100)
+    assert (settings.concurrency, settings.max_touches) == (64, 3)
+    assert settings.retry_delays == (30, 300)
+    assert (settings.lease, settings.shutdown, settings.send_timeout) == (60, 25, 10)
+    assert (settings.breaker_open, settings.breaker_open_max) == (30, 300)
+    assert not settings.allow_anonymous
+
+
+def test_development_defaults_to_memory_and_two_fakes():
+    settings = load({}, dev=True)
+    assert settings.queue_kind == "memory"
+    assert [sender.name for sender in settings.senders] == ["fake.a", "fake.b"]
+    assert settings.only_fakes
+
+
+def test_development_takes_what_is_set():
+    settings = load({"LIMBO_QUEUE": "sqlite:///x.db", "LIMBO_SENDERS": "fake"}, dev=True)
+    assert settings.queue_kind == "sqlite"
+    assert [sender.name for sender in settings.senders] == ["fake"]
+
+
+def test_the_original_names_work():
+    settings = load(
+        {**SQS, **MAILGUN, "REGION": "eu-west-1", "SESSOURCE": "a@b.example", "PORT": "5000"}
+    )
+    assert settings.queue_kind == "sqs"
+    assert (settings.queue, settings.dead_letter_queue) == ("mails.fifo", "dead.fifo")
+    assert (settings.region, settings.port) == ("eu-west-1", 5000)
+    assert {sender.name: dict(sender.values) for sender in settings.senders} == {
+        "ses": {"source": "a@b.example"},
+        "mailgun": {
+            "key": "key-1",
+            "domain": "mg.example.com",
+            "url": "https://api.mailgun.net",
+        },
+    }
+
+
+def test_the_new_name_wins_over_the_original():
+    assert load({"PORT": "5000", "LIMBO_PORT": "6000"}).port == 6000
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert load({"LIMBO_PORT": " "}).port == 8000
+
+
+def test_labelled_senders_have_settings_of_their_own_and_share_the_rest():
+    settings = load(
+        {
+            "LIMBO_SENDERS": "mailgun.eu, mailgun.us",
+            "LIMBO_MAILGUN_EU_URL": "https://api.eu.mailgun.net",
+            **MAILGUN,
+        }
+    )
+    assert [sender.values["url"] for sender in settings.senders] == [
+        "https://api.eu.mailgun.net",
+        "https://api.mailgun.net",
+    ]
+    assert {sender.values["key"] for sender in settings.senders} == {"key-1"}
+
+
+@pytest.mark.parametrize(
+    ("queue", "kind"),
+    [
+        ("memory:", "memory"),
+        ("sqlite:////var/lib/limbo.db", "sqlite"),
+        ("postgresql://u:p@h/d", "postgresql"),
+        ("https://sqs.eu-west-1.amazonaws.com/1/mails", "sqs"),
+        ("mails", "sqs"),
+    ],
+)
+def test_the_queue_is_told_by_its_form(queue, kind):
+    assert load({"LIMBO_QUEUE": queue, "DEADLETTERQUEUE": "dead"}).queue_kind == kind
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"LIMBO_QUEU": "x"}, "LIMBO_QUEU is no setting of limbo; did you mean LIMBO_QUEUE?"),
+        ({"LIMBO_PORT": "99999"}, "LIMBO_PORT must be a whole number from 0 to 65535"),
+        ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535, not 'http'"),
+        ({"LIMBO_CONCURRENCY": "0"}, "LIMBO_CONCURRENCY must be a whole number from 1 to 1000"),
+        ({"LIMBO_RETRY_DELAYS": "30,soon"}, "LIMBO_RETRY_DELAYS must be seconds from 0"),
+        ({"LIMBO_RETRY_DELAYS": "nan"}, "LIMBO_RETRY_DELAYS must be seconds from 0"),
+        ({"LIMBO_LEASE_SECONDS": "inf"}, "LIMBO_LEASE_SECONDS must be a number of seconds"),
+        ({"LIMBO_ALLOW_ANONYMOUS": "yes"}, "LIMBO_ALLOW_ANONYMOUS must be true or false"),
+        ({"LIMBO_QUEUE": "mysql://u:geheim@h/d"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
+        ({"QUEUE": "mails.fifo"}, "LIMBO_DEAD_LETTER_QUEUE must name the dead-letter queue"),
+        ({**SQS, "DEADLETTERQUEUE": "a b"}, "DEADLETTERQUEUE must be the name or the URL"),
+        ({"LIMBO_SENDERS": "sess"}, "LIMBO_SENDERS must be a list of ses, mailgun, fake"),
+        ({"LIMBO_SENDERS": "fake,fake"}, "LIMBO_SENDERS must be a list without repeats"),
+        ({"MAILGUN": "geheim"}, "LIMBO_MAILGUN_DOMAIN must be set for mailgun"),
+        (
+            {"LIMBO_SENDERS": "mailgun.eu", "DOMAIN": "d.example"},
+            "LIMBO_MAILGUN_EU_KEY must be set for mailgun.eu",
+        ),
+        ({**MAILGUN, "LIMBO_MAILGUN_URL": "eu"}, "LIMBO_MAILGUN_URL must be a URL such as"),
+        ({"SESSOURCE": "nobody"}, "SESSOURCE must be an address such as shop@example.com"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_says_what_would_be_right(environ, message):
+    with pytest.raises(SettingsError) as caught:
+        load(environ)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_what_is_shown_names_its_source_and_masks_secrets():
+    settings = load(
+        {**MAILGUN, "LIMBO_QUEUE": "postgresql://limbo:geheim@db/limbo?password=geheim"}
+    )
+    shown = {reading.name: (reading.shown, reading.source) for reading in settings.readings}
+    assert shown["LIMBO_QUEUE"] == ("postgresql://***@db/limbo?***", "LIMBO_QUEUE")
+    assert shown["LIMBO_MAILGUN_KEY"] == ("********", "MAILGUN")
+    assert shown["LIMBO_PORT"] == ("8000", "default")
+    assert "key-1" not in repr(settings)
+    assert "geheim" not in repr(settings)
+
+
+def test_every_variable_has_a_meaning_and_the_prefix():
+    for variable in VARIABLES:
+        assert variable.name.startswith("LIMBO_")
+        assert len(variable.meaning) > 10
