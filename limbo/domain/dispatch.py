@@ -103,7 +103,7 @@ class Dispatcher:
         is started, and a no means that the lease is lost.
         """
         attempts: list[Attempt] = []
-        probed = failed = False
+        probed = False
         for sender in self._rng.sample(self._senders, len(self._senders)):
             if not may_go_on():
                 return LeaseLost(attempts=attempts)
@@ -119,13 +119,10 @@ class Dispatcher:
                 case Failed(fault=Fault.MAIL):
                     return Dead(attempts=attempts, cause=_cause(attempt))
                 case Failed(fault=Fault.UNKNOWN):
-                    failed = True
                     break  # a second provider could double the mail
-                case Failed(fault=Fault.OUTAGE):
-                    failed = True
                 case Failed():
                     pass
-        return self._put_off(attempts, touches, counts=failed and not probed)
+        return self._put_off(attempts, touches, probed=probed)
 
     def capacity(self) -> int | None:
         """Return how many mails are worth receiving now; None for any number.
@@ -178,10 +175,12 @@ class Dispatcher:
             error=error,
         )
 
-    def _put_off(self, attempts: Sequence[Attempt], touches: int, *, counts: bool) -> Retry | Dead:
+    def _put_off(self, attempts: Sequence[Attempt], touches: int, *, probed: bool) -> Retry | Dead:
         duplicate = any(_fault(attempt) is Fault.UNKNOWN for attempt in attempts)
+        failures = [a for a in attempts if _fault(a) in (Fault.OUTAGE, Fault.UNKNOWN)]
+        counts = bool(failures) and not probed
         if counts and touches + 1 >= self._retry.max_touches:
-            return Dead(attempts=attempts, cause=_cause(attempts[-1]), possible_duplicate=duplicate)
+            return Dead(attempts=attempts, cause=_cause(failures[-1]), possible_duplicate=duplicate)
         jitter = self._rng.uniform(0.5, 1.0)
         if counts:
             delay = self._retry.delay(touches + 1, attempts, jitter)

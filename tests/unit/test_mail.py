@@ -17,7 +17,7 @@ CONTROL = ["\0", "\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\x9f", "\u2028", "\u
 
 
 def parse(**fields: object) -> Mail:
-    """Parse the valid document with these fields instead, ``from_`` for ``from``; None drops one."""
+    """Parse the valid document with these fields instead; ``from_`` stands for ``from``."""
     document = VALID | {name.rstrip("_"): value for name, value in fields.items()}
     return parse_mail(document, id="id", submitted_at=1.0)
 
@@ -219,7 +219,7 @@ def test_a_hostile_document_gets_a_short_answer():
         ("a@MÜNCHEN.de", "a@xn--mnchen-3ya.de", ""),
         ("a@xn--mnchen-3ya.de", "a@xn--mnchen-3ya.de", ""),
         ("a@faß.de", "a@xn--fa-hia.de", ""),
-        ("CEO@ｅxample.org", "CEO@example.org", ""),
+        ("CEO@\uff45xample.org", "CEO@example.org", ""),
         ("CEO@EXAMPLE.ORG", "CEO@example.org", ""),
         ("a@b。c", "a@b.c", ""),
         ("PostMaster@B.c", "postmaster@b.c", ""),
@@ -299,7 +299,7 @@ def test_two_addresses_in_one_string_are_an_error(spelled, detail):
         "a@b.c,",
         "a@xn--a.com",
         "a@ab--c.de",
-        "a＠b.c",
+        "a\uff20b.c",
         "mailto:a@b.c",
         "@x.y:a@b.c",
         "X <a@b.c",
@@ -416,19 +416,15 @@ hostile_values = json_values | hostile_strings | st.lists(hostile_strings, max_s
 
 @given(st.dictionaries(st.sampled_from(FIELDS) | st.text(), hostile_values, max_size=8))
 def test_no_json_object_raises_anything_but_invalid_mail(document):
-    try:
-        mail = parse_mail(document, id="id", submitted_at=1.0)
-    except InvalidMail as error:
+    if error := refusal(document):
         assert error.problems
         assert str(error) == "; ".join(problem.detail for problem in error.problems)
         str(error).encode()
         "".join(problem.pointer for problem in error.problems).encode()
-    else:
-        assert isinstance(mail, Mail)
 
 
 MARKER = "qzjxkwv"
-around = st.text('ab1@.,;:<>"\\ ()[]-=?\n\0üاٱ８', max_size=8)
+around = st.text('ab1@.,;:<>"\\ ()[]-=?\n\0ü\u0627\u0671\uff18', max_size=8)
 spoilt = st.builds(
     "{}{}{}".format,
     around
@@ -446,9 +442,7 @@ spoilt = st.builds(
 @example({"to": '"a"qzjxkwv@b.c'})
 @example({"to": "a@[IPv6:qzjxkwv]"})
 def test_no_problem_repeats_what_a_field_held(document):
-    try:
-        parse_mail(document, id="id", submitted_at=1.0)
-    except InvalidMail as error:
+    if error := refusal(document):
         told = str(error).lower() + "".join(problem.pointer for problem in error.problems)
         assert MARKER not in told
         assert not any(repr(letter) in told for letter in MARKER)
@@ -491,6 +485,14 @@ def test_a_huge_document_is_refused_in_linear_time():
     with pytest.raises(InvalidMail):
         parse(subject="=?" * HUGE, message="\n" * HUGE + "\0", to=["x@Ü.de"] * 999, cc=["ü"] * 999)
     assert time.process_time() - started < 2
+
+
+def refusal(document: dict[str, object]) -> InvalidMail | None:
+    try:
+        parse_mail(document, id="id", submitted_at=1.0)
+    except InvalidMail as error:
+        return error
+    return None
 
 
 def _accepts(text: str) -> bool:

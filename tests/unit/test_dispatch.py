@@ -1,0 +1,515 @@
+"""One touch of one mail: who is tried, who is blamed, and what follows."""
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbo.domain.dispatch import Dead, Dispatcher, LeaseLost, Outcome, Retry, RetryPolicy, Sent
+from limbo.domain.health import BreakerPolicy, BreakerState
+from limbo.domain.mail import Mail, parse_mail
+from limbo.domain.verdict import Accepted, Attempt, Failed, Fault, Verdict
+from tests.strategies import verdicts
+
+MAIL = parse_mail(
+    {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}, id="m", submitted_at=0.0
+)
+OK = Accepted("id")
+MAIL_FAULT, ACCOUNT, RATE, OUTAGE, UNKNOWN = (Failed(fault, fault.value) for fault in Fault)
+NO_BREAKER = BreakerPolicy(window=10_000, minimum=10_000)
+
+
+class Clock:
+    """A clock that stands still unless it is told to go on."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Scripted:
+    """A sender that answers from a list, and then as it did last."""
+
+    def __init__(self, name: str, *verdicts: Verdict | Exception) -> None:
+        self.name = name
+        self.mails: list[Mail] = []
+        self._verdicts = list(verdicts)
+
+    def send(self, mail: Mail) -> Verdict:
+        self.mails.append(mail)
+        verdict = self._verdicts.pop(0) if len(self._verdicts) > 1 else self._verdicts[0]
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
+
+
+class FirstInLine(random.Random):
+    """A shuffle that keeps the order, for tests of what follows from it."""
+
+    def sample(self, population, k, *, counts=None):  # noqa: ARG002 - the signature is Random's
+        return list(population)[:k]
+
+
+def dispatcher(*senders, clock=None, **settings) -> Dispatcher:
+    return Dispatcher(senders, now=clock or Clock(), **({"rng": FirstInLine(1)} | settings))
+
+
+def ordered(*verdicts: Verdict | Exception, touches: int = 0) -> tuple[Outcome, list[int]]:
+    """Dispatch to senders that answer so, in that order; return also how often each was called."""
+    senders = [Scripted(f"s{number}", verdict) for number, verdict in enumerate(verdicts)]
+    outcome = dispatcher(*senders).dispatch(MAIL, touches)
+    return outcome, [len(sender.mails) for sender in senders]
+
+
+def faults(attempts: Sequence[Attempt]) -> list[Fault | None]:
+    return [getattr(attempt.verdict, "fault", None) for attempt in attempts]
+
+
+def opened(*senders, clock=None, **settings) -> Dispatcher:
+    """Return a dispatcher whose breakers ten failures each have opened."""
+    made = dispatcher(*senders, clock=clock, **settings)
+    while BreakerState.CLOSED in made.states().values():
+        made.dispatch(MAIL, 0)
+    return made
+
+
+def test_the_mail_is_sent_by_the_first_that_accepts():
+    outcome, calls = ordered(OK, OK)
+    assert isinstance(outcome, Sent)
+    assert calls == [1, 0]
+
+
+@pytest.mark.parametrize("blamed", [ACCOUNT, RATE, OUTAGE])
+def test_falls_back_when_the_provider_is_to_blame(blamed):
+    outcome, calls = ordered(blamed, OK, OK)
+    assert isinstance(outcome, Sent)
+    assert faults(outcome.attempts) == [blamed.fault, None]
+    assert calls == [1, 1, 0]
+
+
+@pytest.mark.parametrize("touches", [0, 2, 9])
+@pytest.mark.parametrize("earlier", [[], [OUTAGE], [ACCOUNT, RATE]])
+def test_a_mail_at_fault_is_dead_at_once_without_fallback(touches, earlier):
+    outcome, calls = ordered(*earlier, MAIL_FAULT, OK, touches=touches)
+    assert isinstance(outcome, Dead)
+    assert outcome.cause.kind == "mail"
+    assert outcome.cause.sender == f"s{len(earlier)}"
+    assert not outcome.possible_duplicate
+    assert calls[-1] == 0
+
+
+@pytest.mark.parametrize("earlier", [[], [OUTAGE], [ACCOUNT, RATE]])
+def test_an_unknown_fate_stops_the_touch_and_is_marked(earlier):
+    outcome, calls = ordered(*earlier, UNKNOWN, OK)
+    assert isinstance(outcome, Retry)
+    assert outcome.touched
+    assert outcome.possible_duplicate
+    assert calls[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "sender"),
+    [
+        ([OUTAGE], "outage", "s0"),
+        ([UNKNOWN], "unknown", "s0"),
+        ([OUTAGE, UNKNOWN], "unknown", "s1"),
+        ([OUTAGE, ACCOUNT], "outage", "s0"),
+        ([RATE, OUTAGE, RATE], "outage", "s1"),
+    ],
+)
+def test_the_third_touch_buries_and_names_what_counted(answers, kind, sender):
+    for touches in (0, 1):
+        outcome, _ = ordered(*answers, touches=touches)
+        assert isinstance(outcome, Retry)
+        assert outcome.touched
+    for touches in (2, 3):
+        outcome, _ = ordered(*answers, touches=touches)
+        assert isinstance(outcome, Dead)
+        assert (outcome.cause.kind, outcome.cause.sender) == (kind, sender)
+        assert outcome.possible_duplicate is (UNKNOWN in answers)
+
+
+@pytest.mark.parametrize("answers", [[ACCOUNT], [RATE], [ACCOUNT, RATE], [RATE, RATE]])
+def test_a_key_or_a_throttle_never_buries(answers):
+    outcome, _ = ordered(*answers, touches=99)
+    assert isinstance(outcome, Retry)
+    assert not outcome.touched
+    assert not outcome.possible_duplicate
+
+
+@pytest.mark.parametrize("verdict", [OUTAGE, UNKNOWN])
+def test_a_probe_never_buries(verdict):
+    clock = Clock()
+    made = opened(Scripted("a", *[OUTAGE] * 10, verdict), clock=clock)
+    clock.time = made.ready_in()
+    outcome = made.dispatch(MAIL, 99)
+    assert isinstance(outcome, Retry)
+    assert not outcome.touched
+    assert outcome.possible_duplicate is (verdict is UNKNOWN)
+
+
+def test_a_touch_that_includes_a_probe_does_not_bury_either():
+    clock = Clock()
+    made = dispatcher(Scripted("a", ACCOUNT, OUTAGE), Scripted("b", OUTAGE), clock=clock)
+    made.dispatch(MAIL, 0)
+    clock.time = 300
+    outcome = made.dispatch(MAIL, 99)
+    assert faults(outcome.attempts) == [Fault.OUTAGE, Fault.OUTAGE]
+    assert isinstance(outcome, Retry)
+    assert not outcome.touched
+
+
+def test_a_mail_at_fault_is_dead_even_by_a_probe():
+    clock = Clock()
+    made = opened(Scripted("a", *[OUTAGE] * 10, MAIL_FAULT), clock=clock)
+    clock.time = 30
+    assert isinstance(made.dispatch(MAIL, 0), Dead)
+    assert made.states() == {"a": BreakerState.CLOSED}
+
+
+def test_a_provider_that_is_down_is_not_called():
+    down, up = Scripted("down", ACCOUNT, OUTAGE), Scripted("up", OK)
+    made = dispatcher(down, up)
+    assert all(isinstance(made.dispatch(MAIL, 0), Sent) for _ in range(100))
+    assert (len(down.mails), len(up.mails)) == (1, 100)
+
+
+def test_nobody_free_is_no_touch():
+    made = opened(Scripted("a", OUTAGE))
+    outcome = made.dispatch(MAIL, 99)
+    assert isinstance(outcome, Retry)
+    assert outcome.attempts == []
+    assert not outcome.touched
+    assert 0 < outcome.delay <= 45
+
+
+def test_without_any_sender_the_mail_waits():
+    made = dispatcher()
+    assert isinstance(made.dispatch(MAIL, 99), Retry)
+    assert made.capacity() == 0
+    assert made.ready_in() == float("inf")
+
+
+def test_a_sender_that_raises_may_have_sent():
+    error = RuntimeError("secret")
+    outcome, calls = ordered(error, OK)
+    assert isinstance(outcome, Retry)
+    assert outcome.possible_duplicate
+    assert calls == [1, 0]
+    [attempt] = outcome.attempts
+    assert attempt.error is error
+    assert attempt.verdict == Failed(Fault.UNKNOWN, "the sender raised RuntimeError")
+
+
+def test_a_probe_that_raises_is_over():
+    clock = Clock()
+    made = opened(Scripted("a", *[OUTAGE] * 10, RuntimeError(), OK), clock=clock)
+    clock.time = 30
+    made.dispatch(MAIL, 0)
+    clock.time += made.ready_in()
+    assert isinstance(made.dispatch(MAIL, 0), Sent)
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_no_provider_is_started_once_the_lease_is_lost(allowed):
+    senders = [Scripted(name, OUTAGE) for name in "abc"]
+    answers = iter([True] * allowed + [False])
+    outcome = dispatcher(*senders).dispatch(MAIL, 2, lambda: next(answers))
+    assert isinstance(outcome, LeaseLost)
+    assert len(outcome.attempts) == allowed
+    assert sum(len(sender.mails) for sender in senders) == allowed
+
+
+def test_an_attempt_says_who_and_when():
+    clock = Clock()
+    clock.time = 100.0
+
+    class Slow(Scripted):
+        def send(self, mail):
+            clock.time += 2.5
+            return super().send(mail)
+
+    [attempt] = dispatcher(Slow("slow", OK), clock=clock).dispatch(MAIL, 0).attempts
+    assert attempt == Attempt(sender="slow", started_at=100.0, duration=2.5, verdict=OK)
+
+
+def test_a_clock_set_back_makes_no_negative_duration():
+    times = itertools.count(100, -1)
+    made = dispatcher(Scripted("a", OK), clock=lambda: float(next(times)))
+    assert made.dispatch(MAIL, 0).attempts[0].duration == 0.0
+
+
+def test_every_order_is_as_likely():
+    senders = [Scripted(name, OUTAGE) for name in "abc"]
+    made = dispatcher(*senders, rng=random.Random(7), breaker=NO_BREAKER)
+    orders = Counter(
+        "".join(attempt.sender for attempt in made.dispatch(MAIL, 0).attempts) for _ in range(6000)
+    )
+    assert len(orders) == 6
+    assert all(850 < count < 1150 for count in orders.values())
+
+
+@pytest.mark.parametrize(
+    ("touch", "asked", "pause"),
+    [
+        (1, [], 30),
+        (2, [], 300),
+        (9, [], 300),
+        (1, [None], 30),
+        (1, [100], 100),
+        (1, [10], 30),
+        (1, [100, 200], 100),
+        (1, [100, None], 30),
+        (2, [100, 200], 300),
+        (1, [1e9], 12 * 3600),
+        (1, [1e9, 1e8], 12 * 3600),
+    ],
+)
+def test_the_pause_grows_and_a_retry_after_counts_if_all_ask_longer(touch, asked, pause):
+    attempts = [
+        Attempt(sender="a", started_at=0, duration=0, verdict=Failed(Fault.OUTAGE, "", seconds))
+        for seconds in asked
+    ]
+    assert RetryPolicy().delay(touch, attempts, jitter=1.0) == pause
+
+
+def test_an_acceptance_asks_for_no_pause():
+    attempt = Attempt(sender="a", started_at=0, duration=0, verdict=OK)
+    assert RetryPolicy().delay(1, [attempt], jitter=0.5) == 15
+
+
+@pytest.mark.parametrize(("touches", "longest"), [(0, 30), (1, 300)])
+def test_the_pause_is_spread_over_its_second_half(touches, longest):
+    made = dispatcher(Scripted("a", OUTAGE), rng=random.Random(7), breaker=NO_BREAKER)
+    outcomes = [made.dispatch(MAIL, touches) for _ in range(1000)]
+    delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Retry)]
+    assert len(delays) == 1000
+    assert longest / 2 <= min(delays) < longest * 0.51
+    assert longest * 0.99 < max(delays) <= longest
+
+
+answers = st.lists(verdicts | st.just(RuntimeError("x")), min_size=1, max_size=30)
+
+
+@given(
+    st.lists(answers, min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 4), st.sampled_from([0, 1, 30, 300])), max_size=30),
+    st.randoms(use_true_random=False),
+)
+def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
+    clock = Clock()
+    senders = [Scripted(f"s{number}", *script) for number, script in enumerate(scripts)]
+    made = Dispatcher(senders, now=clock, rng=random.Random(rng.random()))
+    for touches, seconds in steps:
+        clock.time += seconds
+        half_open = {name for name, state in made.states().items() if state != "closed"}
+        outcome = made.dispatch(MAIL, touches)
+        tried = [attempt.sender for attempt in outcome.attempts]
+        seen = faults(outcome.attempts)
+        counted = {Fault.OUTAGE, Fault.UNKNOWN} & set(seen) and not half_open & set(tried)
+        assert len(tried) == len(set(tried))
+        assert seen.count(None) == (1 if isinstance(outcome, Sent) else 0)
+        assert not {None, Fault.MAIL, Fault.UNKNOWN} & set(seen[:-1])
+        match outcome:
+            case Sent():
+                assert seen[-1] is None
+            case Dead(cause=cause, possible_duplicate=duplicate):
+                assert cause.kind == "mail" or (counted and touches >= 2)
+                assert (cause.kind == "mail") is (seen[-1] is Fault.MAIL)
+                assert duplicate is (Fault.UNKNOWN in seen)
+            case Retry(touched=touched, delay=delay, possible_duplicate=duplicate):
+                assert Fault.MAIL not in seen
+                assert touched is bool(counted)
+                assert not (touched and touches >= 2)
+                assert duplicate is (Fault.UNKNOWN in seen)
+                assert 0 <= delay <= 12 * 3600
+            case LeaseLost():
+                pytest.fail("the lease was not lost")
+
+
+def test_capacity_follows_the_breakers():
+    clock = Clock()
+    a, b = Scripted("a", *[OUTAGE] * 10, OK), Scripted("b", *[OUTAGE] * 10, OUTAGE, OK)
+    made = dispatcher(a, b, clock=clock)
+    assert (made.capacity(), made.ready_in()) == (None, 0)
+    while BreakerState.CLOSED in made.states().values():
+        made.dispatch(MAIL, 0)
+    assert (made.capacity(), made.ready_in()) == (0, 30)
+    clock.time = 29
+    assert (made.capacity(), made.ready_in()) == (0, 1)
+    clock.time = 31
+    assert (made.capacity(), made.ready_in()) == (2, 0)
+    assert set(made.states().values()) == {BreakerState.HALF_OPEN}
+    assert isinstance(made.dispatch(MAIL, 0), Sent)
+    assert (made.capacity(), made.ready_in()) == (None, 0)
+
+
+def test_one_closed_provider_is_room_for_any_number():
+    made = dispatcher(Scripted("a", ACCOUNT), Scripted("b", OK))
+    made.dispatch(MAIL, 0)
+    assert (made.capacity(), made.ready_in()) == (None, 0)
+
+
+def test_while_all_cool_down_nothing_is_worth_receiving():
+    clock = Clock()
+    made = dispatcher(Scripted("a", Failed(Fault.RATE, "", 60)), clock=clock)
+    made.dispatch(MAIL, 0)
+    assert made.states() == {"a": BreakerState.CLOSED}
+    assert (made.capacity(), made.ready_in()) == (0, 60)
+    clock.time = 60
+    assert (made.capacity(), made.ready_in()) == (None, 0)
+
+
+def test_amid_a_probe_nothing_is_worth_receiving():
+    clock = Clock()
+    seen = []
+
+    class Curious(Scripted):
+        def send(self, mail):
+            seen.append((made.capacity(), made.ready_in(), made.dispatch(mail, 0).attempts))
+            return OK
+
+    sender = Scripted("a", OUTAGE)
+    made = opened(sender, clock=clock)
+    clock.time = 30
+    sender.send = Curious("a", OK).send
+    made.dispatch(MAIL, 0)
+    assert seen == [(0, float("inf"), [])]
+
+
+def test_while_everything_is_down_a_probe_goes_out_every_minute():
+    clock = Clock()
+    sender = Scripted("a", OUTAGE)
+    made = opened(sender, clock=clock)
+    pauses = []
+    for _ in range(8):
+        pauses.append(made.ready_in())
+        clock.time += made.ready_in()
+        made.dispatch(MAIL, 0)
+    assert pauses == [30] + [60] * 7
+
+
+def test_while_another_works_the_pauses_of_the_one_that_is_down_grow():
+    clock = Clock()
+    down, up = Scripted("down", OUTAGE), Scripted("up", OK)
+    made = dispatcher(down, up, clock=clock)
+    for _ in range(1800):
+        clock.time += 1
+        assert isinstance(made.dispatch(MAIL, 0), Sent)
+    assert len(down.mails) - 10 <= 9  # after 30, 60, 120, 240 and then every 300 s
+
+
+def test_threads_share_one_probe():
+    clock = Clock()
+    lock = threading.Lock()
+    calls, together, most = 0, 0, 0
+
+    class Counting:
+        name = "a"
+
+        def send(self, mail):  # noqa: ARG002 - the signature is the port's
+            nonlocal calls, together, most
+            with lock:
+                calls, together = calls + 1, together + 1
+                most = max(most, together)
+            time.sleep(0.002)
+            with lock:
+                together -= 1
+            return OUTAGE
+
+    made = opened(Counting(), clock=clock)
+    calls = most = 0
+    with ThreadPoolExecutor(64) as pool:
+        for _ in range(5):
+            clock.time += 300
+            outcomes = list(pool.map(lambda _: made.dispatch(MAIL, 9), range(64)))
+            assert sum(len(outcome.attempts) for outcome in outcomes) == 1
+            assert all(isinstance(outcome, Retry) for outcome in outcomes)
+    assert (calls, most) == (5, 1)
+
+
+def test_threads_send_side_by_side():
+    barrier = threading.Barrier(64, timeout=10)
+
+    class Meeting:
+        name = "a"
+
+        def send(self, mail):  # noqa: ARG002 - the signature is the port's
+            barrier.wait()
+            return OK
+
+    made = dispatcher(Meeting())
+    with ThreadPoolExecutor(64) as pool:
+        outcomes = list(pool.map(lambda _: made.dispatch(MAIL, 0), range(64)))
+    assert all(isinstance(outcome, Sent) for outcome in outcomes)
+
+
+OUTAGE_SECONDS = 1800.0
+
+
+class Weather:
+    """A provider that is down for the first half hour, and slow to say so."""
+
+    def __init__(self, name: str, clock: Clock, answer: Verdict) -> None:
+        self.name = name
+        self._clock = clock
+        self._answer = answer
+
+    def send(self, mail: Mail) -> Verdict:  # noqa: ARG002 - the signature is the port's
+        self._clock.time += 0.05
+        return self._answer if self._clock.time < OUTAGE_SECONDS else OK
+
+
+class Day:
+    """A worker and its queue on an injected clock: receive what is due, and settle it."""
+
+    def __init__(self, arrivals: Sequence[float], answer: Verdict, slots: int = 64) -> None:
+        self.clock = Clock()
+        self.sent: list[float] = []
+        self.dead: list[Dead] = []
+        self._slots = slots
+        self._queue = [(at, number, 0) for number, at in enumerate(arrivals)]
+        heapq.heapify(self._queue)
+        senders = [Weather(name, self.clock, answer) for name in ("a", "b")]
+        self._dispatcher = Dispatcher(senders, now=self.clock, rng=random.Random(7))
+
+    def run(self) -> None:
+        while self._queue:
+            capacity = self._dispatcher.capacity()
+            for _ in range(self._slots if capacity is None else min(capacity, self._slots)):
+                if self._queue and self._queue[0][0] <= self.clock.time:
+                    _, number, touches = heapq.heappop(self._queue)
+                    self._settle(number, touches, self._dispatcher.dispatch(MAIL, touches))
+            self.clock.time += 0.25
+
+    def _settle(self, number: int, touches: int, outcome: Outcome) -> None:
+        match outcome:
+            case Sent():
+                self.sent.append(self.clock.time)
+            case Dead():
+                self.dead.append(outcome)
+            case Retry(delay=delay, touched=touched):
+                heapq.heappush(self._queue, (self.clock.time + delay, number, touches + touched))
+            case LeaseLost():
+                pytest.fail("the lease was not lost")
+
+
+@pytest.mark.parametrize("answer", [OUTAGE, UNKNOWN, RATE])
+@pytest.mark.parametrize("seconds_between", [0.0, 1.8], ids=["at once", "one by one"])
+def test_half_an_hour_without_providers_kills_nobody(answer, seconds_between):
+    day = Day([number * seconds_between for number in range(1000)], answer)
+    day.run()
+    assert day.dead == []
+    assert len(day.sent) == 1000
+    assert min(day.sent) - OUTAGE_SECONDS <= 60
+    assert max(day.sent) - OUTAGE_SECONDS <= 120

@@ -1,0 +1,35 @@
+"""Ids are UUIDs of version 7 and sort by time."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbo.domain.ids import mail_id
+
+times = st.floats(0, 253402300799)
+
+
+@given(times, st.binary(min_size=10, max_size=10))
+def test_an_id_is_a_uuid_of_version_7(now, entropy):
+    parsed = uuid.UUID(mail_id(now, entropy))
+    assert str(parsed) == mail_id(now, entropy)
+    assert parsed.version == 7
+    assert parsed.variant == uuid.RFC_4122
+    assert parsed.int >> 80 == int(now * 1000)
+
+
+@given(times, times)
+def test_ids_sort_by_the_millisecond(one, other):
+    first, second = sorted([one, other])
+    if int(first * 1000) < int(second * 1000):
+        assert mail_id(first) < mail_id(second)
+
+
+def test_ids_of_one_instant_differ():
+    assert len({mail_id(1.0) for _ in range(1000)}) == 1000
+
+
+def test_the_entropy_fills_all_that_is_left():
+    assert mail_id(0, b"\xff" * 10) == "00000000-0000-7fff-bfff-ffffffffffff"
+    assert mail_id(0, bytes(10)) == "00000000-0000-7000-8000-000000000000"

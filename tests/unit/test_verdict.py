@@ -1,0 +1,42 @@
+"""A verdict never carries an address, nor a pause that is none."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from limbo.domain.verdict import Accepted, Failed, Fault
+from tests.strategies import emails
+
+
+@given(st.sampled_from(Fault), emails)
+def test_a_reason_masks_every_address(fault, email):
+    assert Failed(fault, f"550 <{email}>:\r\n unknown").reason == "550 <<address>>: unknown"
+
+
+@pytest.mark.parametrize("seconds", [0, 0.5, 3600, 1e9])
+def test_a_pause_is_kept(seconds):
+    assert Failed(Fault.RATE, "", seconds).retry_after == seconds
+
+
+@pytest.mark.parametrize("seconds", [None, -1, -math.inf, math.inf, math.nan])
+def test_what_is_no_pause_is_dropped(seconds):
+    assert Failed(Fault.RATE, "", seconds).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("answered", "kept"),
+    [
+        ("<2021.1@mailgun.org>", "<2021.1@mailgun.org>"),
+        ("a\r\nb\ud800", "a b"),
+        ("a" * 1000, "a" * 299 + "…"),
+    ],
+)
+def test_the_id_of_a_provider_is_one_clean_line(answered, kept):
+    assert Accepted(answered).provider_id == kept
+
+
+def test_verdicts_are_values():
+    assert Failed(Fault.MAIL, "a@b.c") == Failed(Fault.MAIL, "<address>")
+    assert hash(Accepted("a\n")) == hash(Accepted("a"))
