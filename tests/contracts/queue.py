@@ -181,11 +181,12 @@ class QueueContract:
         assert queue.put(mails) == [Kept()] * 25
         assert ids(take(queue, 25)) == sorted(mail.id for mail in mails)
 
-    def test_keeps_nothing_when_given_nothing(self, queue):
-        assert queue.put([]) == []
-        assert queue.ack([]) == []
-        assert queue.extend([]) == []
-        assert queue.receive(10, 0) == []
+    def test_does_nothing_when_given_nothing(self, queue, dead_letters):
+        assert queue.put([]) == queue.ack([]) == queue.extend([]) == []
+        assert dead_letters.redrive([]) == dead_letters.drop([]) == 0
+        queue.put([a_mail()])
+        assert queue.receive(0, 0) == []
+        assert len(queue.receive(10, 0)) == 1
 
     def test_two_equal_mails_both_arrive(self, queue):
         first = a_mail()

@@ -1,0 +1,144 @@
+"""SQS in our words: its limits, messages and errors, and the client that speaks to it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, NoRegionError
+
+from limbo.domain.errors import QueueUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
+
+BATCH = 10  # entries in one call
+MAX_BYTES = 1024 * 1024  # of a message, and of a batch; attributes count
+READ_TIMEOUT = 10
+LONG_POLL = 8  # SQS offers 20 s; below the read time-out, one client serves all calls
+# The attributes that a dead letter carries beside its raw body.
+CAUSE, ATTEMPTS = "limbo-cause", "limbo-attempts"
+BURIED_AT, POSSIBLE_DUPLICATE = "limbo-buried-at", "limbo-possible-duplicate"
+# The handle is unknown, is older than the message's last receive, or its time has run out.
+_LOST = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
+# Some defects of one entry are answered for the whole batch.
+ENTRY_AT_FAULT = {"InvalidParameterValue", "InvalidMessageContents", "BatchRequestTooLong"}
+TOO_LARGE = "must be shorter than"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message as received; ``sent_at`` in seconds since the epoch."""
+
+    id: str
+    receipt: str
+    body: str = field(repr=False)
+    attributes: Mapping[str, str] = field(repr=False)
+    receive_count: int
+    sent_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message to send; ``group`` and ``deduplication`` matter to FIFO queues alone."""
+
+    body: str = field(repr=False)
+    group: str
+    deduplication: str
+    attributes: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def size(self) -> int:
+        """What SQS counts of it, in bytes."""
+        attributes = sum(
+            len(name) + len("String") + len(value.encode())
+            for name, value in self.attributes.items()
+        )
+        return len(self.body.encode()) + attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message was not sent; ``too_large`` when it never can be."""
+
+    reason: str
+    too_large: bool = False
+
+
+def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
+    """Build a client that makes each call once: a repeated send may be a second message.
+
+    Raises SettingsError when the region or the endpoint is none.
+    """
+    config = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=3,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=connections,
+    )
+    try:
+        return boto3.session.Session().client("sqs", region_name=region, config=config)
+    except NoRegionError:
+        msg = "LIMBO_REGION: must name the AWS region of the queue, for example eu-west-1"
+        raise SettingsError(msg) from None
+    except InvalidRegionError:
+        msg = "LIMBO_REGION: is not of the form of a region, for example eu-west-1"
+        raise SettingsError(msg) from None
+    except ValueError:
+        msg = "AWS_ENDPOINT_URL_SQS: is not a URL"
+        raise SettingsError(msg) from None
+
+
+@contextmanager
+def sqs_errors() -> Iterator[None]:
+    """Raise botocore's errors as QueueUnavailable, which quotes nothing of what was sent."""
+    try:
+        yield
+    except ClientError as error:
+        msg = f"SQS answered {error_code(error)}"
+        raise QueueUnavailable(msg) from error
+    except BotoCoreError as error:
+        msg = f"SQS did not answer: {type(error).__name__}"
+        raise QueueUnavailable(msg) from error
+
+
+def error_code(error: ClientError) -> str:
+    """Return the code without the namespace that some carry."""
+    return error.response["Error"]["Code"].rpartition(".")[2]
+
+
+def lost_ids(failed: "Sequence[BatchResultErrorEntryTypeDef]") -> list[str]:
+    """Return the ids of the entries whose receipt is no longer good; any other failure raises."""
+    for entry in failed:
+        if (code := entry["Code"].rpartition(".")[2]) not in _LOST:
+            msg = f"SQS answered {code}"
+            raise QueueUnavailable(msg)
+    return [entry["Id"] for entry in failed]
+
+
+def refusal_of(entry: "BatchResultErrorEntryTypeDef | None") -> Refusal:
+    """Read the ``Failed`` entry of a message that is not among the ``Successful``."""
+    if entry is None:
+        return Refusal("SQS did not say whether it has the message")
+    code = entry["Code"].rpartition(".")[2]
+    return Refusal(f"SQS answered {code}", too_large=TOO_LARGE in entry.get("Message", ""))
+
+
+def message_of(item: "MessageTypeDef") -> Message:
+    """Read a message from the answer to a receive."""
+    system = item.get("Attributes", {})
+    return Message(
+        id=item["MessageId"],
+        receipt=item["ReceiptHandle"],
+        body=item["Body"],
+        attributes={
+            name: value["StringValue"]
+            for name, value in item.get("MessageAttributes", {}).items()
+            if "StringValue" in value
+        },
+        receive_count=int(system.get("ApproximateReceiveCount", "1")),
+        sent_at=int(system.get("SentTimestamp", "0")) / 1000,
+    )
