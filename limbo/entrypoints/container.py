@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from limbo.adapters.sqs_queue import SqsQueue
     from limbo.ports.queue import MailQueue
 
+_LOCAL_POLL_SECONDS = 1.0
+_SQS_POLL_SECONDS = 10.0  # Each poll of SQS costs money, and a stop waits for the one under way.
 _Build = Callable[[SenderSettings, Settings], Sender]
 
 
@@ -175,4 +177,11 @@ class Container(containers.DeclarativeContainer):
         concurrency=settings.provided.concurrency,
         lease_seconds=settings.provided.lease,
         shutdown_seconds=settings.provided.shutdown,
+        poll_seconds=providers.Selector(
+            settings.provided.queue_kind,
+            memory=providers.Object(_LOCAL_POLL_SECONDS),
+            sqlite=providers.Object(_LOCAL_POLL_SECONDS),
+            postgresql=providers.Object(_LOCAL_POLL_SECONDS),
+            sqs=providers.Object(_SQS_POLL_SECONDS),
+        ),
     )

@@ -17,7 +17,6 @@ from limbo.entrypoints.journal import Journal
 from limbo.entrypoints.settler import Burial, Release, Settler
 from limbo.ports.queue import Death, Lease, MailQueue, Undecodable
 
-_RECEIVE_SECONDS = 10.0  # A stop waits for a long poll that is under way.
 _PAUSE_SECONDS = 1.0  # How often a paused worker looks again, whatever it was told.
 _BACKOFF_SECONDS = (0.5, 5.0)
 _NEWER_DELAY = 30.0
@@ -37,7 +36,9 @@ class Worker:
         concurrency: int,
         lease_seconds: float,
         shutdown_seconds: float,
+        poll_seconds: float,
     ) -> None:
+        """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end."""
         self._queue = queue
         self._dispatcher = dispatcher
         self._journal = journal
@@ -45,6 +46,7 @@ class Worker:
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._shutdown_seconds = shutdown_seconds
+        self._poll_seconds = poll_seconds
         self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
         self._settler = Settler(queue, clock=clock, settled=self._holdings.drop)
         self._work: SimpleQueue[Lease] = SimpleQueue()
@@ -72,7 +74,7 @@ class Worker:
         while (limit := self._room()) is not None:
             received_at = self._clock.now()
             try:
-                leases = self._queue.receive(limit, _RECEIVE_SECONDS)
+                leases = self._queue.receive(limit, self._poll_seconds)
             except QueueUnavailable as error:
                 _log.error("queue unavailable", doing="receive", reason=str(error))
                 self._sleep(backoff)

@@ -1,0 +1,88 @@
+"""A worker on a thread, for tests that watch what it does."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from limbo.domain.dispatch import Dispatcher, RetryPolicy
+from limbo.domain.health import BreakerPolicy
+from limbo.domain.ids import mail_id
+from limbo.domain.mail import Mail, parse_mail
+from limbo.entrypoints.clock import Clock
+from limbo.entrypoints.journal import Journal
+from limbo.entrypoints.metrics import Metrics
+from limbo.entrypoints.worker import Worker
+from limbo.ports.queue import MailQueue
+from limbo.ports.sender import Sender
+
+
+def a_mail(to: str = "you@example.com", **fields: str) -> Mail:
+    """Return a new mail, valid and of its own id."""
+    document = {"from": "me@example.com", "to": to, "subject": "s", "message": "m", **fields}
+    return parse_mail(document, id=mail_id(time.time()), submitted_at=time.time())
+
+
+def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until the condition holds, or fail."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.005)
+
+
+class Working:
+    """A worker, what it is made of, and the thread it runs on."""
+
+    def __init__(
+        self,
+        queue: MailQueue,
+        senders: Sequence[Sender],
+        *,
+        clock: Clock | None = None,
+        retry: RetryPolicy | None = None,
+        breaker: BreakerPolicy | None = None,
+        concurrency: int = 8,
+        lease_seconds: float = 60.0,
+        shutdown_seconds: float = 5.0,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.metrics = Metrics()
+        self.dispatcher = Dispatcher(senders, now=self.clock.now, retry=retry, breaker=breaker)
+        self.metrics.watch_breakers(self.dispatcher.states)
+        self.worker = Worker(
+            queue=queue,
+            dispatcher=self.dispatcher,
+            journal=Journal(self.metrics, self.clock.now),
+            clock=self.clock,
+            concurrency=concurrency,
+            lease_seconds=lease_seconds,
+            shutdown_seconds=shutdown_seconds,
+            poll_seconds=0.2,
+        )
+        self.settled_all: bool | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def stop(self, seconds: float = 30.0) -> None:
+        """Tell it to stop, and wait until it has."""
+        self.worker.stop()
+        self.thread.join(seconds)
+        assert not self.thread.is_alive(), "the worker did not stop in time"
+
+    def count(self, metric: str, **labels: str) -> float:
+        """Return the value of one of its metrics, 0 if there is none yet."""
+        return self.metrics.registry.get_sample_value(metric, labels) or 0.0
+
+    def _run(self) -> None:
+        self.settled_all = self.worker.run()
+
+
+@contextmanager
+def working(queue: MailQueue, senders: Sequence[Sender], **options: object) -> Iterator[Working]:
+    """Run a worker for as long as the block lasts."""
+    made = Working(queue, senders, **options)  # type: ignore[arg-type]
+    made.thread.start()
+    try:
+        yield made
+    finally:
+        made.stop()

@@ -1,0 +1,279 @@
+"""The worker over the queue in memory and fakes: what becomes of mails and of the worker."""
+
+import threading
+import time
+
+import pytest
+
+from limbo.adapters.fake_sender import FakeScript, FakeSender, parse_script
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.dispatch import RetryPolicy
+from limbo.domain.errors import QueueUnavailable
+from limbo.domain.health import BreakerPolicy, BreakerState
+from limbo.ports.queue import Undecodable
+from tests.support.working import a_mail, until, working
+
+AT_ONCE = RetryPolicy(delays=(0.0,))
+
+
+class GateSender:
+    """Accepts when the gate is opened, and knows how many wait at it."""
+
+    def __init__(self, name: str = "gate") -> None:
+        self.name = name
+        self.gate = threading.Event()
+        self.waiting = 0
+        self.sent: list[str] = []
+        self._lock = threading.Lock()
+
+    def send(self, mail):
+        with self._lock:
+            self.waiting += 1
+        self.gate.wait(20)
+        with self._lock:
+            self.waiting -= 1
+            self.sent.append(mail.id)
+        return FakeSender("x").send(mail)
+
+    def check(self):
+        return None
+
+
+class FlakyQueue(MemoryQueue):
+    """A real queue in memory that can be cut off, as by a broken network."""
+
+    down = False
+
+    def receive(self, limit, wait):
+        self._answer()
+        return super().receive(limit, min(wait, 0.05))
+
+    def ack(self, leases):
+        self._answer()
+        return super().ack(leases)
+
+    def release(self, lease, delay):
+        self._answer()
+        super().release(lease, delay)
+
+    def bury(self, lease, death):
+        self._answer()
+        super().bury(lease, death)
+
+    def extend(self, leases):
+        self._answer()
+        return super().extend(leases)
+
+    def _answer(self):
+        if self.down:
+            raise QueueUnavailable("cut off")
+
+
+def fakes(script: str = "") -> list[FakeSender]:
+    shared = FakeScript(parse_script(script))
+    return [FakeSender("fake.a", shared), FakeSender("fake.b", shared)]
+
+
+def sent_ids(senders) -> list[str]:
+    return [mail.id for sender in senders for mail in sender.accepted]
+
+
+@pytest.fixture
+def queue():
+    return MemoryQueue()
+
+
+def is_empty(queue) -> bool:
+    depth = queue.depth()
+    return depth.ready + depth.in_flight + depth.delayed == 0
+
+
+def test_every_mail_is_sent_once_and_the_queue_is_empty(queue):
+    mails = [a_mail() for _ in range(200)]
+    queue.put(mails)
+    senders = fakes()
+    with working(queue, senders) as worker:
+        until(lambda: is_empty(queue))
+    assert sorted(sent_ids(senders)) == sorted(mail.id for mail in mails)
+    assert worker.count("limbo_mails_settled_total", outcome="sent") == 200
+    assert worker.settled_all
+
+
+def test_a_mail_fails_over_from_one_provider_to_the_next(queue):
+    queue.put([a_mail("outage+ok@limbo.test")])
+    senders = fakes()
+    with working(queue, senders) as worker:
+        until(lambda: is_empty(queue))
+    outcomes = [
+        worker.count("limbo_send_attempts_total", sender=name, outcome=outcome)
+        for name in ("fake.a", "fake.b")
+        for outcome in ("outage", "accepted")
+    ]
+    assert outcomes in ([1, 0, 0, 1], [0, 1, 1, 0])
+
+
+def test_a_mail_to_blame_is_dead_at_once_with_the_reason(queue):
+    mail = a_mail("reject@limbo.test")
+    queue.put([mail])
+    with working(queue, fakes()):
+        until(lambda: is_empty(queue))
+    (letter,) = queue.dead_letters.list(10)
+    assert (letter.mail, letter.cause.kind) == (mail, "mail")
+    assert len(letter.attempts) == 1
+
+
+def test_three_failed_touches_end_in_the_dead_letters(queue):
+    queue.put([a_mail("outage@limbo.test")])
+    with working(queue, fakes(), retry=AT_ONCE) as worker:
+        until(lambda: is_empty(queue))
+    (letter,) = queue.dead_letters.list(10)
+    assert letter.cause.kind == "outage"
+    assert worker.count("limbo_mails_settled_total", outcome="retry") == 2
+
+
+def test_a_body_that_cannot_be_decoded_is_buried_and_the_rest_is_sent(queue):
+    queue.put([Undecodable("poison", "not JSON"), a_mail(), a_mail()])
+    senders = fakes()
+    with working(queue, senders):
+        until(lambda: is_empty(queue))
+    (letter,) = queue.dead_letters.list(10)
+    assert letter.cause.kind == "undecodable"
+    assert len(sent_ids(senders)) == 2
+
+
+def test_an_answer_that_never_came_marks_the_mail_and_stops_the_touch(queue):
+    queue.put([a_mail("unknown@limbo.test")])
+    with working(queue, fakes(), retry=AT_ONCE) as worker:
+        until(lambda: is_empty(queue))
+    (letter,) = queue.dead_letters.list(10)
+    assert letter.possible_duplicate
+    calls = sum(
+        worker.count("limbo_send_attempts_total", sender=name, outcome="unknown")
+        for name in ("fake.a", "fake.b")
+    )
+    assert calls == 3, "one provider a touch"
+
+
+def test_no_more_is_received_than_there_are_free_slots(queue):
+    queue.put([a_mail() for _ in range(20)])
+    sender = GateSender()
+    with working(queue, [sender], concurrency=4):
+        until(lambda: sender.waiting == 4)
+        time.sleep(0.1)
+        assert queue.depth().in_flight == 4
+        sender.gate.set()
+        until(lambda: is_empty(queue))
+    assert len(sender.sent) == 20
+
+
+def test_a_revoked_key_opens_the_breaker_and_kills_no_mail(queue):
+    queue.put([a_mail() for _ in range(50)])
+    sender = FakeSender("fake", FakeScript(parse_script("account*1000")))
+    with working(queue, [sender], concurrency=4) as worker:
+        until(lambda: worker.dispatcher.states()["fake"] is BreakerState.OPEN)
+        time.sleep(0.2)
+        assert worker.count("limbo_breaker_state", sender="fake") == 2
+        assert worker.count("limbo_send_attempts_total", sender="fake", outcome="account") <= 4
+        assert queue.depth().dead == {}
+        depth = queue.depth()
+        assert depth.ready >= 40, "a paused worker leaves the mails in the queue"
+
+
+def test_while_all_breakers_are_open_only_probes_are_received(queue):
+    queue.put([a_mail() for _ in range(100)])
+    sender = FakeSender("fake", FakeScript(parse_script("outage*30, ok")))
+    policy = BreakerPolicy(open_seconds=0.1, open_max_seconds=0.2)
+    retry = RetryPolicy(delays=(0.05,))
+    with working(queue, [sender], concurrency=4, breaker=policy, retry=retry) as worker:
+        until(lambda: is_empty(queue), seconds=30)
+    assert queue.depth().dead == {}
+    assert len(sender.accepted) == 100
+    assert worker.count("limbo_breaker_state", sender="fake") == 0
+
+
+def test_a_lease_is_extended_while_its_send_runs():
+    queue = MemoryQueue(lease_seconds=0.3)
+    queue.put([a_mail()])
+    sender = GateSender()
+    with working(queue, [sender], lease_seconds=0.3):
+        until(lambda: sender.waiting == 1)
+        time.sleep(1)
+        assert queue.receive(1, 0) == []
+        sender.gate.set()
+        until(lambda: is_empty(queue))
+    assert len(sender.sent) == 1
+
+
+def test_a_lost_lease_starts_no_further_provider():
+    queue = FlakyQueue(lease_seconds=0.3)
+    queue.put([a_mail("outage@limbo.test")])
+
+    class Slow(FakeSender):
+        def send(self, mail):
+            time.sleep(0.6)
+            return super().send(mail)
+
+    script = FakeScript()
+    senders = [Slow("fake.a", script), Slow("fake.b", script)]
+    with working(queue, senders, lease_seconds=0.3) as worker:
+        until(lambda: queue.depth().in_flight == 1)
+        queue.down = True  # no heartbeat gets through
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="lease_lost") == 1)
+        attempts = sum(
+            worker.count("limbo_send_attempts_total", sender=name, outcome="outage")
+            for name in ("fake.a", "fake.b")
+        )
+        assert attempts == 1
+        queue.down = False
+
+
+def test_an_outage_of_the_queue_after_a_send_does_not_end_in_a_second_send():
+    queue = FlakyQueue()
+    queue.put([a_mail()])
+    sender = GateSender()
+    with working(queue, [sender]):
+        until(lambda: sender.waiting == 1)
+        queue.down = True
+        sender.gate.set()
+        until(lambda: len(sender.sent) == 1)
+        time.sleep(0.2)
+        queue.down = False
+        until(lambda: is_empty(queue))
+    assert len(sender.sent) == 1
+
+
+def test_a_stop_finishes_what_was_started_and_leaves_the_rest_ready(queue):
+    queue.put([a_mail() for _ in range(10)])
+    sender = GateSender()
+    with working(queue, [sender], concurrency=4) as worker:
+        until(lambda: sender.waiting == 4)
+        worker.worker.stop()
+        time.sleep(0.1)
+        sender.gate.set()
+        worker.stop()
+    assert worker.settled_all
+    assert len(sender.sent) == 4
+    depth = queue.depth()
+    assert (depth.ready, depth.in_flight) == (6, 0)
+
+
+def test_a_stop_leaves_leased_what_does_not_finish_in_time(queue):
+    queue.put([a_mail()])
+    sender = GateSender()
+    with working(queue, [sender], shutdown_seconds=0.2) as worker:
+        until(lambda: sender.waiting == 1)
+        worker.stop()
+        assert not worker.settled_all
+        assert queue.depth().in_flight == 1
+        sender.gate.set()
+
+
+def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
+    newer = a_mail()
+    object.__setattr__(newer, "version", 99)
+    queue.put([newer])
+    senders = fakes()
+    with working(queue, senders) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="newer") == 1)
+    assert sent_ids(senders) == []
+    assert queue.depth().delayed == 1
