@@ -1,0 +1,141 @@
+"""What every sender keeps to, whoever its provider is."""
+
+import threading
+import time
+from abc import abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from enum import Enum, auto
+from typing import Protocol
+
+import pytest
+
+from limbo.domain.ids import mail_id
+from limbo.domain.mail import Mail, parse_mail
+from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.ports.sender import Sender
+
+
+class Mood(Enum):
+    """How the provider behind a sender takes the next mails."""
+
+    ACCEPTING = auto()
+    REFUSING = auto()
+    """Blames the mail, and repeats the recipients and every secret it was sent or might know."""
+    THROTTLING = auto()
+    DENYING = auto()
+    """Says that our key is wrong."""
+    FAILING = auto()
+    SILENT = auto()
+    """Takes the mail and never answers."""
+    RESETTING = auto()
+    """Takes the mail and drops the connection."""
+
+
+class Provider(Protocol):
+    """The far side of a sender in a test."""
+
+    secrets: tuple[str, ...]
+
+    def be(self, mood: Mood) -> None: ...
+
+    def calls(self) -> int:
+        """Return how many mails it was handed so far."""
+        ...
+
+
+FAULTS = {
+    Mood.REFUSING: Fault.MAIL,
+    Mood.THROTTLING: Fault.RATE,
+    Mood.DENYING: Fault.ACCOUNT,
+    Mood.FAILING: Fault.OUTAGE,
+    Mood.SILENT: Fault.UNKNOWN,
+    Mood.RESETTING: Fault.UNKNOWN,
+}
+
+
+def a_mail(**fields) -> Mail:
+    """Return a mail that holds something of everything."""
+    document = {
+        "from": "Ann <ann@sender.example>",
+        "to": ["Bob Ödön <bob@one.example>", "second@two.example"],
+        "cc": "carol@three.example",
+        "bcc": ["dave@four.example"],
+        "subject": "Grüße",
+        "message": "Hello Wörld\n.\n",
+    }
+    now = time.time()
+    return parse_mail(document | fields, id=mail_id(now), submitted_at=now)
+
+
+class SenderContract:
+    """Subclass it as TestXSender with fixtures ``sender`` and ``provider`` that belong together."""
+
+    @pytest.fixture
+    @abstractmethod
+    def provider(self) -> Provider: ...
+
+    @pytest.fixture
+    @abstractmethod
+    def sender(self, provider: Provider) -> Sender: ...
+
+    def test_has_a_name(self, sender):
+        assert isinstance(sender.name, str)
+        assert sender.name
+
+    def test_an_accepted_mail_has_the_providers_id(self, sender, provider):
+        provider.be(Mood.ACCEPTING)
+        match sender.send(a_mail()):
+            case Accepted(provider_id=provider_id):
+                assert provider_id
+            case verdict:
+                pytest.fail(repr(verdict))
+
+    @pytest.mark.parametrize(("mood", "fault"), FAULTS.items(), ids=lambda value: value.name)
+    def test_a_failure_is_blamed_without_a_second_call_and_tells_no_secret(
+        self, sender, provider, mood, fault
+    ):
+        provider.be(mood)
+        mail = a_mail()
+        match sender.send(mail):
+            case Failed(fault=blamed, reason=reason):
+                assert blamed is fault
+                assert reason
+                for address in (mail.from_, *mail.recipients):
+                    assert address.email not in reason
+                for secret in provider.secrets:
+                    assert secret not in reason
+            case verdict:
+                pytest.fail(repr(verdict))
+        assert provider.calls() == 1
+
+    def test_a_provider_that_recovers_is_used_again(self, sender, provider):
+        provider.be(Mood.RESETTING)
+        assert isinstance(sender.send(a_mail()), Failed)
+        provider.be(Mood.ACCEPTING)
+        assert isinstance(sender.send(a_mail()), Accepted)
+
+    def test_takes_any_valid_mail(self, sender, provider):
+        provider.be(Mood.ACCEPTING)
+        strange = a_mail(
+            subject="\U0001f600 " * 300,
+            message="x" * 5000 + "\r\n" + "é" * 5000 + "\n.\n\nFrom here\t\r",
+            to=[f'"Last, \\"{i}\\" ü" <user{i}@{"a" * 40}.example>' for i in range(50)],
+            cc=[],
+            bcc=[],
+        )
+        assert isinstance(sender.send(strange), Accepted)
+        assert isinstance(sender.send(replace(strange, message="\n")), Accepted)
+
+    def test_works_from_32_threads_at_once(self, sender, provider):
+        provider.be(Mood.ACCEPTING)
+        start = threading.Barrier(32)
+
+        def send(_) -> object:
+            start.wait(10)
+            return [sender.send(a_mail()) for _ in range(3)]
+
+        with ThreadPoolExecutor(32) as pool:
+            verdicts = [verdict for some in pool.map(send, range(32)) for verdict in some]
+        assert all(isinstance(verdict, Accepted) for verdict in verdicts)
+        assert provider.calls() == 96

@@ -1,0 +1,302 @@
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+import requests
+
+from limbo.adapters.ses_sender import SesSender
+from limbo.domain.verdict import Accepted, Failed, Fault
+from tests.contracts.sender import Mood, SenderContract, a_mail
+from tests.support.stub_provider import Answer, Behaviour, StubProvider
+
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+TOKEN = "FwoGZXIvYXdzEBYaD" * 10
+ECHO = f"ann@sender.example and bob@one.example with {SECRET} or {TOKEN}"
+OK = Answer(body='{"MessageId": "0100-1"}')
+
+
+def refusal(code: str, text: str = "", status: int = 400) -> Answer:
+    """Answer as version 2 of the API does: the code in a header, the text in the body."""
+    return Answer(
+        status=status, body=json.dumps({"message": text}), headers={"x-amzn-ErrorType": code}
+    )
+
+
+MOODS = {
+    Mood.ACCEPTING: OK,
+    Mood.REFUSING: refusal("MessageRejected", ECHO),
+    Mood.THROTTLING: refusal("TooManyRequestsException", ECHO, 429),
+    Mood.DENYING: refusal("InvalidSignatureException", f"{ECHO}\n\nhost:a\n{TOKEN}", 403),
+    Mood.FAILING: Answer(status=503, body=f"<h1>{ECHO}</h1>"),
+    Mood.SILENT: Behaviour.HANG,
+    Mood.RESETTING: Behaviour.RESET,
+}
+
+
+class StubSes(StubProvider):
+    secrets = (SECRET, TOKEN, SECRET[:12], TOKEN[:12])
+
+    def be(self, mood: Mood) -> None:
+        self.default = MOODS[mood]
+
+    def calls(self) -> int:
+        return len(self.requests)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def credentials():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_SESSION_TOKEN", TOKEN)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+def connect(*, source: str | None = None, timeout: float = 2.0) -> SesSender:
+    return SesSender.connect(
+        name="ses", region="eu-west-1", source=source, pool_size=32, timeout=timeout
+    )
+
+
+@pytest.fixture(scope="module")
+def connected(credentials):  # noqa: ARG001 - botocore reads them as the client is built
+    """One client for all: to build it takes longer than most tests."""
+    with StubSes(OK) as stub, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
+        yield stub, connect()
+
+
+@pytest.fixture
+def provider(connected, monkeypatch):
+    stub, _ = connected
+    stub.default = OK
+    stub.requests.clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
+    return stub
+
+
+@pytest.fixture
+def sender(connected):
+    return connected[1]
+
+
+class TestSesSender(SenderContract):
+    @pytest.fixture
+    def provider(self, provider):
+        return provider
+
+    @pytest.fixture
+    def sender(self, sender):
+        return sender
+
+
+def blame(sender: SesSender) -> tuple[Fault, float | None]:
+    match sender.send(a_mail()):
+        case Failed(fault=fault, retry_after=retry_after):
+            return fault, retry_after
+        case verdict:
+            pytest.fail(repr(verdict))
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "status", "fault"),
+    [
+        ("InvalidParameterValue", "Illegal address", 400, Fault.MAIL),
+        ("InvalidParameterValue", "Domain ends with dot", 400, Fault.MAIL),
+        ("BadRequestException", "Local address contains control or whitespace", 400, Fault.MAIL),
+        ("MessageRejected", "Address blacklisted", 400, Fault.MAIL),
+        ("MessageRejected", "Email content is a virus", 400, Fault.MAIL),
+        ("MessageRejected", "Email address is not verified. x@y.example", 400, Fault.ACCOUNT),
+        ("MailFromDomainNotVerified", "", 400, Fault.ACCOUNT),
+        ("MailFromDomainNotVerifiedException", "", 400, Fault.ACCOUNT),
+        ("AccountSendingPaused", "", 400, Fault.ACCOUNT),
+        ("AccountSendingPausedException", "", 400, Fault.ACCOUNT),
+        ("SendingPausedException", "", 400, Fault.ACCOUNT),
+        ("AccountSuspendedException", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetDoesNotExist", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetDoesNotExistException", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetSendingPaused", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetSendingPausedException", "", 400, Fault.ACCOUNT),
+        ("NotFoundException", "", 404, Fault.ACCOUNT),
+        ("AccessDenied", "", 400, Fault.ACCOUNT),
+        ("AccessDeniedException", "", 403, Fault.ACCOUNT),
+        ("AccessDeniedByPolicy", "", 400, Fault.ACCOUNT),
+        ("InvalidClientTokenId", "", 403, Fault.ACCOUNT),
+        ("UnrecognizedClientException", "", 400, Fault.ACCOUNT),
+        ("SignatureDoesNotMatch", "", 403, Fault.ACCOUNT),
+        ("InvalidSignatureException", "", 403, Fault.ACCOUNT),
+        ("ExpiredToken", "", 400, Fault.ACCOUNT),
+        ("ExpiredTokenException", "", 400, Fault.ACCOUNT),
+        ("Throttling", "", 400, Fault.RATE),
+        ("ThrottlingException", "", 400, Fault.RATE),
+        ("TooManyRequestsException", "", 429, Fault.RATE),
+        ("LimitExceededException", "", 400, Fault.RATE),
+        ("InternalFailure", "", 500, Fault.OUTAGE),
+        ("InternalFailure", "", 400, Fault.OUTAGE),
+        ("ServiceUnavailable", "", 503, Fault.OUTAGE),
+        ("RequestTimeout", "", 408, Fault.OUTAGE),
+        ("RequestTimeoutException", "", 400, Fault.OUTAGE),
+        ("Strange", "", 502, Fault.OUTAGE),
+        ("Strange", "", 400, Fault.MAIL),
+        ("Strange", "", 413, Fault.MAIL),
+        ("Strange", "", 401, Fault.ACCOUNT),
+        ("Strange", "", 403, Fault.ACCOUNT),
+        ("Strange", "", 407, Fault.ACCOUNT),
+        ("Strange", "", 425, Fault.RATE),
+        ("Strange", "", 302, Fault.ACCOUNT),
+        ("Strange", "Maximum sending rate exceeded.", 400, Fault.RATE),
+    ],
+)
+def test_blames_by_the_code_then_the_text_then_the_status(connected, code, text, status, fault):
+    stub, sender = connected
+    stub.requests.clear()
+    stub.script(refusal(code, text, status))
+    assert blame(sender)[0] is fault
+    assert len(stub.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ThrottlingException", "LimitExceededException"])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Daily message quota exceeded.", 3600.0),
+        ("Maximum sending rate exceeded.", 2.0),
+        ("Too many requests", None),
+    ],
+)
+def test_a_throttle_says_how_long_to_wait(sender, provider, code, text, seconds):
+    provider.script(refusal(code, text))
+    assert blame(sender) == (Fault.RATE, seconds)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (Answer(status=502, body="<html>"), Fault.OUTAGE),
+        (Answer(status=500), Fault.OUTAGE),
+        (Answer(status=400, body="<html>"), Fault.MAIL),
+        (Answer(status=400, body="[1]"), Fault.UNKNOWN),
+        (Answer(status=400, body='{"message": {"a": 1}}'), Fault.MAIL),
+        (Answer(status=200, body="[1]"), Fault.UNKNOWN),
+        (Answer(status=200, body="<html>"), Fault.UNKNOWN),
+        (Answer(status=200, body="{"), Fault.UNKNOWN),
+        (Answer(status=200, body="{}"), Fault.UNKNOWN),
+        (Answer(status=200, body='{"MessageId": 5}'), Fault.UNKNOWN),
+        (Behaviour.CUT, Fault.UNKNOWN),
+        (Answer(status=0), Fault.UNKNOWN),
+        (Answer(headers={"X": "x" * 70_000}), Fault.UNKNOWN),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+def test_a_strange_answer_is_no_exception(sender, provider, answer, fault):
+    provider.script(answer)
+    assert blame(sender)[0] is fault
+    assert len(provider.requests) == 1
+
+
+def test_the_reason_is_the_status_the_code_and_the_text(sender, provider):
+    provider.script(refusal("MessageRejected", "Email address is not verified: a@b.example"))
+    verdict = sender.send(a_mail())
+    assert isinstance(verdict, Failed)
+    assert verdict.reason == ("400 MessageRejected: Email address is not verified: <address>")
+
+
+def test_nobody_listens_is_an_outage(monkeypatch):
+    with StubProvider() as stub:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
+    assert blame(connect())[0] is Fault.OUTAGE
+
+
+def test_an_unknown_host_is_an_outage(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", "http://nowhere.invalid")
+    assert blame(connect())[0] is Fault.OUTAGE
+
+
+def test_a_tls_error_is_an_outage(provider, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", provider.url.replace("http:", "https:"))
+    assert blame(connect())[0] is Fault.OUTAGE
+
+
+def test_missing_credentials_are_the_accounts_fault(provider, monkeypatch, tmp_path):
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    assert connect().send(a_mail()) == Failed(Fault.ACCOUNT, "NoCredentialsError")
+    assert provider.requests == []
+
+
+def test_a_credential_program_that_fails_keeps_its_words_to_itself(provider, monkeypatch, tmp_path):
+    first = tmp_path / "first"
+    soon = datetime.now(UTC) + timedelta(minutes=1)  # botocore renews what is as near to its end
+    first.write_text(
+        json.dumps(
+            {
+                "Version": 1,
+                "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+                "SecretAccessKey": SECRET,
+                "Expiration": soon.isoformat(),
+            }
+        )
+    )
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ncat {first} && rm {first} || {{ echo s3cret >&2; exit 1; }}\n")
+    program.chmod(0o700)
+    config = tmp_path / "config"
+    config.write_text(f"[default]\ncredential_process = {program}\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    assert connect().send(a_mail()) == Failed(Fault.ACCOUNT, "CredentialRetrievalError")
+    assert provider.requests == []
+
+
+def test_names_the_recipients_and_not_the_blind_copies_in_the_message(sender, provider):
+    assert sender.send(a_mail()) == Accepted("0100-1")
+    document = json.loads(provider.requests[0].body)
+    assert document["FromEmailAddress"] == "ann@sender.example"
+    assert document["Destination"] == {
+        "ToAddresses": ["bob@one.example", "second@two.example"],
+        "CcAddresses": ["carol@three.example"],
+        "BccAddresses": ["dave@four.example"],
+    }
+
+
+def test_with_a_source_replies_go_to_the_mails_own_from(provider):
+    assert isinstance(connect(source="Shop <shop@s.example>").send(a_mail()), Accepted)
+    document = json.loads(provider.requests[0].body)
+    assert document["FromEmailAddress"] == "shop@s.example"
+
+
+def test_a_source_that_is_no_address_is_refused_at_once():
+    with pytest.raises(ValueError, match="@-sign"):
+        connect(source="shop")
+
+
+@pytest.fixture
+def moto(aws, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", aws.url)
+    client = boto3.client("sesv2", region_name="eu-west-1")
+    with suppress(client.exceptions.AlreadyExistsException):
+        client.create_email_identity(EmailIdentity="sender.example")
+    client.close()
+    return aws.url
+
+
+def test_moto_takes_the_whole_message(moto):
+    verdict = connect(timeout=10.0).send(a_mail())
+    assert isinstance(verdict, Accepted)
+    sent = requests.get(f"{moto}/moto-api/data.json", timeout=10).json()["ses"]["RawMessage"]
+    assert sent[-1]["id"] == verdict.provider_id
+    assert "Cc: carol@three.example\r\n" in sent[-1]["raw_data"]
+    assert "dave" not in sent[-1]["raw_data"]
+    assert "dave@four.example" in sent[-1]["destinations"]
+
+
+def test_moto_blames_the_account_for_an_unverified_identity(moto):  # noqa: ARG001
+    verdict = connect(timeout=10.0, source="shop@unverified.example").send(a_mail())
+    assert isinstance(verdict, Failed)
+    assert verdict.fault is Fault.ACCOUNT
