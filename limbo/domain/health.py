@@ -119,7 +119,6 @@ class Breaker:
 
     def _close(self, now: float) -> None:
         self._tripped = False
-        self._open_for = 0.0
         self._closed_at = now
 
     def _fail(self, admission: Admission, now: float) -> None:

@@ -249,6 +249,26 @@ def test_a_clock_set_back_makes_no_negative_duration():
     assert made.dispatch(MAIL, 0).attempts[0].duration == 0.0
 
 
+def test_a_call_that_outlives_an_outage_says_nothing_new():
+    clock = Clock()
+    sender = Scripted("a", *[OUTAGE] * 10, OK)
+    made = dispatcher(sender, clock=clock)
+    answer = sender.send
+
+    def outlive(mail):
+        sender.send = answer
+        clock.time = 1
+        while made.states()["a"] is BreakerState.CLOSED:
+            made.dispatch(mail, 0)
+        clock.time = 31
+        made.dispatch(mail, 0)
+        return ACCOUNT
+
+    sender.send = outlive
+    made.dispatch(MAIL, 0)
+    assert made.states() == {"a": BreakerState.CLOSED}
+
+
 def test_every_order_is_as_likely():
     senders = [Scripted(name, OUTAGE) for name in "abc"]
     made = dispatcher(*senders, rng=random.Random(7), breaker=NO_BREAKER)

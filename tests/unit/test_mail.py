@@ -376,11 +376,29 @@ near_misses = st.lists(
 @example("a@b.c\n")
 @example("a@b.9")
 @example("INFO@b.c")
-@example("a" * 64 + "@" + "b." * 95 + "c")
+@example("a" * 64 + "@" + "b." * 90 + "c" * 9)
+@example("a" * 64 + "@" + "b." * 90 + "c" * 10)
 def test_the_fast_path_never_accepts_more_than_the_long_one(text):
     if _PLAIN.match(text):
         assert _validated(text) == text
     assert _accepts(text) is (_validated(text) is not None and text.count("@") == 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "string"),
+    [
+        ("", "a@b.c"),
+        ("Jane Doe", "Jane Doe <a@b.c>"),
+        ("Jürgen", "Jürgen <a@b.c>"),
+        ("Doe, Jane", '"Doe, Jane" <a@b.c>'),
+        ("J. Doe", '"J. Doe" <a@b.c>'),
+        ("Jane (home)", '"Jane (home)" <a@b.c>'),
+        ('a"b\\c', '"a\\"b\\\\c" <a@b.c>'),
+        ("a@b.c", '"a@b.c" <a@b.c>'),
+    ],
+)
+def test_a_name_is_quoted_where_any_reader_of_mail_wants_it(name, string):
+    assert str(Address("a@b.c", name)) == string
 
 
 @given(addresses)
