@@ -60,6 +60,10 @@ class Database(Statements, Protocol):
         """
         ...
 
+    def check_room(self) -> None:
+        """Raise QueueUnavailable when what is there needs all the room that is left."""
+        ...
+
     def close(self) -> None:
         """Close what is idle now, and the rest as soon as it is given back."""
         ...

@@ -41,6 +41,7 @@ _VACUUM = """
         autovacuum_vacuum_scale_factor = 0.01,
         autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0,
+        autovacuum_vacuum_insert_scale_factor = 0.05,
         autovacuum_analyze_scale_factor = 0.05
     )
 """

@@ -123,6 +123,7 @@ _DEPTH = """
         :now - min(submitted_at)
     FROM limbo_queue
 """
+_DEAD = "SELECT kind, count(*) FROM limbo_dead_letters GROUP BY kind"
 _LETTER = """
     SELECT id, mail_id, body, kind, sender, reason, attempts, buried_at, possible_duplicate
     FROM limbo_dead_letters
@@ -157,6 +158,7 @@ class SqlQueue:
     def insert(self, statements: Statements, mails: Sequence[Mail]) -> None:
         """Put the mails as a part of somebody's transaction; raises QueueUnavailable."""
         if mails:
+            self._database.check_room()
             bodies = [(mail.id, encode_mail(mail), mail.submitted_at) for mail in mails]
             _insert(statements, self._sql, bodies)
 
@@ -213,7 +215,11 @@ class SqlQueue:
         """Count the mails, which takes a tenth of a second for a million."""
         [[ready, in_flight, delayed, age]] = self._database.execute(_DEPTH)
         return Depth(
-            ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=max(0.0, age or 0.0)
+            ready=ready,
+            in_flight=in_flight,
+            delayed=delayed,
+            oldest_age=max(0.0, age or 0.0),
+            dead=dict(self._database.execute(_DEAD)),
         )
 
     def _claim(self, limit: int) -> list[Lease]:
@@ -271,12 +277,11 @@ class SqlDeadLetters:
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first, also when ``after`` is gone."""
-        page = "ORDER BY id DESC LIMIT :limit"
-        if after is None:
-            rows = self._database.execute(f"{_LETTER} {page}", {"limit": limit})
-        else:
-            values = {"limit": limit, "after": after}
-            rows = self._database.execute(f"{_LETTER} WHERE id < :after {page}", values)
+        if after is not None and not _is_id(after):
+            return []
+        where = "" if after is None else "WHERE id < :after"
+        query = f"{_LETTER} {where} ORDER BY id DESC LIMIT :limit"
+        rows = self._database.execute(query, {"limit": limit, "after": after})
         return [_letter(row) for row in rows]
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002

@@ -1,6 +1,7 @@
 """A SQLite file as the database of one machine's processes."""
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -15,7 +16,14 @@ from limbo.domain.errors import QueueUnavailable, SettingsError
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.01
+_RETRY_SECONDS = 0.001
 _POOL_SIZE = 32
+# On a full disk no mail could even be taken out: that is a write too, to the write-ahead log,
+# which takes up 4 MB and as much again in the file before it starts anew.
+_RESERVE_BYTES = 16 * 2**20
+_FREE_BYTES = """
+    SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size
+"""
 # FULL: a commit is on the disk when it returns. The second and third matter on macOS alone,
 # where a plain fsync leaves the data in the drive's cache.
 _PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
@@ -32,10 +40,12 @@ class SqliteDatabase:
         *,
         now: Callable[[], float] = time.time,
         busy_seconds: float = _BUSY_SECONDS,
+        reserve_bytes: int = _RESERVE_BYTES,
     ) -> None:
         self._path = path
         self._now = now
         self._busy_seconds = busy_seconds
+        self._reserve_bytes = reserve_bytes
         self._pool = Pool(self._open, size=_POOL_SIZE, timeout=busy_seconds)
         # Threads queue up here, in turn: SQLite itself would have them sleep and try again.
         self._writing = threading.Lock()
@@ -55,7 +65,8 @@ class SqliteDatabase:
         try:
             # Made here, because SQLite would make it readable for everybody.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            database._use_write_ahead_log()
+            with _errors(), database._pool.connection() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
             migrate(database)
         except OSError as error:
             msg = f"cannot open {path}: {error.strerror}"
@@ -98,8 +109,23 @@ class SqliteDatabase:
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
-        """Return a block that sleeps in short naps: nothing in SQLite wakes another process."""
-        yield lambda seconds: time.sleep(min(seconds, _POLL_SECONDS))
+        """Return a block that looks every 10 ms: nothing in SQLite wakes another process."""
+        with _errors(), self._pool.connection() as connection:
+            connection.watch()
+            yield connection.sleep
+
+    def check_room(self) -> None:
+        """Keep enough of the disk free to get out what is in.
+
+        Half of it may be room in the file itself, which does not shrink when mails leave.
+        """
+        with _errors():
+            left = shutil.disk_usage(self._path.parent).free
+        if left < self._reserve_bytes:
+            [[within]] = self.execute(_FREE_BYTES)
+            if left + min(within, self._reserve_bytes // 2) < self._reserve_bytes:
+                msg = "the disk is almost full"
+                raise QueueUnavailable(msg)
 
     def close(self) -> None:
         """Close the file."""
@@ -115,28 +141,16 @@ class SqliteDatabase:
             raise
         return connection
 
-    def _use_write_ahead_log(self) -> None:
-        """Switch the file's journal, which SQLite refuses instantly while others start as well."""
-        until = time.monotonic() + self._busy_seconds
-        while True:
-            try:
-                with _errors(), self._pool.connection() as connection:
-                    connection.execute("PRAGMA journal_mode=WAL")
-            except QueueUnavailable as error:
-                if "locked" not in str(error) or time.monotonic() > until:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
-
 
 class _Connection:
     """One connection, lent to one thread at a time."""
 
     def __init__(self, path: Path, now: Callable[[], float], busy_seconds: float) -> None:
         self._now = now
+        self._version = 0
+        self._busy_seconds = busy_seconds
         self._connection = sqlite3.connect(
-            path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            path, timeout=0, isolation_level=None, check_same_thread=False
         )
 
     def execute(
@@ -146,7 +160,12 @@ class _Connection:
         *,
         news: bool = False,  # noqa: ARG002 - whoever listens looks by himself
     ) -> list[Row]:
-        return self._connection.execute(sql, {**(values or {}), "now": self._now()}).fetchall()
+        try:
+            return self._run(sql, values)
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+        return self._run_when_free(sql, values)
 
     def execute_each(
         self,
@@ -162,11 +181,49 @@ class _Connection:
             rows += run(sql, dict(zip(names, (*row, now), strict=True))).fetchall()
         return rows
 
+    def watch(self) -> None:
+        """Note the file's version as this connection knows it: others' commits raise it."""
+        self._version = self._read_version()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until another connection has committed something since the last look."""
+        until = time.monotonic() + seconds
+        known = self._version
+        while known == self._version and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _POLL_SECONDS))
+            self._version = self._read_version()
+
     def is_usable(self) -> bool:
         return True
 
     def close(self) -> None:
         self._connection.close()
+
+    def _run(self, sql: str, values: Mapping[str, object] | None) -> list[Row]:
+        return self._connection.execute(sql, {**(values or {}), "now": self._now()}).fetchall()
+
+    def _run_when_free(self, sql: str, values: Mapping[str, object] | None) -> list[Row]:
+        """Try again every millisecond.
+
+        SQLite's own waiting sleeps longer and longer, up to 0.1 s: who waits most gets least.
+        And it does not wait at all where a file's journal is switched to the write-ahead log.
+        """
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            time.sleep(_RETRY_SECONDS)
+            try:
+                return self._run(sql, values)
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+
+    def _read_version(self) -> int:
+        [version] = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
 
 
 @contextmanager
@@ -174,6 +231,6 @@ def _errors() -> Iterator[None]:
     """Translate SQLite's errors, whose texts name neither data nor secrets."""
     try:
         yield
-    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
+    except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
         text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
         raise QueueUnavailable(text) from error

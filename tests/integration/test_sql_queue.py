@@ -281,6 +281,18 @@ def test_a_full_disk_refuses_mails_and_recovers(tmp_path):
         assert queue.depth().ready == 1
 
 
+def test_takes_no_mails_on_a_disk_too_full_to_get_them_out(tmp_path):
+    path = tmp_path / "limbo.db"
+    with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{path}")) as database:
+        SqlQueue(database).put([a_mail()])
+    with contextlib.closing(SqliteDatabase(path, reserve_bytes=2**60)) as database:
+        queue = SqlQueue(database)
+        assert queue.put([a_mail()]) == [NotKept(reason="the disk is almost full")]
+        queue.bury(take_one(queue), OUTAGE)
+        assert queue.dead_letters.redrive([queue.dead_letters.list(1)[0].id]) == 1
+        assert queue.ack([take_one(queue)]) == []
+
+
 def test_a_file_destroyed_later_is_an_unavailable_queue(tmp_path):
     path = tmp_path / "limbo.db"
     with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{path}")) as database:
