@@ -112,6 +112,10 @@ class FakeSender:
             self.accepted.append(mail)
         return verdict
 
+    def check(self) -> str | None:
+        """Say that all is well: what the script holds is no surprise."""
+        return None
+
 
 def _verdict(step: Step, mail: Mail) -> Verdict:
     if step.token in ("ok", "slow"):

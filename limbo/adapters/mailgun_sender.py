@@ -70,12 +70,23 @@ class MailgunSender:
 
     def send(self, mail: Mail) -> Verdict:
         """Post the mail once."""
+        return self._post(_payload(mail))
+
+    def check(self) -> str | None:
+        """Post a mail without sender and recipients, to be refused for just that.
+
+        A key that may only send may ask nothing else of Mailgun.
+        """
+        match self._post([("o:testmode", "yes")]):
+            case Accepted() | Failed(fault=Fault.MAIL):
+                return None
+            case Failed(reason=reason):
+                return reason
+
+    def _post(self, fields: list[tuple[str, str]]) -> Verdict:
         try:
             answer = self._session.post_form(
-                self._url,
-                _payload(mail),
-                authorization=self._authorization,
-                timeout=self._timeout,
+                self._url, fields, authorization=self._authorization, timeout=self._timeout
             )
         except NotSent as error:
             return Failed(Fault.OUTAGE, f"not reached: {error}")

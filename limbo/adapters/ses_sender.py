@@ -39,6 +39,7 @@ _FAULTS = {
     **dict.fromkeys(("Throttling", "TooManyRequests", "LimitExceeded"), Fault.RATE),
     **dict.fromkeys(("InternalFailure", "ServiceUnavailable", "RequestTimeout"), Fault.OUTAGE),
 }
+_DENIED = ("AccessDenied", "AccessDeniedException")
 _FAMILIES = ("AccessDenied", "ExpiredToken")  # any code that begins so
 # Of the two, "Email address is not verified" is what SES says now.
 _UNVERIFIED = ("not verified", "not have authority to send from")
@@ -91,17 +92,25 @@ class SesSender:
         payload = _payload(mail, self._source)
         try:
             answer = self._client.send_email(**payload)
-        except exceptions.ClientError as error:
-            return _refusal(error)
-        except exceptions.BotoCoreError as error:
-            return _breakdown(error)
         except Exception as error:  # noqa: BLE001 - botocore's parsers trip over a strange answer
-            return Failed(Fault.UNKNOWN, f"no readable answer: {type(error).__name__}")
+            return _failure(error)
         provider_id = answer.get("MessageId")
         if not provider_id or not isinstance(provider_id, str):
             # botocore takes an answer that was cut off for a whole one.
             return Failed(Fault.UNKNOWN, "no readable answer: no MessageId")
         return Accepted(provider_id)
+
+    def check(self) -> str | None:
+        """Ask whether the account may send.
+
+        Credentials that may send and not ask (``ses:GetAccount``) are no reason for doubt.
+        """
+        try:
+            answer = self._client.get_account()
+        except Exception as error:  # noqa: BLE001 - as above
+            denied = isinstance(error, exceptions.ClientError) and _code(error) in _DENIED
+            return None if denied else _failure(error).reason
+        return None if answer.get("SendingEnabled") else "sending is paused for this account"
 
 
 def _payload(mail: Mail, source: Address | None) -> "SendEmailRequestTypeDef":
@@ -116,15 +125,29 @@ def _payload(mail: Mail, source: Address | None) -> "SendEmailRequestTypeDef":
     }
 
 
+def _failure(error: Exception) -> Failed:
+    match error:
+        case exceptions.ClientError():
+            return _refusal(error)
+        case exceptions.BotoCoreError():
+            return _breakdown(error)
+        case _:
+            return Failed(Fault.UNKNOWN, f"no readable answer: {type(error).__name__}")
+
+
 def _refusal(error: exceptions.ClientError) -> Failed:
     """Judge an answer of SES: by its code, then its text, then its status."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
+    code = _code(error)
     text = str(error.response.get("Error", {}).get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     fault, pause = _fault(code, text.lower(), status)
     # From its second line on, a wrong signature's text repeats the headers of the request.
     said = text.strip().partition("\n")[0]
     return Failed(fault, _SECRET.sub("<secret>", f"{status} {code}: {said}"), pause)
+
+
+def _code(error: exceptions.ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _fault(code: str, text: str, status: int) -> tuple[Fault, float | None]:

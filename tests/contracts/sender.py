@@ -20,6 +20,8 @@ class Mood(Enum):
     """How the provider behind a sender takes the next mails."""
 
     ACCEPTING = auto()
+    CHECKED = auto()
+    """Would accept a mail, and is only asked whether it would."""
     REFUSING = auto()
     """Blames the mail, and repeats the recipients and every secret it was sent or might know."""
     THROTTLING = auto()
@@ -108,6 +110,10 @@ class SenderContract:
             case verdict:
                 pytest.fail(repr(verdict))
         assert provider.calls() == 1
+
+    def test_a_check_finds_nothing_wrong_with_a_provider_that_would_accept(self, sender, provider):
+        provider.be(Mood.CHECKED)
+        assert sender.check() is None
 
     def test_a_provider_that_recovers_is_used_again(self, sender, provider):
         provider.be(Mood.RESETTING)

@@ -26,6 +26,7 @@ ECHO = f"no such ann@sender.example, bob@one.example for {KEY}, Basic {BASIC}; "
 
 MOODS = {
     Mood.ACCEPTING: MAILGUN_OK,
+    Mood.CHECKED: Answer(status=400, body='{"message": "from parameter is missing"}'),
     Mood.REFUSING: Answer(status=400, body=json.dumps({"message": ECHO})),
     Mood.THROTTLING: Answer(status=429, body=json.dumps({"message": ECHO})),
     Mood.DENYING: Answer(status=401, body="Forbidden"),
@@ -94,6 +95,22 @@ def test_posts_the_mail_as_a_form(sender, provider):
         ("h:Message-Id", message_id(mail)),
         ("v:limbo_id", mail.id),
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Answer(status=401, body='{"message": "x"}'), "401 Unauthorized: x"),
+        (Answer(status=404, body='{"message": "Domain not found"}'), "404 Not Found: Domain"),
+        (Answer(status=200, body="Mailgun Magnificent API"), "200 OK: no message"),
+        (Answer(status=503), "503 Service Unavailable"),
+        (Behaviour.HANG, "no answer"),
+    ],
+)
+def test_a_check_tells_what_is_wrong_and_sends_nothing(sender, provider, answer, problem):
+    provider.script(answer)
+    assert sender.check().startswith(problem)
+    assert provider.requests[0].form == [("o:testmode", "yes")]
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/v3", "/v3/"])

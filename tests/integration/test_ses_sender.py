@@ -26,6 +26,7 @@ def refusal(code: str, text: str = "", status: int = 400) -> Answer:
 
 MOODS = {
     Mood.ACCEPTING: OK,
+    Mood.CHECKED: Answer(body='{"SendingEnabled": true}'),
     Mood.REFUSING: refusal("MessageRejected", ECHO),
     Mood.THROTTLING: refusal("TooManyRequestsException", ECHO, 429),
     Mood.DENYING: refusal("InvalidSignatureException", f"{ECHO}\n\nhost:a\n{TOKEN}", 403),
@@ -73,6 +74,7 @@ def connected(credentials):  # noqa: ARG001 - botocore reads them as the client 
 def provider(connected, monkeypatch):
     stub, _ = connected
     stub.default = OK
+    stub.script()
     stub.requests.clear()
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
     return stub
@@ -202,6 +204,21 @@ def test_the_reason_is_the_status_the_code_and_the_text(sender, provider):
     verdict = sender.send(a_mail())
     assert isinstance(verdict, Failed)
     assert verdict.reason == ("400 MessageRejected: Email address is not verified: <address>")
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (Answer(body='{"SendingEnabled": false}'), "sending is paused for this account"),
+        (refusal("AccessDeniedException", "no ses:GetAccount", 403), None),
+        (refusal("InvalidSignatureException", "x", 403), "403 InvalidSignatureException: x"),
+        (Answer(body="[1]"), "no readable answer: AttributeError"),
+    ],
+)
+def test_a_check_tells_what_is_wrong_and_sends_nothing(sender, provider, answer, problem):
+    provider.script(answer)
+    assert sender.check() == problem
+    assert [request.path for request in provider.requests] == ["/v2/email/account"]
 
 
 def test_nobody_listens_is_an_outage(monkeypatch):

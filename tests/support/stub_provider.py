@@ -133,14 +133,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.stub.connections += 1
 
     def do_GET(self) -> None:
-        bodies = [dict(request.form) for request in self.stub.requests]
-        self._answer(Answer(body=json.dumps(bodies)))
+        if self.path == "/_requests":
+            bodies = [dict(request.form) for request in self.stub.requests]
+            self._answer(Answer(body=json.dumps(bodies)))
+        else:
+            self._serve()
 
     def do_POST(self) -> None:
         if self.path == "/_script":
             self.stub.script(*(Answer(**item) for item in json.loads(self._read())))
-            self._answer(Answer(status=200))
-            return
+            self._answer(Answer())
+        else:
+            self._serve()
+
+    def _serve(self) -> None:
         answer = self.stub.next_answer()
         unread = answer is Behaviour.CLOSE or (isinstance(answer, Answer) and answer.early)
         self.stub.requests.append(

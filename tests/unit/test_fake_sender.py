@@ -7,6 +7,7 @@ from tests.contracts.sender import Mood, SenderContract, a_mail
 
 TOKENS = {
     Mood.ACCEPTING: "ok",
+    Mood.CHECKED: "ok",
     Mood.REFUSING: "reject",
     Mood.THROTTLING: "rate",
     Mood.DENYING: "account",

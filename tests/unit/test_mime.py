@@ -5,7 +5,7 @@ from email.header import decode_header, make_header
 from email.utils import getaddresses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbo.adapters.mime import message_bytes, message_id
@@ -89,6 +89,7 @@ TEXTS = st.one_of(
 ).filter(lambda text: header_problem(text) is None)
 
 
+@settings(deadline=None)
 @given(TEXTS.filter(lambda text: 0 < len(text) <= 998))
 def test_no_subject_adds_or_changes_a_header(subject):
     mail = mail_of(subject=subject, cc="carol@c.example")
@@ -100,6 +101,7 @@ def test_no_subject_adds_or_changes_a_header(subject):
     assert legacy["To"] == "bob@b.example"
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_no_name_adds_or_changes_a_header(name, other):
     names = [" ".join(text.split()) for text in (name, other)]
@@ -119,6 +121,7 @@ def test_no_name_adds_or_changes_a_header(name, other):
     assert sorted(modern.keys()) == sorted(set(HEADERS) - {"Cc"})
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-zA-Z0-9=?_.+-]{1,50}", fullmatch=True))
 def test_no_address_adds_a_header(local):
     try:
@@ -130,6 +133,7 @@ def test_no_address_adds_a_header(local):
     assert legacy["To"] == mail.to[0].email
 
 
+@settings(deadline=None)
 @given(
     st.one_of(
         st.text(min_size=1, max_size=300),
