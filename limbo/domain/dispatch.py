@@ -25,7 +25,8 @@ class Retry:
     """The mail goes back to the queue for ``delay`` seconds.
 
     ``touched`` is False when no provider is known to have failed this mail: none was free, or all
-    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle).
+    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle, an
+    outage that other mails met as well).
     """
 
     attempts: Sequence[Attempt]
@@ -91,6 +92,7 @@ class Dispatcher:
         self._retry = retry or RetryPolicy()
         self._policy = breaker or BreakerPolicy()
         self._breakers = {sender.name: Breaker(self._policy) for sender in senders}
+        self._failing: dict[str, set[str]] = {sender.name: set() for sender in senders}
         self._rng = rng or random.Random()  # noqa: S311 - an order and a jitter, no secret
         self._lock = threading.Lock()
 
@@ -167,6 +169,7 @@ class Dispatcher:
         ended_at = self._now()
         with self._lock:
             self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
+            self._note(sender.name, mail.id, verdict)
         return Attempt(
             sender=sender.name,
             started_at=started_at,
@@ -178,7 +181,7 @@ class Dispatcher:
     def _put_off(self, attempts: Sequence[Attempt], touches: int, *, probed: bool) -> Retry | Dead:
         duplicate = any(_fault(attempt) is Fault.UNKNOWN for attempt in attempts)
         failures = [a for a in attempts if _fault(a) in (Fault.OUTAGE, Fault.UNKNOWN)]
-        counts = bool(failures) and not probed
+        counts = bool(failures) and not probed and not self._is_outage(failures)
         if counts and touches + 1 >= self._retry.max_touches:
             return Dead(attempts=attempts, cause=_cause(failures[-1]), possible_duplicate=duplicate)
         jitter = self._rng.uniform(0.5, 1.0)
@@ -188,6 +191,27 @@ class Dispatcher:
             pause = min(self.ready_in(), self._retry.delays[0])
             delay = pause + self._retry.delays[0] * (jitter - 0.5)
         return Retry(attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate)
+
+    def _note(self, sender: str, mail_id: str, verdict: Verdict) -> None:
+        """Remember which mails met an outage since the provider last did its work; two will do."""
+        match verdict:
+            case Accepted() | Failed(fault=Fault.MAIL):
+                self._failing[sender].clear()
+            case Failed(fault=Fault.OUTAGE) if len(self._failing[sender]) <= 1:
+                self._failing[sender].add(mail_id)
+            case _:
+                pass
+
+    def _is_outage(self, failures: Sequence[Attempt]) -> bool:
+        """Say whether other mails fail as well, and none gets through, where this one failed.
+
+        A breaker opens from ten outcomes on; where mails are few, an outage could bury one before.
+        """
+        with self._lock:
+            return all(
+                _fault(attempt) is Fault.OUTAGE and len(self._failing[attempt.sender]) > 1
+                for attempt in failures
+            )
 
     def _hasten(self) -> None:
         """When every provider is down, look sooner whether one is back."""

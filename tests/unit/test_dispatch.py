@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -44,6 +45,9 @@ class Scripted:
         self.name = name
         self.mails: list[Mail] = []
         self._verdicts = list(verdicts)
+
+    def check(self) -> None:
+        """Nothing is known against it."""
 
     def send(self, mail: Mail) -> Verdict:
         self.mails.append(mail)
@@ -137,6 +141,32 @@ def test_the_third_touch_buries_and_names_what_counted(answers, kind, sender):
         assert isinstance(outcome, Dead)
         assert (outcome.cause.kind, outcome.cause.sender) == (kind, sender)
         assert outcome.possible_duplicate is (UNKNOWN in answers)
+
+
+OTHER = replace(MAIL, id="other")
+
+
+def test_an_outage_that_another_mail_meets_too_never_buries():
+    made = dispatcher(Scripted("a", OUTAGE), Scripted("b", OUTAGE))
+    assert made.dispatch(MAIL, 0).touched, "alone, it may be the mail"
+    assert not made.dispatch(OTHER, 0).touched
+    outcome = made.dispatch(MAIL, 99)
+    assert isinstance(outcome, Retry)
+    assert not outcome.touched
+
+
+@pytest.mark.parametrize("works", [OK, MAIL_FAULT])
+def test_a_provider_that_works_for_others_lets_a_mail_be_buried(works):
+    made = dispatcher(Scripted("a", OUTAGE, OUTAGE, works, OUTAGE))
+    for mail in (MAIL, OTHER, OTHER):
+        made.dispatch(mail, 0)
+    assert isinstance(made.dispatch(MAIL, 2), Dead)
+
+
+def test_an_answer_that_never_came_counts_whoever_else_met_it():
+    made = dispatcher(Scripted("a", UNKNOWN))
+    made.dispatch(OTHER, 0)
+    assert isinstance(made.dispatch(MAIL, 2), Dead)
 
 
 @pytest.mark.parametrize("answers", [[ACCOUNT], [RATE], [ACCOUNT, RATE], [RATE, RATE]])
