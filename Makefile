@@ -22,7 +22,8 @@ check: .venv/.dev ## lint, types, architecture, and the tests with coverage
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest --cov
+	@command -v promtool >/dev/null || { echo 'promtool is missing; on Debian: apt-get install prometheus' >&2; exit 1; }
+	@$(BIN)/pytest -m '' --cov
 
 setup: .venv/.run ## only install, so that .venv/bin/limbo is there
 
