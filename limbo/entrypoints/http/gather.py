@@ -1,0 +1,171 @@
+"""Gathers the mails that many requests submit into few calls of the outbox."""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from limbo.domain.mail import Mail
+from limbo.entrypoints.http.failure import log_failure
+from limbo.ports.outbox import Outbox
+from limbo.ports.queue import Kept, NotKept
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The outbox has not answered in time: the mail may be kept, now or later."""
+
+
+Answer = Kept | NotKept | Unknown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherLimits:
+    """How much may be gathered before mails are refused; times in seconds."""
+
+    batch: int = 500
+    mails: int = 10_000
+    bytes: int = 64 * 1024 * 1024
+    seconds: float = 15.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Entry:
+    mail: Mail
+    size: int
+    until: float
+    answer: asyncio.Future[Answer]
+
+
+class Gatherer:
+    """Hands mails to the outbox, one call at a time, in a thread of its own.
+
+    What comes while a call is under way goes out in the next: batches grow with the load, and no
+    mail waits for a timer. Used as an async context manager; leaving it answers what was gathered.
+    """
+
+    def __init__(self, outbox: Outbox, limits: GatherLimits | None = None) -> None:
+        self._outbox = outbox
+        self._limits = limits or GatherLimits()
+        self._waiting: deque[_Entry] = deque()
+        self._under_way: list[_Entry] = []
+        self._mails = 0
+        self._bytes = 0
+        self._busy = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._batches: queue.SimpleQueue[list[_Entry] | None] = queue.SimpleQueue()
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._run, name="outbox", daemon=True).start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        entries = (*self._under_way, *self._waiting)
+        if answers := [entry.answer for entry in entries if not entry.answer.done()]:
+            await asyncio.wait(answers)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._batches.put(None)
+
+    async def submit(self, mail: Mail, size: int) -> Answer:
+        """Return what became of the mail, whose request had ``size`` bytes."""
+        if refusal := self._refusal(size):
+            return refusal
+        entry = _Entry(
+            mail=mail,
+            size=size,
+            until=self._loop.time() + self._limits.seconds,
+            answer=self._loop.create_future(),
+        )
+        self._waiting.append(entry)
+        self._mails += 1
+        self._bytes += size
+        if not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._send)  # after the other requests of this turn of the loop
+        if self._timer is None:
+            self._timer = self._loop.call_at(entry.until, self._expire)
+        return await entry.answer
+
+    def _refusal(self, size: int) -> NotKept | None:
+        limits = self._limits
+        if self._mails >= limits.mails or self._bytes + size > limits.bytes:
+            return NotKept(reason="too many mails wait for the queue")
+        if self._under_way and self._under_way[0].until <= self._loop.time():
+            return NotKept(reason="the queue has not answered for too long")
+        return None
+
+    def _send(self) -> None:
+        """Start the next call of the outbox with what has been gathered."""
+        batch: list[_Entry] = []
+        while self._waiting and len(batch) < self._limits.batch:
+            entry = self._waiting.popleft()
+            if entry.answer.done():  # too late, or the request was cancelled
+                self._forget(entry)
+            else:
+                batch.append(entry)
+        self._under_way = batch
+        self._busy = bool(batch)
+        if batch:
+            self._batches.put(batch)
+
+    def _run(self) -> None:
+        """Call the outbox, batch by batch, in the thread."""
+        while (batch := self._batches.get()) is not None:
+            answers = self._ask([entry.mail for entry in batch])
+            try:
+                self._loop.call_soon_threadsafe(self._settle, batch, answers)
+            except RuntimeError:  # the loop was closed: nobody waits any more
+                return
+
+    def _ask(self, mails: Sequence[Mail]) -> Sequence[Kept | NotKept]:
+        try:
+            answers = self._outbox.submit(mails)
+        except Exception as error:  # noqa: BLE001 - one batch fails, and not the thread
+            log_failure(log, "the outbox failed", error)
+            answers = []
+        if len(answers) == len(mails):
+            return answers
+        return [NotKept(reason="the outbox failed")] * len(mails)
+
+    def _settle(self, batch: Sequence[_Entry], answers: Sequence[Kept | NotKept]) -> None:
+        for entry, answer in zip(batch, answers, strict=True):
+            self._forget(entry)
+            if not entry.answer.done():
+                entry.answer.set_result(answer)
+            elif not entry.answer.cancelled():
+                kept = isinstance(answer, Kept)
+                log.warning("the queue answered late", mail_id=entry.mail.id, kept=kept)
+        self._send()
+
+    def _forget(self, entry: _Entry) -> None:
+        self._mails -= 1
+        self._bytes -= entry.size
+
+    def _expire(self) -> None:
+        """Answer what has waited too long; one timer serves all, as all wait equally long."""
+        now = self._loop.time()
+        for entry in self._under_way:
+            if entry.until <= now and not entry.answer.done():
+                entry.answer.set_result(Unknown())
+        while self._waiting and self._waiting[0].until <= now:
+            entry = self._waiting.popleft()
+            self._forget(entry)
+            if not entry.answer.done():
+                entry.answer.set_result(NotKept(reason="the queue did not answer in time"))
+        pending = [e.until for e in (*self._under_way, *self._waiting) if not e.answer.done()]
+        self._timer = self._loop.call_at(min(pending), self._expire) if pending else None

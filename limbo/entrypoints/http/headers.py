@@ -1,0 +1,42 @@
+"""What a client's request headers ask for."""
+
+import re
+
+from starlette.types import Scope
+
+PROBLEM_JSON = "application/problem+json"
+REPRESENTATION = "return=representation"
+_PLAIN_JSON = "application/json"
+_QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """Return the value of a header; empty if it is missing, joined if it was sent repeatedly."""
+    values = [value for key, value in scope["headers"] if key == name]
+    if not values:
+        return b""
+    return b", ".join(values)
+
+
+def wants_problem_json(accept: str) -> bool:
+    """Say whether RFC 9457 is named in an Accept header, and liked no less than plain JSON."""
+    qualities = dict(_quality(media_range) for media_range in accept.lower().split(","))
+    liked = qualities.get(PROBLEM_JSON, 0.0)
+    return liked > 0 and liked >= qualities.get(_PLAIN_JSON, 0.0)
+
+
+def wants_representation(prefer: str) -> bool:
+    """Say whether a Prefer header (RFC 7240) asks for the mail as a resource."""
+    preferences = (item.partition(";")[0] for item in prefer.lower().replace('"', "").split(","))
+    first = next((item for item in map(_compact, preferences) if item.startswith("return=")), "")
+    return first == REPRESENTATION
+
+
+def _quality(media_range: str) -> tuple[str, float]:
+    media_type, *parameters = media_range.split(";")
+    found = next((match for text in parameters if (match := _QUALITY.fullmatch(text))), None)
+    return media_type.strip(), float(found[1]) if found else 1.0
+
+
+def _compact(text: str) -> str:
+    return "".join(text.split())

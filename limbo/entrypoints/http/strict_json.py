@@ -1,0 +1,132 @@
+"""Reads JSON by the letter of RFC 8259, and says where it breaks it.
+
+Python's own parser, as it alone shows every name of an object. A faster parser beside a count of
+the quotation marks was tried for flat objects: it saves 0.5 of 2.8 µs.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+_MAX_DIGITS = 18
+_MAX_SEARCHED = 65_536
+_MAX_SHOWN = 40
+# A string may end with the text, so that no string is ever tried twice.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:]|NaN|-?Infinity')
+
+
+class NotJson(ValueError):  # noqa: N818 - a state of the body
+    """The body is no JSON object; the text says why and where, and repeats nothing of it."""
+
+
+class _ConstantError(ValueError):
+    """NaN or an infinity, which JavaScript knows and JSON does not."""
+
+
+class _DuplicateError(ValueError):
+    """A name given twice in one object; parsers disagree about which of them counts."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def parse_object(body: bytes) -> dict[str, object]:
+    """Return the JSON object in the body; raises NotJson."""
+    text = _decode(body)
+    try:
+        document = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        problem = f"the body is not JSON: {error.msg.removesuffix(' at')}{_at(text, error.pos)}"
+    except _ConstantError:
+        found = next((token for token in _tokens(text) if token[0][0] in "NI-"), None)
+        at = _at(text, found.start()) if found else ""
+        problem = f"the body is not JSON: NaN and Infinity are no numbers{at}"
+    except _DuplicateError as error:
+        problem = f"{_shown(error.name)}: given twice in one object{_second(text, error.name)}"
+    except RecursionError:
+        problem = "the body is nested too deeply"
+    else:
+        if isinstance(document, dict):
+            return document
+        problem = "the body must be a JSON object: {…}"
+    raise NotJson(problem)
+
+
+def _decode(body: bytes) -> str:
+    if not body.strip(b" \t\r\n"):
+        msg = "the body is empty; it must be a JSON object"
+        raise NotJson(msg)
+    if body.startswith(_UTF8_BOM):
+        msg = "the body begins with a byte order mark; send UTF-8 without one"
+        raise NotJson(msg)
+    if body.startswith(_UTF16_BOMS) or 0 in body[:2]:
+        msg = "the body is UTF-16 or UTF-32; send UTF-8"
+        raise NotJson(msg)
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        before = body[: error.start].decode()
+        msg = f"the body is not UTF-8{_at(before, len(before))}"
+        raise NotJson(msg) from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise _DuplicateError(name)
+            seen.add(name)
+    return result
+
+
+def _constant(_: str) -> object:
+    raise _ConstantError
+
+
+def _integer(digits: str) -> int | float:
+    """Never spend quadratic time on a number; one that long is inexact for most readers anyway."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer)
+
+
+def _shown(name: str) -> str:
+    return name if name.isidentifier() and len(name) <= _MAX_SHOWN else "a name"
+
+
+def _second(text: str, name: str) -> str:
+    """Find where an object gets the name that it already has."""
+    objects: list[set[str]] = []
+    before: re.Match[str] | None = None
+    for token in _tokens(text):
+        match token[0]:
+            case "{" | "[":
+                objects.append(set())
+            case "}" | "]":
+                objects.pop()
+            case ":" if before is not None:
+                if json.loads(before[0]) != name:
+                    continue
+                if name in objects[-1]:
+                    return _at(text, before.start())
+                objects[-1].add(name)
+            case _:
+                before = token
+    return ""
+
+
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    """Yield strings, brackets, colons and constants of what is JSON but for its names."""
+    return _TOKEN.finditer(text, 0, _MAX_SEARCHED)
+
+
+def _at(text: str, position: int) -> str:
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return f" at line {line}, column {column}"

@@ -1,0 +1,88 @@
+"""The HTTP application over an outbox that does what a test tells it."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+
+from limbo.domain.errors import QueueUnavailable
+from limbo.domain.mail import Mail
+from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.metrics import Metrics
+from limbo.ports.queue import Depth, Kept, NotKept
+
+MAIL = {
+    "subject": "Hello",
+    "message": "How are you?",
+    "to": ["bob@example.org"],
+    "from": "Alice <alice@example.com>",
+}
+BODY = json.dumps(MAIL).encode()
+NOW = 1_700_000_000.25
+
+
+class ScriptedOutbox:
+    """Keeps what it is given, unless told otherwise; ``gate`` holds it up while cleared."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[Mail]] = []
+        self.answer: Callable[[Mail], Kept | NotKept] = lambda _: Kept()
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @property
+    def mails(self) -> list[Mail]:
+        return [mail for call in self.calls for mail in call]
+
+    def submit(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
+        self.calls.append(mails)
+        self.gate.wait(30)
+        if self.error is not None:
+            raise self.error
+        return [self.answer(mail) for mail in mails]
+
+
+class ScriptedDepth:
+    """A queue that answers how full it is, or does not, as told."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.up = True
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def depth(self) -> Depth:
+        self.asked += 1
+        self.gate.wait(30)
+        if not self.up:
+            raise QueueUnavailable
+        return Depth(ready=0, in_flight=0, delayed=0, oldest_age=0.0)
+
+
+class HttpApp:
+    """An application with its parts at hand; ``run`` gives a coroutine the running app."""
+
+    def __init__(self, **options: Any) -> None:
+        self.outbox = ScriptedOutbox()
+        self.queue = ScriptedDepth()
+        self.metrics = Metrics()
+        self.app = create_app(
+            outbox=self.outbox,
+            queue=self.queue,
+            metrics=self.metrics,
+            **{"now": lambda: NOW, **options},
+        )
+
+    def run(self, use: Callable[[Starlette], Coroutine[Any, Any, Any]]) -> Any:
+        async def within_lifespan() -> Any:
+            async with self.app.router.lifespan_context(self.app):
+                return await use(self.app)
+
+        return asyncio.run(within_lifespan())
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0

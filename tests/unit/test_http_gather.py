@@ -1,0 +1,212 @@
+import asyncio
+import itertools
+import threading
+
+import pytest
+from structlog.testing import capture_logs
+
+from limbo.domain.ids import mail_id
+from limbo.domain.mail import parse_mail
+from limbo.entrypoints.http.gather import Gatherer, GatherLimits, Unknown
+from limbo.ports.queue import Kept, NotKept
+from tests.support.http_app import MAIL, ScriptedOutbox
+
+serial = itertools.count()
+
+
+def a_mail(subject=None):
+    document = MAIL | {"subject": subject or f"mail {next(serial)}"}
+    return parse_mail(document, id=mail_id(1.0), submitted_at=1.0)
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - a thread changes it
+            await asyncio.sleep(0.002)
+
+
+def submissions(gatherer, count, size=1):
+    return [asyncio.create_task(gatherer.submit(a_mail(), size)) for _ in range(count)]
+
+
+def test_what_comes_during_a_call_goes_out_in_the_next():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox) as gatherer:
+            outbox.gate.clear()
+            first = submissions(gatherer, 3)
+            await until(lambda: outbox.calls)
+            later = submissions(gatherer, 40)
+            await asyncio.sleep(0.01)
+            outbox.gate.set()
+            assert await asyncio.gather(*first, *later) == [Kept()] * 43
+        assert [len(call) for call in outbox.calls] == [3, 40]
+
+    asyncio.run(run())
+
+
+def test_one_call_at_a_time_of_at_most_so_many_mails_in_their_order():
+    async def run():
+        outbox, busy, seen = ScriptedOutbox(), threading.Lock(), []
+
+        class Alone:
+            def submit(self, mails):
+                assert busy.acquire(blocking=False)
+                seen.extend(mail.subject for mail in mails)
+                answers = outbox.submit(mails)
+                busy.release()
+                return answers
+
+        mails = [a_mail() for _ in range(100)]
+        async with Gatherer(Alone(), GatherLimits(batch=7)) as gatherer:
+            await asyncio.gather(*(gatherer.submit(mail, 1) for mail in mails))
+        assert max(len(call) for call in outbox.calls) == 7
+        assert seen == [mail.subject for mail in mails]
+
+    asyncio.run(run())
+
+
+def test_each_mail_gets_its_own_answer():
+    async def run():
+        outbox = ScriptedOutbox()
+        no = NotKept(reason="no", too_large=True)
+        outbox.answer = lambda mail: no if mail.subject == "bad" else Kept()
+        async with Gatherer(outbox) as gatherer:
+            mails = [a_mail(), a_mail("bad"), a_mail()]
+            answers = await asyncio.gather(*(gatherer.submit(mail, 1) for mail in mails))
+        assert answers == [Kept(), no, Kept()]
+        assert len(outbox.calls) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("failure", ["raises", "answers for too few"])
+def test_an_outbox_that_breaks_its_promise_fails_one_batch(failure):
+    async def run():
+        outbox = ScriptedOutbox()
+        gatherer = Gatherer(outbox)
+        if failure == "raises":
+            outbox.error = KeyError("bob@example.org")
+        else:
+            outbox.submit, submit = (lambda _: []), outbox.submit
+        async with gatherer:
+            with capture_logs() as logs:
+                answers = await asyncio.gather(*submissions(gatherer, 2))
+            assert answers == [NotKept(reason="the outbox failed")] * 2
+            assert "bob" not in str(logs)
+            outbox.error = None
+            if failure == "answers for too few":
+                outbox.submit = submit
+            assert await gatherer.submit(a_mail(), 1) == Kept()
+
+    asyncio.run(run())
+
+
+def test_a_request_that_is_gone_disturbs_no_other():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox) as gatherer:
+            outbox.gate.clear()
+            (under_way,) = submissions(gatherer, 1)
+            await until(lambda: outbox.calls)
+            gone, stays = submissions(gatherer, 2)
+            await asyncio.sleep(0.01)
+            under_way.cancel()
+            gone.cancel()
+            await asyncio.sleep(0.01)
+            outbox.gate.set()
+            assert await stays == Kept()
+        assert [len(call) for call in outbox.calls] == [1, 1]  # nobody waits for the third
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("limits", [GatherLimits(mails=10), GatherLimits(bytes=1000)])
+def test_a_full_backlog_refuses_and_then_recovers(limits):
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox, limits) as gatherer:
+            outbox.gate.clear()
+            tasks = submissions(gatherer, 15, size=100)
+            await until(lambda: sum(task.done() for task in tasks) == 5)
+            outbox.gate.set()
+            answers = await asyncio.gather(*tasks)
+            assert answers.count(Kept()) == 10
+            assert answers[10:] == [NotKept(reason="too many mails wait for the queue")] * 5
+            assert await gatherer.submit(a_mail(), 100) == Kept()
+
+    asyncio.run(run())
+
+
+def test_what_was_handed_over_too_long_ago_is_unknown_and_what_was_not_is_not_kept():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox, GatherLimits(seconds=0.1)) as gatherer:
+            outbox.gate.clear()
+            (under_way,) = submissions(gatherer, 1)
+            await until(lambda: outbox.calls)
+            (waits,) = submissions(gatherer, 1)
+            assert await under_way == Unknown()
+            assert await waits == NotKept(reason="the queue did not answer in time")
+            stuck = NotKept(reason="the queue has not answered for too long")
+            assert await asyncio.gather(*submissions(gatherer, 2)) == [stuck] * 2  # at once
+            with capture_logs() as logs:
+                outbox.gate.set()
+                await until(lambda: logs)
+            assert logs[0]["event"] == "the queue answered late"
+            assert logs[0]["kept"] is True
+            assert await gatherer.submit(a_mail(), 1) == Kept()
+        assert len(outbox.mails) == 2
+
+    asyncio.run(run())
+
+
+def test_a_time_out_is_each_mails_own():
+    async def run():
+        outbox = ScriptedOutbox()
+        loop = asyncio.get_running_loop()
+        async with Gatherer(outbox, GatherLimits(seconds=0.2)) as gatherer:
+            outbox.gate.clear()
+            started = loop.time()
+            (first,) = submissions(gatherer, 1)
+            await asyncio.sleep(0.1)
+            (second,) = submissions(gatherer, 1)
+            await first
+            assert 0.19 <= loop.time() - started < 0.29
+            await second
+            assert 0.29 <= loop.time() - started < 1
+            outbox.gate.set()
+
+    asyncio.run(run())
+
+
+def test_leaving_answers_what_was_gathered():
+    async def run():
+        outbox = ScriptedOutbox()
+        gatherer = Gatherer(outbox)
+        async with gatherer:
+            outbox.gate.clear()
+            tasks = submissions(gatherer, 1)
+            await until(lambda: outbox.calls)
+            tasks += submissions(gatherer, 5)
+            await asyncio.sleep(0.01)
+            asyncio.get_running_loop().call_later(0.05, outbox.gate.set)
+        assert all(task.done() for task in tasks)
+        assert await asyncio.gather(*tasks) == [Kept()] * 6
+
+    asyncio.run(run())
+
+
+def test_an_outbox_that_hangs_holds_up_neither_the_end_nor_the_exit():
+    outbox = ScriptedOutbox()
+
+    async def run():
+        gatherer = Gatherer(outbox, GatherLimits(seconds=0.05))
+        async with gatherer:
+            outbox.gate.clear()
+            tasks = submissions(gatherer, 1)
+            await until(lambda: outbox.calls)
+        assert await tasks[0] == Unknown()
+
+    asyncio.run(run())
+    outbox.gate.set()  # the loop is closed by now

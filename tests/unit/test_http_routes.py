@@ -1,0 +1,236 @@
+import asyncio
+import time
+
+import pytest
+from structlog.testing import capture_logs
+
+from limbo.entrypoints.http.deadline import Deadline
+from tests.support.asgi import call
+from tests.support.http_app import BODY, HttpApp
+
+
+def request(http, *arguments, **options):
+    return http.run(lambda app: call(app, *arguments, **options))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/", {"hello": "world"}),
+        ("/health", {"health": "ok"}),
+        ("/livez", {"live": "ok"}),
+        ("/readyz", {"ready": "ok"}),
+    ],
+)
+def test_says_that_it_is_there(method, path, answer):
+    reply = request(HttpApp(), method, path)
+    assert (reply.status, reply.json()) == (200, answer)
+    assert reply.headers["content-type"] == "application/json"
+
+
+def test_shows_its_metrics():
+    http = HttpApp()
+
+    async def use(app):
+        await call(app, "POST", "/v1/mail", BODY)
+        return await call(app, "GET", "/metrics")
+
+    reply = http.run(use)
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert b'limbo_mails_submitted_total{outcome="submitted"} 1.0' in reply.body
+    assert b'method="POST",route="/v1/mail",status="200"} 1.0' in reply.body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", ["/nothing", "/v1/mail/", "/health/", "//", "/v1", "/V1/mail", ""])
+def test_an_unknown_path_is_404_under_any_method(method, path):
+    reply = request(HttpApp(), method, path, BODY)
+    assert reply.status == 404
+    assert reply.json() == {
+        "Message": "not submitted",
+        "Problem": "no such path; mails go to POST /v1/mail",
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/mail", "POST"),
+        ("HEAD", "/v1/mail", "POST"),
+        ("OPTIONS", "/v1/mail", "POST"),
+        ("BREW", "/v1/mail", "POST"),
+        ("POST", "/", "GET, HEAD"),
+        ("DELETE", "/metrics", "GET, HEAD"),
+        ("POST", "/readyz", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_is_405_and_says_which_are_right(method, path, allowed):
+    reply = request(HttpApp(), method, path)
+    assert reply.status == 405
+    assert reply.headers["allow"] == allowed
+    assert reply.json() == {
+        "Message": "not submitted",
+        "Problem": f"this path does not know the method; it knows {allowed}",
+    }
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/v1/mail", "/readyz", "/metrics"])
+def test_every_answer_may_be_neither_sniffed_nor_stored(path):
+    reply = request(HttpApp(), "GET", path)
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert reply.headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in reply.headers
+
+
+def test_is_not_ready_while_the_queue_does_not_answer():
+    http = HttpApp()
+    http.queue.up = False
+    reply = request(http, "GET", "/readyz")
+    assert reply.status == 503
+    assert reply.json() == {"Message": "not ready", "Problem": "the queue does not answer"}
+
+
+def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
+    http = HttpApp(probe_seconds=0.05)
+
+    async def use(app):
+        http.queue.gate.clear()
+        hanging = await asyncio.gather(*(call(app, "GET", "/readyz") for _ in range(5)))
+        hanging.append(await call(app, "GET", "/readyz"))
+        alive = await call(app, "GET", "/livez")
+        http.queue.gate.set()
+        await asyncio.sleep(0.05)
+        return hanging, alive, await call(app, "GET", "/readyz")
+
+    hanging, alive, after = http.run(use)
+    assert [reply.status for reply in hanging] == [503] * 6
+    assert (alive.status, after.status) == (200, 200)
+    assert http.queue.asked == 1
+
+
+def test_readiness_is_asked_for_at_most_once_a_second():
+    http = HttpApp()
+
+    async def use(app):
+        for _ in range(10):
+            await call(app, "GET", "/readyz")
+
+    http.run(use)
+    assert http.queue.asked == 1
+
+
+def test_metrics_that_hang_hold_up_nothing_else():
+    http = HttpApp(probe_seconds=0.05)
+    http.metrics.watch_queue(http.queue)
+
+    async def use(app):
+        http.queue.gate.clear()
+        scraped = asyncio.create_task(call(app, "GET", "/metrics"))
+        posted = await call(app, "POST", "/v1/mail", BODY)
+        replies = posted, await scraped
+        http.queue.gate.set()
+        return replies
+
+    posted, scraped = http.run(use)
+    assert (posted.status, scraped.status) == (200, 503)
+
+
+def test_a_client_keeps_its_request_id():
+    reply = request(HttpApp(), "GET", "/", headers={"X-Request-ID": "shop-1.2:3_4+/="})
+    assert reply.headers["x-request-id"] == "shop-1.2:3_4+/="
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "a b",
+        "x" * 65,
+        "a\r\nSet-Cookie: b",
+        "bob@example.org",
+        "é",
+        "{}",
+        'a"b',
+        "a\x00",
+        "a\n",
+    ],
+)
+def test_a_request_id_unfit_for_a_log_is_replaced(given):
+    reply = request(HttpApp(), "GET", "/", headers={"X-Request-ID": given})
+    made = reply.headers["x-request-id"]
+    assert made != given
+    assert len(made) == 16
+    assert int(made, 16) >= 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "labels"),
+    [
+        ("GET", "/", ("GET", "/", "200")),
+        ("BREW", "/health", ("other", "/health", "405")),
+        ("GET", "/bob@example.org", ("GET", "other", "404")),
+        ("POST", "/v1/mail", ("POST", "/v1/mail", "400")),
+        ("GET", "/v1/mail", ("GET", "/v1/mail", "405")),
+    ],
+)
+def test_counts_and_times_requests_by_labels_that_no_client_can_multiply(method, path, labels):
+    http = HttpApp()
+    request(http, method, path)
+    method, route, status = labels
+    requests = http.metric("limbo_http_requests_total", method=method, route=route, status=status)
+    assert requests == 1
+    assert http.metric("limbo_http_request_duration_seconds_count", route=route) == 1
+
+
+def test_an_error_of_ours_is_a_plain_500_and_a_log_line_without_content():
+    def explode():
+        msg = "bob@example.org"
+        raise KeyError(msg)
+
+    http = HttpApp(now=explode)
+    with capture_logs() as logs:
+        reply = request(http, "POST", "/v1/mail", BODY)
+    assert reply.status == 500
+    assert reply.json() == {
+        "Message": "not submitted",
+        "Problem": "limbo itself failed; its log has the cause, under the id in X-Request-ID",
+    }
+    assert reply.headers["cache-control"] == "no-store"
+    (line,) = (line for line in logs if line["event"] == "request failed")
+    assert line["error"] == "KeyError"
+    assert line["stack"][-1].endswith(" explode")
+    assert "bob" not in str(logs)
+    labels = {"method": "POST", "route": "/v1/mail", "status": "500"}
+    assert http.metric("limbo_http_requests_total", **labels) == 1
+
+
+def test_a_deadline_ends_only_what_is_late():
+    async def run():
+        deadline = Deadline(0.1)
+
+        async def take(seconds):
+            await asyncio.sleep(seconds)
+            return seconds
+
+        async def late():
+            with pytest.raises(TimeoutError):
+                await deadline.call(lambda: take(5))
+
+        async def cancelled():
+            task = asyncio.create_task(deadline.call(lambda: take(5)))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        started = time.monotonic()
+        assert await deadline.call(lambda: take(0)) == 0
+        await asyncio.gather(late(), cancelled(), deadline.call(lambda: take(0.05)))
+        assert 0.09 < time.monotonic() - started < 1
+        await asyncio.sleep(0.05)
+        await asyncio.gather(late(), late())  # the timer is set anew
+        assert time.monotonic() - started < 2
+
+    asyncio.run(run())
