@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import orjson
 
+from limbo.domain.address import Address
 from limbo.domain.errors import InvalidMail
-from limbo.domain.mail import FIELDS, Address, Mail, parse_mail
+from limbo.domain.mail import FIELDS, Mail, parse_mail
 from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.ports.queue import Undecodable
 

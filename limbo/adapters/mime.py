@@ -13,7 +13,8 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Self
 
-from limbo.domain.mail import Address, Mail
+from limbo.domain.address import Address
+from limbo.domain.mail import Mail
 
 _LINE = 76  # RFC 2047, section 2: no line with an encoded word is longer.
 _LONGEST_WORD = 64  # fits a line even behind the longest name of a header

@@ -8,7 +8,8 @@ from botocore import exceptions
 from botocore.config import Config
 
 from limbo.adapters.mime import message_bytes
-from limbo.domain.mail import Address, Mail, parse_address
+from limbo.domain.address import Address, parse_address
+from limbo.domain.mail import Mail
 from limbo.domain.verdict import Accepted, Failed, Fault, Verdict
 
 if TYPE_CHECKING:

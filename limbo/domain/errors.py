@@ -3,6 +3,7 @@
 LimboError
 ├── InvalidMail         a mail breaks its rules; carries every problem found
 ├── QueueUnavailable    the queue did not answer, or answered that it cannot
+├── LedgerUnavailable   the ledger or the key store did not
 └── SettingsError       the environment says something limbo cannot start with
 """
 
@@ -35,6 +36,10 @@ class InvalidMail(LimboError):  # noqa: N818 - a name of the domain, read in sen
 
 class QueueUnavailable(LimboError):  # noqa: N818 - a state of the queue, not a mistake
     """The queue cannot be used now: nothing of the call can be assumed to have happened."""
+
+
+class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not a mistake
+    """The ledger, or the store of keys, cannot be used now."""
 
 
 class SettingsError(LimboError):

@@ -26,6 +26,13 @@ def header_problem(text: str) -> str | None:
     return None
 
 
+def header_line_problem(text: str, limit: int) -> str | None:
+    """Like ``header_problem``, for a text of at most ``limit`` characters."""
+    if len(text) > limit:
+        return f"has {len(text)} characters; at most {limit} are allowed"
+    return header_problem(text)
+
+
 def body_problem(text: str) -> str | None:
     """Say what makes the text unfit for a body, or nothing if it is fit."""
     found = _UNSAFE_IN_BODY.search(text)

@@ -84,15 +84,23 @@ def _outbox(queue: "MailQueue") -> "QueueOutbox":
 
 
 def _ses(sender: SenderSettings, settings: Settings) -> Sender:
+    from botocore.exceptions import BotoCoreError
+
     from limbo.adapters.ses_sender import SesSender
 
-    return SesSender.connect(
-        name=sender.name,
-        region=settings.region,
-        source=sender.values.get("source"),
-        pool_size=settings.concurrency,
-        timeout=settings.send_timeout,
-    )
+    try:
+        return SesSender.connect(
+            name=sender.name,
+            region=settings.region,
+            source=sender.values.get("source"),
+            pool_size=settings.concurrency,
+            timeout=settings.send_timeout,
+        )
+    except (BotoCoreError, ValueError) as error:  # its text may hold what a program printed
+        raise SettingsError(
+            f"LIMBO_REGION and the AWS_ variables must let {sender.name} be set up"
+            f" ({type(error).__name__})"
+        ) from None
 
 
 def _mailgun(sender: SenderSettings, settings: Settings) -> Sender:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable
 
-from limbo.domain.mail import parse_address
+from limbo.domain.address import parse_address
 
 _SQS_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from limbo.domain.address import Address
 from limbo.domain.ids import mail_id
-from limbo.domain.mail import VERSION, Address, Mail
+from limbo.domain.mail import VERSION, Mail
 from limbo.domain.verdict import UNDECODABLE, Accepted, Attempt, Cause, Failed, Fault
 from limbo.ports.queue import (
     DeadLetter,

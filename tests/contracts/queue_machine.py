@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from limbo.domain.address import Address
 from limbo.domain.ids import mail_id
-from limbo.domain.mail import Address, Mail
+from limbo.domain.mail import Mail
 from limbo.domain.verdict import Cause
 from limbo.ports.queue import Death, Kept, Lease
 

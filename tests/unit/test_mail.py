@@ -7,8 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from limbo.domain.address import _PLAIN, Address, parse_address
 from limbo.domain.errors import InvalidMail, Problem
-from limbo.domain.mail import _PLAIN, FIELDS, Address, Mail, parse_address, parse_mail
+from limbo.domain.mail import FIELDS, Mail, parse_mail
 from tests.strategies import addresses, documents, emails, json_values
 
 VALID = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}
@@ -529,3 +530,9 @@ def _validated(text: str) -> str | None:
         ).ascii_email
     except email_validator.EmailNotValidError:
         return None
+
+
+@pytest.mark.parametrize("email", ["=?utf-8?q?a=0d=0aBcc=3a_x=40y.z?=@b.example", "a=?b@c.example"])
+def test_an_address_that_could_be_read_as_an_encoded_word_is_refused(email):
+    with pytest.raises(ValueError, match="encoded word"):
+        parse_address(email)

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limbo.adapters.mime import message_bytes, message_id
+from limbo.domain.address import Address, parse_address
 from limbo.domain.errors import InvalidMail
-from limbo.domain.mail import Address, Mail, parse_address, parse_mail
+from limbo.domain.mail import Mail, parse_mail
 from limbo.domain.text import header_problem
 
 HEADERS = [
