@@ -4,6 +4,8 @@ import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
 
 from limbo.domain.health import Admission, Breaker, BreakerPolicy, BreakerState
 from limbo.domain.mail import Mail
@@ -44,14 +46,40 @@ class Dead:
     possible_duplicate: bool = False
 
 
+class Stop(Enum):
+    """Why no further provider may be called for a mail."""
+
+    LEASE_LOST = "lease_lost"
+    """It is another worker's now."""
+    ALREADY_SENT = "already_sent"
+    CANCELLED = "cancelled"
+    NO_LEDGER = "no_ledger"
+    """It cannot be written down that a provider is called."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseLost:
-    """The lease ran out amid the touch: the mail is another worker's now, and stays untouched."""
+class Stopped:
+    """The touch was ended from outside."""
 
     attempts: Sequence[Attempt]
+    why: Stop
 
 
-Outcome = Sent | Retry | Dead | LeaseLost
+Outcome = Sent | Retry | Dead | Stopped
+
+
+class Permit(Protocol):
+    """Says before each call of a provider whether it may be made."""
+
+    def __call__(
+        self, *, sender: str, started_at: float, earlier: Sequence[Attempt]
+    ) -> Stop | None:
+        """Return None for yes; ``earlier`` are the attempts of this touch so far."""
+        ...
+
+
+def permit_all(*, sender: str, started_at: float, earlier: Sequence[Attempt]) -> None:
+    """Let every call be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,23 +124,23 @@ class Dispatcher:
         self._rng = rng or random.Random()  # noqa: S311 - an order and a jitter, no secret
         self._lock = threading.Lock()
 
-    def dispatch(
-        self, mail: Mail, touches: int, may_go_on: Callable[[], bool] = lambda: True
-    ) -> Outcome:
+    def dispatch(self, mail: Mail, touches: int, permit: Permit = permit_all) -> Outcome:
         """Try the providers in random order until one decides the mail's fate for this touch.
 
-        ``touches`` counts the touches before this one; ``may_go_on`` is asked before each provider
-        is started, and a no means that the lease is lost.
+        ``touches`` counts the touches before this one.
         """
         attempts: list[Attempt] = []
         probed = False
         for sender in self._rng.sample(self._senders, len(self._senders)):
-            if not may_go_on():
-                return LeaseLost(attempts=attempts)
             admission = self._admit(sender.name)
             if admission is None:
                 continue
-            attempt = self._attempt(sender, mail, admission)
+            started_at = self._now()
+            stop = permit(sender=sender.name, started_at=started_at, earlier=attempts)
+            if stop is not None:
+                self._withdraw(sender.name, admission)
+                return Stopped(attempts=attempts, why=stop)
+            attempt = self._attempt(sender, mail, admission, started_at)
             attempts.append(attempt)
             probed = probed or admission is Admission.PROBE
             match attempt.verdict:
@@ -157,8 +185,14 @@ class Dispatcher:
             self._hasten()
             return self._breakers[name].admit(self._now())
 
-    def _attempt(self, sender: Sender, mail: Mail, admission: Admission) -> Attempt:
-        started_at = self._now()
+    def _withdraw(self, name: str, admission: Admission) -> None:
+        with self._lock:
+            self._breakers[name].withdraw(admission)
+
+    def _attempt(
+        self, sender: Sender, mail: Mail, admission: Admission, started_at: float
+    ) -> Attempt:
+        called_at = self._now()
         error: Exception | None = None
         verdict: Verdict
         try:
@@ -173,7 +207,7 @@ class Dispatcher:
         return Attempt(
             sender=sender.name,
             started_at=started_at,
-            duration=max(0.0, ended_at - started_at),
+            duration=max(0.0, ended_at - called_at),
             verdict=verdict,
             error=error,
         )

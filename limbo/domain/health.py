@@ -67,13 +67,18 @@ class Breaker:
         return None if self._probing else self._until
 
     def admit(self, now: float) -> Admission | None:
-        """Let a call through or not; each admission is followed by exactly one ``record``."""
+        """Let a call through or not; each admission ends in one ``record`` or ``withdraw``."""
         if self._probing or now < self._until:
             return None
         if not self._tripped:
             return Admission.NORMAL
         self._probing = True
         return Admission.PROBE
+
+    def withdraw(self, admission: Admission) -> None:
+        """Take an admission back: the call was not made."""
+        if admission is Admission.PROBE:
+            self._probing = False
 
     def record(
         self,

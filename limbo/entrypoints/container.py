@@ -18,6 +18,7 @@ from limbo.entrypoints.metrics import Metrics
 from limbo.entrypoints.settings import SenderSettings, Settings
 from limbo.entrypoints.variables import FAKE_SCRIPT
 from limbo.entrypoints.worker import Worker
+from limbo.ports.ledger import Ledger
 from limbo.ports.sender import Sender
 
 if TYPE_CHECKING:
@@ -131,6 +132,12 @@ def _fakes() -> _Build:
     return build
 
 
+def _ledger(_: Settings) -> Ledger:
+    from limbo.adapters.no_ledger import NoLedger
+
+    return NoLedger()
+
+
 def _senders(settings: Settings) -> Sequence[Sender]:
     if not settings.senders:
         raise SettingsError(
@@ -173,12 +180,14 @@ class Container(containers.DeclarativeContainer):
         sqs=providers.Singleton(_sqs_dead_letters, settings),
     )
     outbox = providers.Singleton(_outbox, queue)
+    ledger = providers.Singleton(_ledger, settings)
     senders = providers.Singleton(_senders, settings)
     dispatcher = providers.Singleton(_dispatcher, settings, senders, clock)
     journal = providers.Singleton(Journal, metrics, clock.provided.now)
     worker = providers.Singleton(
         Worker,
         queue=queue,
+        ledger=ledger,
         dispatcher=dispatcher,
         journal=journal,
         clock=clock,

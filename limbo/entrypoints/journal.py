@@ -5,13 +5,14 @@ from typing import assert_never
 
 import structlog
 
-from limbo.domain.dispatch import Dead, LeaseLost, Outcome, Retry, Sent
+from limbo.domain.dispatch import Dead, Outcome, Retry, Sent, Stop, Stopped
 from limbo.domain.health import BreakerState
 from limbo.domain.mail import Mail
 from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault
 from limbo.entrypoints.metrics import Metrics
 from limbo.ports.queue import Lease
 
+_MARKED = {"possible_duplicate": True}
 _log = structlog.get_logger()
 
 
@@ -26,27 +27,27 @@ class Journal:
     def touched(
         self, mail: Mail, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]
     ) -> None:
-        """Record one touch: its attempts, what follows, and breakers that changed with it."""
+        """Record one touch: its attempts, what follows, and breakers that changed with it.
+
+        ``lease`` is as it is settled: with this touch counted, and marked if it has to be.
+        """
         log = _log.bind(mail_id=mail.id)
         for attempt in outcome.attempts:
             self._attempt(log, attempt)
         match outcome:
             case Sent():
                 self._sent(log, mail, lease, outcome)
-            case Retry(delay=delay, touched=touched):
+            case Retry(delay=delay):
                 self._metrics.mails_settled.labels("retry").inc()
                 log.info(
-                    "mail put off",
-                    touches=lease.touches + touched,
-                    retry_in=round(delay, 1),
-                    **_mark(duplicate=lease.possible_duplicate or outcome.possible_duplicate),
+                    "mail put off", touches=lease.touches, retry_in=round(delay, 1), **_mark(lease)
                 )
             case Dead(cause=cause):
-                duplicate = lease.possible_duplicate or outcome.possible_duplicate
-                self.dead(mail.id, cause, possible_duplicate=duplicate)
-            case LeaseLost():
-                self._metrics.mails_settled.labels("lease_lost").inc()
-                log.warning("lease lost", possible_duplicate=True)
+                self.dead(mail.id, cause, possible_duplicate=lease.possible_duplicate)
+            case Stopped(why=why):
+                self._metrics.mails_settled.labels(why.value).inc()
+                tell = log.info if why is Stop.CANCELLED else log.warning
+                tell("touch stopped", why=why.value, **_mark(lease))
             case _:
                 assert_never(outcome)
         self._breakers(states)
@@ -60,7 +61,7 @@ class Journal:
             cause=cause.kind,
             sender=cause.sender,
             reason=cause.reason,
-            **_mark(duplicate=possible_duplicate),
+            **_MARKED if possible_duplicate else {},
         )
 
     def newer(self, mail: Mail) -> None:
@@ -99,7 +100,7 @@ class Journal:
             attempts=len(outcome.attempts),
             touches=lease.touches + 1,
             seconds=round(latency, 3),
-            **_mark(duplicate=lease.possible_duplicate),
+            **_mark(lease),
         )
 
     def _breakers(self, states: Mapping[str, BreakerState]) -> None:
@@ -112,5 +113,5 @@ class Journal:
                 _log.info("breaker closed", sender=sender)
 
 
-def _mark(*, duplicate: bool) -> dict[str, bool]:
-    return {"possible_duplicate": True} if duplicate else {}
+def _mark(lease: Lease) -> dict[str, bool]:
+    return _MARKED if lease.possible_duplicate else {}

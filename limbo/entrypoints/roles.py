@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from limbo import __version__
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.container import Container
-from limbo.entrypoints.http.app import create_app, create_worker_app
+from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.logs import configure_logging
 from limbo.entrypoints.runner import run_parts
 from limbo.entrypoints.server import HttpServer

@@ -7,9 +7,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from limbo.domain.errors import SettingsError
+from limbo.entrypoints.http.protocol import BoundedProtocol
 
 _KEEP_ALIVE_SECONDS = 75  # Longer than the usual 60 s of a load balancer in front.
 _BACKLOG = 2048
+_MOST_CONNECTIONS = 2000  # idle ones included; each may hold a body of 1 MiB
 
 
 class HttpServer:
@@ -22,6 +24,10 @@ class HttpServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=BoundedProtocol,
+                ws="none",
+                proxy_headers=False,
+                limit_concurrency=_MOST_CONNECTIONS,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -1,13 +1,15 @@
-"""Tells the queue what became of each mail, again and again until the queue has heard it."""
+"""Tells ledger and queue what became of each mail, again and again until both have heard it."""
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import assert_never
 
 import structlog
 
-from limbo.domain.errors import QueueUnavailable
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.clock import Clock
+from limbo.ports.ledger import End, Ledger
 from limbo.ports.queue import Death, Lease, MailQueue
 
 _BACKOFF_SECONDS = 0.5
@@ -15,35 +17,55 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Give the mail back for so many seconds."""
+class Ack:
+    """The mail is done with."""
 
-    lease: Lease
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The mail is given back for so many seconds."""
+
     delay: float
 
 
 @dataclass(frozen=True, slots=True)
-class Burial:
-    """Move the mail to the dead letters."""
+class Bury:
+    """The mail goes to the dead letters."""
+
+    death: Death
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a leased mail: ``end`` is for the ledger, and None once that has it."""
 
     lease: Lease
-    death: Death
+    action: Ack | Release | Bury
+    end: End | None = None
 
 
 class Settler:
     """Acknowledges in batches, on a thread of its own; releases and burials at once if it can.
 
-    What the queue does not take is kept and tried again, so that an outage of the queue between a
-    send and its acknowledgement does not end in a second send.
+    The ledger hears first: a crash in between leaves a mail in the queue whose acceptance is on
+    record. What either does not take is kept and tried again, so that an outage between a send and
+    its acknowledgement does not end in a second send.
     """
 
-    def __init__(self, queue: MailQueue, *, clock: Clock, settled: Callable[[Lease], None]) -> None:
+    def __init__(
+        self,
+        queue: MailQueue,
+        ledger: Ledger,
+        *,
+        clock: Clock,
+        settled: Callable[[Lease], None],
+    ) -> None:
         self._queue = queue
+        self._ledger = ledger
         self._clock = clock
         self._settled = settled
         self._changed = threading.Condition()
-        self._acks: list[Lease] = []
-        self._others: list[Release | Burial] = []
+        self._waiting: list[Settlement] = []
         self._busy = False
         self._down = False
 
@@ -51,23 +73,20 @@ class Settler:
         """Start the thread."""
         threading.Thread(target=self._run, name="settler", daemon=True).start()
 
-    def ack(self, lease: Lease) -> None:
-        """Remove the mail from the queue, soon and together with others."""
-        with self._changed:
-            self._acks.append(lease)
-            self._changed.notify_all()
-
-    def settle(self, settlement: Release | Burial) -> None:
-        """Carry the settlement out before returning, or later if the queue is down."""
-        if not self._carry_out(settlement):
+    def settle(self, settlement: Settlement) -> None:
+        """Carry the settlement out, now or later."""
+        left = [settlement]
+        if not isinstance(settlement.action, Ack):
+            left = self._carry_out(left)
+        if left:
             with self._changed:
-                self._others.append(settlement)
+                self._waiting += left
                 self._changed.notify_all()
 
     def flush(self, deadline: float) -> bool:
         """Wait until all is settled, or the deadline (by the clock) is over; say which."""
         with self._changed:
-            while self._acks or self._others or self._busy:
+            while self._waiting or self._busy:
                 left = deadline - self._clock.now()
                 if left <= 0:
                     return False
@@ -77,53 +96,71 @@ class Settler:
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._acks and not self._others:
+                while not self._waiting:
                     self._changed.wait()
-                acks, self._acks = self._acks, []
-                others, self._others = self._others, []
+                batch, self._waiting = self._waiting, []
                 self._busy = True
-            acks = self._acknowledge(acks)
-            others = [other for other in others if not self._carry_out(other)]
+            left = self._carry_out(batch)
             with self._changed:
-                self._acks[:0] = acks
-                self._others[:0] = others
+                self._waiting[:0] = left
                 self._busy = False
                 self._changed.notify_all()
-                if acks or others:
+                if left:
                     self._clock.wait(self._changed, _BACKOFF_SECONDS)
 
-    def _acknowledge(self, leases: Sequence[Lease]) -> list[Lease]:
-        if not leases:
-            return []
+    def _carry_out(self, batch: Sequence[Settlement]) -> list[Settlement]:
+        """Return what has to be tried again."""
         try:
-            lost = self._queue.ack(leases)
+            batch = self._record(batch)
+        except LedgerUnavailable as error:
+            self._tell(error)
+            return list(batch)
+        left: list[Settlement] = []
+        try:
+            self._acknowledge([s for s in batch if isinstance(s.action, Ack)])
         except QueueUnavailable as error:
             self._tell(error)
-            return list(leases)
-        self._tell(None)
-        for lease in lost:
+            left += [s for s in batch if isinstance(s.action, Ack)]
+        for settlement in batch:
+            try:
+                self._give_back(settlement)
+            except QueueUnavailable as error:
+                self._tell(error)
+                left.append(settlement)
+        if not left:
+            self._tell(None)
+        return left
+
+    def _record(self, batch: Sequence[Settlement]) -> Sequence[Settlement]:
+        ends = [settlement.end for settlement in batch if settlement.end is not None]
+        if not ends:
+            return batch
+        self._ledger.write(ends)
+        return [replace(settlement, end=None) for settlement in batch]
+
+    def _acknowledge(self, settlements: Sequence[Settlement]) -> None:
+        if not settlements:
+            return
+        for lease in self._queue.ack([settlement.lease for settlement in settlements]):
             _log.warning("lease lost after sending", mail_id=lease.mail.id, possible_duplicate=True)
-        for lease in leases:
-            self._settled(lease)
-        return []
+        for settlement in settlements:
+            self._settled(settlement.lease)
 
-    def _carry_out(self, settlement: Release | Burial) -> bool:
-        try:
-            match settlement:
-                case Release(lease=lease, delay=delay):
-                    self._queue.release(lease, delay)
-                case Burial(lease=lease, death=death):
-                    self._queue.bury(lease, death)
-        except QueueUnavailable as error:
-            self._tell(error)
-            return False
-        self._tell(None)
+    def _give_back(self, settlement: Settlement) -> None:
+        match settlement.action:
+            case Ack():
+                return
+            case Release(delay=delay):
+                self._queue.release(settlement.lease, delay)
+            case Bury(death=death):
+                self._queue.bury(settlement.lease, death)
+            case _:
+                assert_never(settlement.action)
         self._settled(settlement.lease)
-        return True
 
-    def _tell(self, error: QueueUnavailable | None) -> None:
+    def _tell(self, error: QueueUnavailable | LedgerUnavailable | None) -> None:
         if error is not None and not self._down:
-            _log.error("queue unavailable", doing="settle", reason=str(error))
+            _log.error("cannot settle mails", reason=str(error))
         elif error is None and self._down:
-            _log.info("queue available again", doing="settle")
+            _log.info("mails are settled again")
         self._down = error is not None

@@ -1,20 +1,20 @@
 """The worker: receives what it has room for, dispatches on threads, and settles what came of it."""
 
 import threading
-from dataclasses import replace
 from queue import SimpleQueue
-from typing import assert_never
 
 import structlog
 
-from limbo.domain.dispatch import Dead, Dispatcher, LeaseLost, Outcome, Retry, Sent
+from limbo.domain.dispatch import Dispatcher
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail import Mail
 from limbo.domain.verdict import UNDECODABLE, Cause
 from limbo.entrypoints.clock import Clock
 from limbo.entrypoints.holdings import Holdings
 from limbo.entrypoints.journal import Journal
-from limbo.entrypoints.settler import Burial, Release, Settler
+from limbo.entrypoints.settler import Bury, Release, Settlement, Settler
+from limbo.entrypoints.touch import Touch
+from limbo.ports.ledger import Ledger
 from limbo.ports.queue import Death, Lease, MailQueue, Undecodable
 
 _PAUSE_SECONDS = 1.0  # How often a paused worker looks again, whatever it was told.
@@ -30,6 +30,7 @@ class Worker:
         self,
         *,
         queue: MailQueue,
+        ledger: Ledger,
         dispatcher: Dispatcher,
         journal: Journal,
         clock: Clock,
@@ -40,6 +41,7 @@ class Worker:
     ) -> None:
         """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end."""
         self._queue = queue
+        self._ledger = ledger
         self._dispatcher = dispatcher
         self._journal = journal
         self._clock = clock
@@ -48,7 +50,7 @@ class Worker:
         self._shutdown_seconds = shutdown_seconds
         self._poll_seconds = poll_seconds
         self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
-        self._settler = Settler(queue, clock=clock, settled=self._holdings.drop)
+        self._settler = Settler(queue, ledger, clock=clock, settled=self._holdings.drop)
         self._work: SimpleQueue[Lease] = SimpleQueue()
         self._changed = threading.Condition()
         self._free = concurrency
@@ -116,40 +118,29 @@ class Worker:
 
     def _touch(self, lease: Lease) -> None:
         if self._stopping:
-            self._settler.settle(Release(lease, 0))
+            self._settler.settle(Settlement(lease=lease, action=Release(0)))
             return
         match lease.mail:
             case Undecodable(reason=reason) as body:
                 cause = Cause(kind=UNDECODABLE, reason=reason)
                 self._journal.dead(body.id, cause, possible_duplicate=False)
-                self._settler.settle(Burial(lease, Death(cause=cause)))
+                self._settler.settle(Settlement(lease=lease, action=Bury(Death(cause=cause))))
             case Mail(understood=False) as mail:
                 # To send what only a newer limbo understands might leave part of it out.
                 self._journal.newer(mail)
-                self._settler.settle(Release(lease, _NEWER_DELAY))
+                self._settler.settle(Settlement(lease=lease, action=Release(_NEWER_DELAY)))
             case Mail() as mail:
-                outcome = self._dispatcher.dispatch(
-                    mail, lease.touches, lambda: self._holdings.holds(lease)
-                )
-                self._journal.touched(mail, lease, outcome, self._dispatcher.states())
-                self._settle(lease, outcome)
+                self._dispatch(mail, lease)
 
-    def _settle(self, lease: Lease, outcome: Outcome) -> None:
-        match outcome:
-            case Sent():
-                self._settler.ack(lease)
-            case Retry(touched=True, delay=delay, possible_duplicate=duplicate):
-                self._settler.settle(Release(lease.touched(possible_duplicate=duplicate), delay))
-            case Retry(delay=delay, possible_duplicate=duplicate):
-                kept = replace(lease, possible_duplicate=lease.possible_duplicate or duplicate)
-                self._settler.settle(Release(kept, delay))
-            case Dead(attempts=attempts, cause=cause, possible_duplicate=duplicate):
-                buried = replace(lease, possible_duplicate=lease.possible_duplicate or duplicate)
-                self._settler.settle(Burial(buried, Death(cause=cause, attempts=attempts)))
-            case LeaseLost():
-                self._holdings.drop(lease)
-            case _:
-                assert_never(outcome)
+    def _dispatch(self, mail: Mail, lease: Lease) -> None:
+        touch = Touch(lease, ledger=self._ledger, holds=self._holdings.holds, now=self._clock.now)
+        outcome = self._dispatcher.dispatch(mail, lease.touches, touch.permit)
+        settlement = touch.settlement(outcome)
+        self._journal.touched(mail, touch.lease, outcome, self._dispatcher.states())
+        if settlement is None:
+            self._holdings.drop(lease)
+        else:
+            self._settler.settle(settlement)
 
     def _keep_leases(self) -> None:
         pause = threading.Condition()

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from limbo.adapters.no_ledger import NoLedger
 from limbo.domain.dispatch import Dispatcher, RetryPolicy
 from limbo.domain.health import BreakerPolicy
 from limbo.domain.ids import mail_id
@@ -13,6 +14,7 @@ from limbo.entrypoints.clock import Clock
 from limbo.entrypoints.journal import Journal
 from limbo.entrypoints.metrics import Metrics
 from limbo.entrypoints.worker import Worker
+from limbo.ports.ledger import Ledger
 from limbo.ports.queue import MailQueue
 from limbo.ports.sender import Sender
 
@@ -39,6 +41,7 @@ class Working:
         queue: MailQueue,
         senders: Sequence[Sender],
         *,
+        ledger: Ledger | None = None,
         clock: Clock | None = None,
         retry: RetryPolicy | None = None,
         breaker: BreakerPolicy | None = None,
@@ -52,6 +55,7 @@ class Working:
         self.metrics.watch_breakers(self.dispatcher.states)
         self.worker = Worker(
             queue=queue,
+            ledger=ledger or NoLedger(),
             dispatcher=self.dispatcher,
             journal=Journal(self.metrics, self.clock.now),
             clock=self.clock,

@@ -14,7 +14,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.dispatch import Dead, Dispatcher, LeaseLost, Outcome, Retry, RetryPolicy, Sent
+from limbo.domain.dispatch import (
+    Dead,
+    Dispatcher,
+    Outcome,
+    Retry,
+    RetryPolicy,
+    Sent,
+    Stop,
+    Stopped,
+)
 from limbo.domain.health import BreakerPolicy, BreakerState
 from limbo.domain.mail import Mail, parse_mail
 from limbo.domain.verdict import Accepted, Attempt, Failed, Fault, Verdict
@@ -241,6 +250,16 @@ def test_a_sender_that_raises_may_have_sent():
     assert attempt.verdict == Failed(Fault.UNKNOWN, "the sender raised RuntimeError")
 
 
+def test_a_probe_that_is_not_permitted_leaves_its_place_to_the_next():
+    clock = Clock()
+    made = opened(Scripted("a", *[OUTAGE] * 10, OK), clock=clock)
+    clock.time = 30
+    refused = made.dispatch(MAIL, 0, lambda **_: Stop.CANCELLED)
+    assert isinstance(refused, Stopped)
+    assert made.capacity() == 1
+    assert isinstance(made.dispatch(MAIL, 0), Sent)
+
+
 def test_a_probe_that_raises_is_over():
     clock = Clock()
     made = opened(Scripted("a", *[OUTAGE] * 10, RuntimeError(), OK), clock=clock)
@@ -250,13 +269,20 @@ def test_a_probe_that_raises_is_over():
     assert isinstance(made.dispatch(MAIL, 0), Sent)
 
 
+@pytest.mark.parametrize("why", Stop)
 @pytest.mark.parametrize("allowed", [0, 1, 2])
-def test_no_provider_is_started_once_the_lease_is_lost(allowed):
+def test_no_provider_is_started_once_that_is_not_permitted(allowed, why):
     senders = [Scripted(name, OUTAGE) for name in "abc"]
-    answers = iter([True] * allowed + [False])
-    outcome = dispatcher(*senders).dispatch(MAIL, 2, lambda: next(answers))
-    assert isinstance(outcome, LeaseLost)
+    asked = []
+
+    def permit(*, sender, started_at, earlier):
+        asked.append((sender, started_at, len(earlier)))
+        return None if len(asked) <= allowed else why
+
+    outcome = dispatcher(*senders).dispatch(MAIL, 2, permit)
+    assert outcome == Stopped(attempts=outcome.attempts, why=why)
     assert len(outcome.attempts) == allowed
+    assert asked == [("abc"[n], 0.0, n) for n in range(allowed + 1)]
     assert sum(len(sender.mails) for sender in senders) == allowed
 
 
@@ -383,8 +409,8 @@ def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
                 assert not (touched and touches >= 2)
                 assert duplicate is (Fault.UNKNOWN in seen)
                 assert 0 <= delay <= 12 * 3600
-            case LeaseLost():
-                pytest.fail("the lease was not lost")
+            case Stopped():
+                pytest.fail("nobody stopped it")
 
 
 def test_capacity_follows_the_breakers():
@@ -550,8 +576,8 @@ class Day:
                 self.dead.append(outcome)
             case Retry(delay=delay, touched=touched):
                 heapq.heappush(self._queue, (self.clock.time + delay, number, touches + touched))
-            case LeaseLost():
-                pytest.fail("the lease was not lost")
+            case Stopped():
+                pytest.fail("nobody stopped it")
 
 
 @pytest.mark.parametrize("answer", [OUTAGE, UNKNOWN, RATE])
