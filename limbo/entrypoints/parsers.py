@@ -47,6 +47,14 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def days(value: str) -> float:
+    """Read a number of days, at most 100 years."""
+    number = _number(value)
+    if not 0 < number <= 36_525:  # noqa: PLR2004
+        raise ValueError("a number of days above 0, at most 36525")
+    return number
+
+
 def delays(value: str) -> tuple[float, ...]:
     """Read one or more seconds, comma-separated, at most 12 hours each."""
     numbers = tuple(_number(item.strip()) for item in value.split(","))

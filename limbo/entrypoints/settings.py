@@ -6,15 +6,19 @@ from dataclasses import dataclass, field, replace
 
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.environment import Environment, Reading
-from limbo.entrypoints.parsers import boolean, delays, seconds, sqs_queue, text, whole
+from limbo.entrypoints.parsers import boolean, days, delays, seconds, sqs_queue, text, whole
 from limbo.entrypoints.variables import (
     ALLOW_ANONYMOUS,
+    API_KEYS_FILE,
     BREAKER_OPEN_MAX_SECONDS,
     BREAKER_OPEN_SECONDS,
     CONCURRENCY,
     DEAD_LETTER_QUEUE,
     HOST,
+    KEEP_BODIES_DAYS,
+    KEEP_LEDGER_DAYS,
     LEASE_SECONDS,
+    LEDGER,
     MAX_TOUCHES,
     PORT,
     PREFIX,
@@ -51,6 +55,11 @@ class Settings:
     queue: str = field(repr=False)
     queue_kind: str
     dead_letter_queue: str | None
+    ledger: str = field(repr=False)
+    ledger_kind: str
+    keep_bodies_days: float
+    keep_ledger_days: float
+    api_keys_file: str | None
     region: str | None
     senders: tuple[SenderSettings, ...]
     host: str
@@ -81,11 +90,17 @@ def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
     env = Environment(environ)
     queue = env.need(_with_default(QUEUE, "memory:" if dev else None), _queue)
     kind = _queue_kind(queue)
+    ledger = env.need(_with_default(LEDGER, "none" if kind == "sqs" else queue), _ledger)
     senders = _senders(env, DEV_SENDERS if dev else None)
     settings = Settings(
         queue=queue,
         queue_kind=kind,
         dead_letter_queue=env.read(DEAD_LETTER_QUEUE, sqs_queue),
+        ledger=ledger,
+        ledger_kind="shared" if ledger == queue else _ledger_kind(ledger),
+        keep_bodies_days=env.need(KEEP_BODIES_DAYS, days),
+        keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
+        api_keys_file=env.read(API_KEYS_FILE, text),
         region=env.read(REGION, text),
         senders=senders,
         host=env.need(HOST, text),
@@ -126,6 +141,20 @@ def _queue(queue: str) -> str:
     except ValueError:
         raise ValueError(QUEUE.meaning.replace("`", "")) from None
     return queue
+
+
+def _ledger_kind(ledger: str) -> str:
+    return "none" if ledger == "none" else _queue_kind(ledger)
+
+
+def _ledger(ledger: str) -> str:
+    try:
+        known = _ledger_kind(ledger) != "sqs"
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError("sqlite:///limbo.db, postgresql://…, memory: or none")
+    return ledger
 
 
 def _sender_names(value: str) -> list[tuple[str, str]]:

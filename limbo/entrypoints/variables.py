@@ -42,6 +42,23 @@ DEAD_LETTER_QUEUE = Variable(
     original="DEADLETTERQUEUE",
     meaning="the SQS dead-letter queue's name or URL; needed with an SQS queue",
 )
+LEDGER = Variable(
+    name="LIMBO_LEDGER",
+    meaning="where the fate of each mail is kept: `sqlite:///…`, `postgresql://…` or `none`;"
+    " by default the queue's own database, `none` on SQS",
+)
+KEEP_BODIES_DAYS = Variable(
+    name="LIMBO_KEEP_BODIES_DAYS", default="7", meaning="how long the ledger keeps a mail's content"
+)
+KEEP_LEDGER_DAYS = Variable(
+    name="LIMBO_KEEP_LEDGER_DAYS",
+    default="90",
+    meaning="how long the ledger keeps what became of a mail",
+)
+API_KEYS_FILE = Variable(
+    name="LIMBO_API_KEYS_FILE",
+    meaning="a file of API keys (hashes), for a limbo without a database",
+)
 REGION = Variable(
     name="LIMBO_REGION",
     original="REGION",
@@ -136,6 +153,10 @@ VARIABLES = (
     QUEUE,
     DEAD_LETTER_QUEUE,
     REGION,
+    LEDGER,
+    KEEP_BODIES_DAYS,
+    KEEP_LEDGER_DAYS,
+    API_KEYS_FILE,
     SENDERS,
     SES_SOURCE,
     MAILGUN_KEY,
