@@ -13,6 +13,7 @@ from limbo.domain.dispatch import Dispatcher, RetryPolicy
 from limbo.domain.errors import SettingsError
 from limbo.domain.health import BreakerPolicy
 from limbo.entrypoints.clock import Clock
+from limbo.entrypoints.janitor import Janitor
 from limbo.entrypoints.journal import Journal
 from limbo.entrypoints.metrics import Metrics
 from limbo.entrypoints.settings import SenderSettings, Settings
@@ -184,6 +185,13 @@ class Container(containers.DeclarativeContainer):
     senders = providers.Singleton(_senders, settings)
     dispatcher = providers.Singleton(_dispatcher, settings, senders, clock)
     journal = providers.Singleton(Journal, metrics, clock.provided.now)
+    janitor = providers.Singleton(
+        Janitor,
+        ledger,
+        clock=clock,
+        body_days=settings.provided.keep_bodies_days,
+        record_days=settings.provided.keep_ledger_days,
+    )
     worker = providers.Singleton(
         Worker,
         queue=queue,

@@ -20,7 +20,9 @@ def configure_logging(*, pretty: bool | None = None) -> None:
     ]
     renderer: structlog.typing.Processor
     if pretty:
-        renderer = structlog.dev.ConsoleRenderer(pad_event_to=16, sort_keys=False)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), pad_event_to=16, sort_keys=False
+        )
         own: structlog.typing.WrappedLogger = structlog.PrintLoggerFactory(sys.stdout)
     else:
         renderer = structlog.processors.JSONRenderer(serializer=orjson.dumps)

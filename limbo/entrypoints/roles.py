@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import structlog
+
 from limbo import __version__
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.container import Container
@@ -13,6 +15,8 @@ from limbo.entrypoints.server import HttpServer
 from limbo.entrypoints.settings import Settings, load
 from limbo.entrypoints.variables import ALLOW_ANONYMOUS, PORT, WORKER_PORT
 
+_log = structlog.get_logger()
+
 
 def api(environ: Mapping[str, str]) -> int:
     """Serve the HTTP API until a signal."""
@@ -21,7 +25,7 @@ def api(environ: Mapping[str, str]) -> int:
     _refuse_open_relay(settings)
     configure_logging()
     server = _api_server(Container(settings=settings), settings)
-    return run_parts([server])
+    return run_parts([server], started=lambda: _tell("api started", server, settings))
 
 
 def worker(environ: Mapping[str, str]) -> int:
@@ -41,7 +45,8 @@ def worker(environ: Mapping[str, str]) -> int:
         variable=WORKER_PORT.name,
         shutdown_seconds=1,
     )
-    return run_parts([part, server])
+    parts = [part, container.janitor(), server]
+    return run_parts(parts, started=lambda: _tell("worker started", server, settings))
 
 
 def dev(environ: Mapping[str, str]) -> int:
@@ -49,7 +54,7 @@ def dev(environ: Mapping[str, str]) -> int:
     settings = load(environ, dev=True)
     if not settings.only_fakes:
         _refuse_open_relay(settings)
-    configure_logging()
+    configure_logging(pretty=True)
     container = Container(settings=settings)
     part = container.worker()
     container.metrics().watch_breakers(container.dispatcher().states)
@@ -59,7 +64,18 @@ def dev(environ: Mapping[str, str]) -> int:
         if server.wait_until_started():
             print(_welcome(server.url, settings), flush=True)  # noqa: T201
 
-    return run_parts([server, part], started=welcome)
+    return run_parts([server, part, container.janitor()], started=welcome)
+
+
+def _tell(event: str, server: HttpServer, settings: Settings) -> None:
+    _log.info(
+        event,
+        version=__version__,
+        url=server.url,
+        queue=settings.queue_kind,
+        ledger=settings.ledger_kind,
+        senders=[sender.name for sender in settings.senders],
+    )
 
 
 def _api_server(container: Container, settings: Settings) -> HttpServer:

@@ -40,10 +40,12 @@ def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None)
     signalled = False
     while not signalled and all(thread.is_alive() for thread in threads):
         signalled = signal.sigtimedwait(_SIGNALS, _LOOK_SECONDS) is not None
+    _log.info("stopping")
     threading.Thread(target=_exit_at_next_signal, daemon=True).start()
     for part, thread in zip(parts, threads, strict=True):
         part.stop()
         thread.join()
+    _log.info("stopped")
     return 0 if signalled else 1
 
 
