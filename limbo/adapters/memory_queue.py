@@ -5,13 +5,13 @@ import itertools
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from limbo.domain.ids import mail_id
 from limbo.domain.mail import Mail
 from limbo.domain.verdict import Cause
-from limbo.ports.queue import DeadLetter, Death, Depth, Kept, Lease, NotKept, Undecodable
+from limbo.ports.queue import DeadLetter, Death, Depth, Done, Kept, Lease, NotKept, Undecodable
 
 _SLACK = 1000  # outdated entries a timeline may hold before it is worth sweeping
 
@@ -46,17 +46,11 @@ class MemoryQueue:
         self._timed = _Timeline(lambda at, entry: entry.due == at)
         self._ages = _Timeline(lambda _, entry: not entry.gone)
         self._receipts = itertools.count(1)
-        self.dead_letters = MemoryDeadLetters(put=self.put, now=now)
+        self.dead_letters = MemoryDeadLetters(redrive=self._redrive, now=now)
 
     def put(self, mails: Sequence[Mail | Undecodable]) -> list[Kept | NotKept]:
         """Keep all the mails; a body that is no mail can be put as what it will come out as."""
-        entries = [_Entry(mail) for mail in mails]
-        with self._changed:
-            for entry in entries:
-                mail = entry.mail
-                self._ages.push(mail.submitted_at if isinstance(mail, Mail) else self._now(), entry)
-            self._ready.extend(entries)
-            self._changed.notify_all()
+        self._enter([_Entry(mail) for mail in mails])
         return [Kept() for _ in mails]
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
@@ -123,6 +117,17 @@ class MemoryQueue:
                 oldest_age=0.0 if oldest is None else max(0.0, self._now() - oldest[0]),
             )
 
+    def _redrive(self, letters: Sequence[DeadLetter]) -> None:
+        self._enter([_Entry(x.mail, possible_duplicate=x.possible_duplicate) for x in letters])
+
+    def _enter(self, entries: Sequence[_Entry]) -> None:
+        with self._changed:
+            for entry in entries:
+                mail = entry.mail
+                self._ages.push(mail.submitted_at if isinstance(mail, Mail) else self._now(), entry)
+            self._ready.extend(entries)
+            self._changed.notify_all()
+
     def _lease(self, entry: _Entry) -> Lease:
         entry.receipt = str(next(self._receipts))
         self._leased[entry.receipt] = entry
@@ -172,9 +177,9 @@ class MemoryDeadLetters:
     """The dead letters of a MemoryQueue, newest last."""
 
     def __init__(
-        self, *, put: Callable[[Sequence[Mail | Undecodable]], object], now: Callable[[], float]
+        self, *, redrive: Callable[[Sequence[DeadLetter]], object], now: Callable[[], float]
     ) -> None:
-        self._put = put
+        self._redrive = redrive
         self._now = now
         self._letters: dict[str, DeadLetter] = {}
         self._lock = threading.Lock()
@@ -205,27 +210,46 @@ class MemoryDeadLetters:
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
         with self._lock:
-            return self._letters.get(id)
+            return self._letters.get(id) or next(
+                (x for x in reversed(self._letters.values()) if x.mail.id == id), None
+            )
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first."""
         with self._lock:
             return Counter(letter.cause for letter in self._letters.values()).most_common()
 
-    def redrive(self, ids: Iterable[str]) -> int:
-        """Put the mails back into the queue, as if they had just been submitted."""
-        letters = self._take(ids)
-        self._put([letter.mail for letter in letters])
-        return len(letters)
-
-    def drop(self, ids: Iterable[str]) -> int:
-        """Forget the dead letters."""
-        return len(self._take(ids))
-
-    def _take(self, ids: Iterable[str]) -> Sequence[DeadLetter]:
-        wanted = [*ids]
+    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
+        """Return the ids of all, or of those of the causes, oldest first."""
         with self._lock:
-            return [letter for id_ in wanted if (letter := self._letters.pop(id_, None))]
+            letters = self._letters.values()
+            return [letter.id for letter in letters if causes is None or letter.cause in causes]
+
+    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
+        """Put the mails back into the queue, as if they had just been submitted."""
+        return self._settle(ids, self._redrive, done)
+
+    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+        """Forget the dead letters."""
+        return self._settle(ids, lambda _: None, done)
+
+    def _settle(
+        self,
+        ids: Iterable[str],
+        settle: Callable[[Sequence[DeadLetter]], object],
+        done: Done | None,
+    ) -> int:
+        wanted = {*ids}
+        with self._lock:
+            letters = [
+                x for x in self._letters.values() if not wanted.isdisjoint((x.id, x.mail.id))
+            ]
+            for letter in letters:
+                del self._letters[letter.id]
+        settle(letters)
+        if done is not None:
+            done([*wanted & {name for x in letters for name in (x.id, x.mail.id)}])
+        return len(letters)
 
 
 class _Timeline:

@@ -54,7 +54,8 @@ _MIGRATIONS: Sequence[Sequence[str]] = (
         _QUEUE,
         "CREATE INDEX limbo_queue_due ON limbo_queue (due, receipt, submitted_at)",
         _DEAD_LETTERS,
-        "CREATE INDEX limbo_dead_letters_cause ON limbo_dead_letters (kind, sender, reason)",
+        "CREATE INDEX limbo_dead_letters_cause ON limbo_dead_letters (kind, sender, reason, id)",
+        "CREATE INDEX limbo_dead_letters_mail ON limbo_dead_letters (mail_id)",
     ),
 )
 _FOR_POSTGRESQL = {1: (_VACUUM,)}

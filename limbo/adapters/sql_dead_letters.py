@@ -1,17 +1,25 @@
 """The dead letters of a SQL queue, as a table beside it."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from limbo.adapters.codec import decode_attempts
 from limbo.adapters.database import Database, Row
-from limbo.adapters.sql_statements import BY_DIALECT, CAUSES, LETTER, insert, read_mail
+from limbo.adapters.sql_statements import (
+    BY_DIALECT,
+    CAUSES,
+    LETTER,
+    LETTER_IDS,
+    LETTER_IDS_BY_CAUSE,
+    read_mail,
+)
 from limbo.domain.verdict import Cause
-from limbo.ports.queue import DeadLetter
+from limbo.ports.queue import DeadLetter, Done
 
 _BATCH = 500
-_LETTER_ID = re.compile(r"[0-9a-f-]{36}")
+_PAGE = 10_000
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a letter or of a mail; no other is asked for
 
 
 class SqlDeadLetters:
@@ -23,7 +31,7 @@ class SqlDeadLetters:
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first, also when ``after`` is gone."""
-        if after is not None and not _is_id(after):
+        if after is not None and not _is_name(after):
             return []
         where = "" if after is None else "WHERE id < :after"
         query = f"{LETTER} {where} ORDER BY id DESC LIMIT :limit"
@@ -32,8 +40,10 @@ class SqlDeadLetters:
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
-        rows = self._database.execute(f"{LETTER} WHERE id = :id", {"id": id}) if _is_id(id) else []
-        return _letter(rows[0]) if rows else None
+        if not _is_name(id):
+            return None
+        rows = self._database.execute(f"{LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
+        return _letter(max(rows)) if rows else None
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first."""
@@ -42,23 +52,47 @@ class SqlDeadLetters:
             for kind, sender, reason, count in self._database.execute(CAUSES)
         ]
 
-    def redrive(self, ids: Iterable[str]) -> int:
+    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
+        """Return the ids of all, or of those of the causes, oldest first."""
+        if causes is None:
+            return [*self._ids(LETTER_IDS, {})]
+        return [
+            id_
+            for cause in causes
+            for id_ in self._ids(
+                LETTER_IDS_BY_CAUSE,
+                {"kind": str(cause.kind), "sender": cause.sender, "reason": cause.reason},
+            )
+        ]
+
+    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Put the mails back into the queue, some hundred in a transaction."""
+        return self._settle(ids, done, put_back=True)
+
+    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+        """Delete the dead letters, some hundred in a transaction."""
+        return self._settle(ids, done, put_back=False)
+
+    def _settle(self, ids: Iterable[str], done: Done | None, *, put_back: bool) -> int:
         count = 0
         for batch in _batches(ids):
             with self._database.transaction() as transaction:
-                mails = transaction.execute_each(self._sql.take_letters, {"id": batch})
-                if mails:
-                    insert(transaction, self._sql, mails)
-            count += len(mails)
+                found = {*transaction.execute_each(self._sql.find_letters, {"id": batch})}
+                letters = {"id": sorted(id_ for id_, _ in found)}
+                if put_back and found:
+                    transaction.execute_each(self._sql.redrive, letters, news=True)
+                transaction.execute_each(self._sql.drop, letters)
+            count += len(found)
+            if done is not None:
+                known = {name for names in found for name in names}
+                done([name for name in batch if name in known])
         return count
 
-    def drop(self, ids: Iterable[str]) -> int:
-        """Delete the dead letters, some hundred in a transaction."""
-        return sum(
-            len(self._database.execute_each(self._sql.take_letters, {"id": batch}))
-            for batch in _batches(ids)
-        )
+    def _ids(self, query: str, values: dict[str, object]) -> Iterator[str]:
+        after = ""
+        while rows := self._database.execute(query, {**values, "after": after, "limit": _PAGE}):
+            yield from (id_ for (id_,) in rows)
+            [after] = rows[-1]
 
 
 def _letter(row: Row) -> DeadLetter:
@@ -73,11 +107,11 @@ def _letter(row: Row) -> DeadLetter:
     )
 
 
-def _is_id(text: str) -> bool:
-    return _LETTER_ID.fullmatch(text) is not None
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
-    wanted = iter(id_ for id_ in ids if _is_id(id_))
+    wanted = iter(id_ for id_ in dict.fromkeys(ids) if _is_name(id_))
     while batch := [*islice(wanted, _BATCH)]:
         yield batch

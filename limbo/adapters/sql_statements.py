@@ -17,7 +17,9 @@ class DialectSql:
     claim: str
     ack: str
     extend: str
-    take_letters: str
+    find_letters: str
+    redrive: str
+    drop: str
 
 
 BY_DIALECT = {
@@ -42,9 +44,15 @@ BY_DIALECT = {
             UPDATE limbo_queue SET due = :now + :seconds
             WHERE id = :id AND receipt = :receipt RETURNING id, receipt
         """,
-        take_letters="""
-            DELETE FROM limbo_dead_letters WHERE id = :id RETURNING mail_id, body, submitted_at
+        find_letters="""
+            SELECT id, mail_id FROM limbo_dead_letters WHERE id = :id OR mail_id = :id
         """,
+        redrive="""
+            INSERT INTO limbo_queue (id, body, submitted_at, due, possible_duplicate)
+            SELECT mail_id, body, submitted_at, :now, possible_duplicate
+            FROM limbo_dead_letters WHERE id = :id ON CONFLICT (id) DO NOTHING
+        """,
+        drop="DELETE FROM limbo_dead_letters WHERE id = :id",
     ),
     # An array of ids is computed once, where a subquery with SKIP LOCKED in an IN might be run
     # again and again, and take more than its limit.
@@ -77,10 +85,17 @@ BY_DIALECT = {
             WHERE mail.id = lease.id AND mail.receipt = lease.receipt
             RETURNING mail.id, mail.receipt
         """,
-        take_letters="""
-            DELETE FROM limbo_dead_letters WHERE id = ANY (:id::text[])
-            RETURNING mail_id, body, submitted_at
+        # Locked in one order, so that two who redrive the same letters cannot lock each other out.
+        find_letters="""
+            SELECT id, mail_id FROM limbo_dead_letters
+            WHERE id = ANY (:id::text[]) OR mail_id = ANY (:id::text[]) ORDER BY id FOR UPDATE
         """,
+        redrive="""
+            INSERT INTO limbo_queue (id, body, submitted_at, due, possible_duplicate)
+            SELECT mail_id, body, submitted_at, :now, possible_duplicate
+            FROM limbo_dead_letters WHERE id = ANY (:id::text[]) ON CONFLICT (id) DO NOTHING
+        """,
+        drop="DELETE FROM limbo_dead_letters WHERE id = ANY (:id::text[])",
     ),
 }
 RELEASE = """
@@ -119,6 +134,12 @@ LETTER = """
 CAUSES = """
     SELECT kind, sender, reason, count(*) FROM limbo_dead_letters
     GROUP BY kind, sender, reason ORDER BY count(*) DESC, kind, sender, reason
+"""
+LETTER_IDS = "SELECT id FROM limbo_dead_letters WHERE id > :after ORDER BY id LIMIT :limit"
+LETTER_IDS_BY_CAUSE = """
+    SELECT id FROM limbo_dead_letters
+    WHERE kind = :kind AND sender = :sender AND reason = :reason AND id > :after
+    ORDER BY id LIMIT :limit
 """
 
 

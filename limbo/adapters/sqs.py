@@ -19,9 +19,10 @@ BATCH = 10  # entries in one call
 MAX_BYTES = 1024 * 1024  # of a message, and of a batch; attributes count
 READ_TIMEOUT = 10
 LONG_POLL = 8  # SQS offers 20 s; below the read time-out, one client serves all calls
-# The attributes that a dead letter carries beside its raw body.
+# The attributes that a dead letter carries beside its raw body; a mail redriven carries the last.
 CAUSE, ATTEMPTS = "limbo-cause", "limbo-attempts"
-BURIED_AT, POSSIBLE_DUPLICATE = "limbo-buried-at", "limbo-possible-duplicate"
+BURIED_AT, MAIL_ID = "limbo-buried-at", "limbo-mail-id"
+POSSIBLE_DUPLICATE = "limbo-possible-duplicate"
 # The handle is unknown, is older than the message's last receive, or its time has run out.
 _LOST = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
 # Some defects of one entry are answered for the whole batch.

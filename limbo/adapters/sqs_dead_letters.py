@@ -7,8 +7,9 @@ only roughly, so that a letter of the last minute may be missed.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 from limbo.adapters.codec import decode_attempts, decode_cause, decode_mail
@@ -17,6 +18,8 @@ from limbo.adapters.sqs import (
     BATCH,
     BURIED_AT,
     CAUSE,
+    MAIL_ID,
+    MAX_BYTES,
     POSSIBLE_DUPLICATE,
     Message,
     Outgoing,
@@ -25,15 +28,16 @@ from limbo.adapters.sqs import (
 from limbo.adapters.sqs_channel import SqsChannel
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.verdict import Attempt, Cause
-from limbo.ports.queue import DeadLetter
+from limbo.ports.queue import DeadLetter, Done
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 HIDDEN_FOR = 120
+_AT_ONCE = 8 * BATCH
 MOST = 20_000  # letters in one look; FIFO queues have held back further ones from that number on
 UNKNOWN_CAUSE = Cause(
-    kind="unknown", reason="no cause recorded: moved here by SQS itself or by another program"
+    kind="unrecorded", reason="no cause recorded: moved here by SQS itself or by another program"
 )
 
 
@@ -75,44 +79,51 @@ class SqsDeadLetters:
         causes = Counter(_cause(message) for batch in self._all() for message in batch)
         return causes.most_common()
 
-    def redrive(self, ids: Iterable[str]) -> int:
+    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
+        """Return the ids of all, or of those of the causes, oldest first; it receives them all."""
+        messages = [message for batch in self._all() for message in batch]
+        return [
+            message.id
+            for message in sorted(messages, key=lambda message: (_buried_at(message), message.id))
+            if causes is None or _cause(message) in causes
+        ]
+
+    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Send the letters to the queue, each as a new message, then delete them here.
 
         On FIFO, the dead letter's own id deduplicates: by the mail's id, SQS would swallow what is
         redriven within five minutes of its submission, while a redrive that was cut short may be
-        repeated and makes no second mail.
+        repeated within five minutes and makes no second mail. A standard queue knows no such thing.
         """
-        return self._remove(ids, self._send)
+        return self._remove(ids, done, self._send)
 
-    def drop(self, ids: Iterable[str]) -> int:
+    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Delete the letters."""
-        return self._remove(ids, lambda messages: messages)
+        return self._remove(ids, done, lambda messages: messages)
 
     def _remove(
-        self, ids: Iterable[str], before: Callable[[Sequence[Message]], Sequence[Message]]
+        self,
+        ids: Iterable[str],
+        done: Done | None,
+        before: Callable[[Sequence[Message]], Sequence[Message]],
     ) -> int:
+        wanted = {*ids}
         count = 0
-        with closing(self._named(ids)) as batches:
+        with closing(self._named(wanted)) as batches:
             for batch in batches:
-                done = before(batch)
-                lost = self._dead.delete([message.receipt for message in done])
-                count += len(done) - len(lost)
-                if len(done) < len(batch):
+                ready = before(batch)
+                lost = self._dead.delete([message.receipt for message in ready])
+                removed = [message for message in ready if message.receipt not in lost]
+                count += len(removed)
+                if done is not None:
+                    done([*wanted & {name for message in removed for name in _names(message)}])
+                if len(ready) < len(batch):
                     msg = "the queue did not take all of the dead letters"
                     raise QueueUnavailable(msg)
         return count
 
     def _send(self, messages: Sequence[Message]) -> Sequence[Message]:
-        refusals = self._queue.send(
-            [
-                Outgoing(
-                    body=message.body,
-                    group=decode_mail(message.body, message.id).id,
-                    deduplication=message.id,
-                )
-                for message in messages
-            ]
-        )
+        refusals = self._queue.send([_redriven(message) for message in messages])
         return [m for m, refusal in zip(messages, refusals, strict=True) if refusal is None]
 
     def _named(self, ids: Iterable[str]) -> Generator[Sequence[Message], None, None]:
@@ -122,9 +133,9 @@ class SqsDeadLetters:
             return
         with closing(self._all()) as batches:
             for batch in batches:
-                if found := [message for message in batch if message.id in wanted]:
+                if found := [m for m in batch if not wanted.isdisjoint(_names(m))]:
                     yield found
-                    wanted -= {message.id for message in found}
+                    wanted.difference_update(*map(_names, found))
                 if not wanted:
                     return
 
@@ -137,7 +148,7 @@ class SqsDeadLetters:
                 while len(held) < MOST:
                     # A long poll asks every server of SQS; a short one is for when all is here.
                     wait = 0 if 0 < expected <= len(held) else self._patience
-                    batch = self._dead.receive(BATCH, wait=wait, hidden_for=HIDDEN_FOR)
+                    batch = self._dead.receive(_AT_ONCE, wait=wait, hidden_for=HIDDEN_FOR)
                     fresh = [message for message in batch if message.id not in held]
                     held |= {message.id: message.receipt for message in batch}
                     if not fresh:
@@ -151,12 +162,34 @@ class SqsDeadLetters:
 def _letter(message: Message) -> DeadLetter:
     return DeadLetter(
         id=message.id,
-        mail=decode_mail(message.body, message.id),
+        mail=decode_mail(message.body, message.attributes.get(MAIL_ID, message.id)),
         cause=_cause(message),
         attempts=_attempts(message),
         buried_at=_buried_at(message),
-        possible_duplicate=message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+        possible_duplicate=_may_be_double(message),
     )
+
+
+def _redriven(message: Message) -> Outgoing:
+    """Return what to send: with the mark of a possible duplicate where that still fits."""
+    plain = Outgoing(
+        body=message.body,
+        group=decode_mail(message.body, message.id).id,
+        deduplication=message.id,
+    )
+    marked = replace(plain, attributes={POSSIBLE_DUPLICATE: "true"})
+    return marked if _may_be_double(message) and marked.size <= MAX_BYTES else plain
+
+
+def _names(message: Message) -> tuple[str, str]:
+    """Return the ids of the letter and of its mail."""
+    mail_id = message.attributes.get(MAIL_ID)
+    return message.id, mail_id or decode_mail(message.body, message.id).id
+
+
+def _may_be_double(message: Message) -> bool:
+    """Tell so as well of what limbo did not mark: SQS moves here what was often received."""
+    return message.attributes.get(POSSIBLE_DUPLICATE) != "false"
 
 
 def _cause(message: Message) -> Cause:

@@ -1,7 +1,8 @@
 """A queue on SQS, FIFO or standard, with a second SQS queue for its dead letters.
 
 SQS counts receives by itself: ``touches`` is the receives before this one, and every mail received
-before is a possible duplicate, for SQS cannot tell a crash from a retry.
+before is a possible duplicate, for SQS cannot tell a crash from a retry. So is one whose message
+says so: it was redriven from the dead letters.
 """
 
 import math
@@ -16,6 +17,7 @@ from limbo.adapters.sqs import (
     BURIED_AT,
     CAUSE,
     LONG_POLL,
+    MAIL_ID,
     POSSIBLE_DUPLICATE,
     Message,
     Outgoing,
@@ -157,7 +159,7 @@ class SqsQueue:
             mail=decode_mail(message.body, message.id),
             receipt=message.receipt,
             touches=touches,
-            possible_duplicate=touches > 0,
+            possible_duplicate=touches > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
             message_id=message.id,
             body=message.body,
             received_at=received_at,
@@ -199,6 +201,7 @@ def _attributes(lease: Lease, death: Death, buried_at: float) -> Iterator[Mappin
     essential = {
         CAUSE: encode_cause(death.cause).decode(),
         BURIED_AT: repr(buried_at),
+        MAIL_ID: lease.mail.id,
         POSSIBLE_DUPLICATE: "true" if lease.possible_duplicate else "false",
     }
     yield {**essential, ATTEMPTS: encode_attempts(death.attempts).decode()}

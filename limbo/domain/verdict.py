@@ -1,5 +1,6 @@
 """What became of one try at one provider, and who is to blame."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from enum import StrEnum
@@ -82,3 +83,9 @@ class Cause:
     kind: str
     reason: str
     sender: str = ""
+
+    @property
+    def id(self) -> str:
+        """A short name for it, the same everywhere and always: eight hexadecimal digits."""
+        text = f"{self.kind}\0{self.sender}\0{self.reason}"
+        return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,6 +1,6 @@
 """The ports to the queue and to its dead letters."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -133,10 +133,15 @@ class QueueDepth(Protocol):
         ...
 
 
+Done = Callable[[Sequence[str]], object]
+"""Told, after each step, which of the ids that were named are done with for good."""
+
+
 class DeadLetters(Protocol):
     """The mails that limbo gave up on, each with its cause; every queue offers them.
 
-    All methods raise QueueUnavailable when the queue does not answer.
+    A dead letter has an id of its own, and is found by its mail's id as well. All methods raise
+    QueueUnavailable when the queue does not answer.
     """
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
@@ -144,20 +149,25 @@ class DeadLetters(Protocol):
         ...
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
-        """Return one dead letter, or None if there is none of that id."""
+        """Return one dead letter, the newest of that mail, or None if there is none of that id."""
         ...
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
         """Count the dead letters by cause, the most frequent first."""
         ...
 
-    def redrive(self, ids: Iterable[str]) -> int:
+    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
+        """Return the ids of all dead letters there are now, or of those of the causes."""
+        ...
+
+    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Put dead letters back into the queue with no touches; return how many there were.
 
-        Whatever instant it is stopped at, each is in the queue or in the dead letters.
+        Whatever instant it is stopped at, each is in the queue or in the dead letters. A possible
+        duplicate stays one. Name many at once: a queue may have to look at all for any.
         """
         ...
 
-    def drop(self, ids: Iterable[str]) -> int:
+    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Delete dead letters for good; return how many there were."""
         ...

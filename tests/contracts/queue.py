@@ -405,18 +405,52 @@ class QueueContract:
         self._bury(queue, KEY, 3)
         assert dead_letters.causes() == [(KEY, 3), (REFUSED, 1)]
 
-    def test_a_redriven_mail_starts_anew(self, queue, dead_letters):
+    @pytest.mark.parametrize("possible_duplicate", [False, True])
+    def test_a_redriven_mail_has_no_touches_and_keeps_its_mark(
+        self, queue, dead_letters, possible_duplicate
+    ):
         queue.put([a_mail()])
+        lease = take_one(queue).touched(possible_duplicate=possible_duplicate)
         for _ in range(2):  # the second time within the five minutes in which FIFO deduplicates
-            lease = take_one(queue)
-            assert (lease.touches, lease.possible_duplicate) == (0, False)
-            queue.bury(lease.touched(possible_duplicate=True), Death(cause=KEY))
-            assert dead_letters.redrive(letter.id for letter in dead_letters.list(10)) == 1
+            queue.bury(lease, Death(cause=KEY))
+            [letter] = dead_letters.list(10)
+            assert letter.possible_duplicate == possible_duplicate
+            assert dead_letters.redrive([letter.id]) == 1
             assert dead_letters.list(10) == []
-        again = take_one(queue)
-        assert again.mail == lease.mail
-        assert (again.touches, again.possible_duplicate) == (0, False)
-        assert queue.ack([again]) == []
+            lease = take_one(queue)
+            assert lease.mail == letter.mail
+            assert (lease.touches, lease.possible_duplicate) == (0, possible_duplicate)
+        assert queue.ack([lease]) == []
+
+    def test_finds_a_dead_letter_by_the_id_of_its_mail(self, queue, dead_letters):
+        first, second, third = self._bury(queue, KEY, 3)
+        letters = {letter.mail.id: letter for letter in dead_letters.list(10)}
+        assert dead_letters.show(second) == letters[second]
+        assert dead_letters.redrive([first, letters[first].id, "nothing"]) == 1
+        assert dead_letters.drop([second]) == 1
+        assert dead_letters.list(10) == [letters[third]]
+        assert take_one(queue).mail.id == first
+        assert queue.receive(10, 0) == []
+
+    def test_selects_the_ids_of_all_or_of_some_causes(self, queue, dead_letters):
+        other = replace(REFUSED, reason="MessageRejected: too dull")
+        assert dead_letters.select() == dead_letters.select([KEY]) == []
+        for cause, count in ((KEY, 2), (REFUSED, 3), (other, 11)):
+            self._bury(queue, cause, count)
+        causes = {letter.id: letter.cause for letter in dead_letters.list(100)}
+        assert sorted(dead_letters.select()) == sorted(causes)
+        for some in ([], [KEY], [REFUSED, other], [replace(KEY, sender="ses")]):
+            wanted = sorted(id_ for id_, cause in causes.items() if cause in some)
+            assert sorted(dead_letters.select(some)) == wanted
+
+    def test_tells_which_ids_are_done_with(self, queue, dead_letters):
+        mail_ids = self._bury(queue, KEY, 13)
+        told: list[str] = []
+        assert dead_letters.redrive([*mail_ids[:12], "nothing"], told.extend) == 12
+        assert sorted(told) == sorted(mail_ids[:12])
+        [letter] = dead_letters.list(10)
+        assert dead_letters.drop(["nothing", letter.id], told.extend) == 1
+        assert told[12:] == [letter.id]
 
     def test_moves_and_counts_the_named_alone(self, queue, dead_letters):
         self._bury(queue, KEY, 25)

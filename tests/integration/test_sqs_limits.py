@@ -321,6 +321,9 @@ def test_lists_what_others_moved_to_the_dead_letters(new, aws, attributes):
     assert mail in [letter.mail for letter in letters]
     assert any(isinstance(letter.mail, Undecodable) for letter in letters)
     assert letters[0].buried_at == pytest.approx(aws.now(), abs=10)
+    assert all(letter.possible_duplicate for letter in letters)  # SQS moves what was often received
+    assert sqs.dead_letters.redrive(sqs.dead_letters.select()) == 2
+    assert all(lease.possible_duplicate for lease in take(sqs.queue, 2))
 
 
 @pytest.mark.parametrize(
@@ -341,6 +344,16 @@ def test_a_body_that_leaves_no_room_is_buried_with_less(new, aws, room, cause, a
     assert isinstance(letter.mail, Mail)
     assert letter.mail == lease.mail
     assert (letter.cause, len(letter.attempts)) == (cause, attempts)
+    assert sqs.dead_letters.redrive([letter.id]) == 1
+    assert take_one(sqs.queue).mail == lease.mail
+
+
+def test_a_body_that_is_no_mail_is_found_by_the_name_that_the_log_gave_it(new, aws):
+    sqs = new()
+    aws.sqs.send_message(QueueUrl=sqs.url, MessageBody="no mail")
+    lease = take_one(sqs.queue)
+    sqs.queue.bury(lease, DEATH)
+    assert sqs.dead_letters.show(lease.mail.id).mail == lease.mail
 
 
 # a queue that is not there

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.domain.verdict import Accepted, Cause, Failed, Fault
 from tests.strategies import emails
 
 
@@ -40,3 +40,10 @@ def test_the_id_of_a_provider_is_one_clean_line(answered, kept):
 def test_verdicts_are_values():
     assert Failed(Fault.MAIL, "a@b.c") == Failed(Fault.MAIL, "<address>")
     assert hash(Accepted("a\n")) == hash(Accepted("a"))
+
+
+def test_a_cause_has_one_short_id_whoever_computes_it():
+    cause = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
+    assert cause.id == Cause(kind="account", sender="mailgun", reason="401 Forbidden").id
+    assert cause.id == "38253ac7"
+    assert Cause(kind="a", sender="bc", reason="").id != Cause(kind="ab", sender="c", reason="").id
