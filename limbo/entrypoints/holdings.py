@@ -24,7 +24,7 @@ class Holdings:
         self._queue = queue
         self._lease_seconds = lease_seconds
         self._now = now
-        self._held: dict[str, _Held] = {}
+        self._held: dict[tuple[str, str], _Held] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -34,17 +34,17 @@ class Holdings:
         """Hold a lease from the time its receive was begun."""
         until = received_at + self._lease_seconds
         with self._lock:
-            self._held[lease.receipt] = _Held(lease, received_at, until)
+            self._held[_key(lease)] = _Held(lease, received_at, until)
 
     def drop(self, lease: Lease) -> None:
         """Forget a lease that is settled."""
         with self._lock:
-            self._held.pop(lease.receipt, None)
+            self._held.pop(_key(lease), None)
 
     def holds(self, lease: Lease) -> bool:
         """Say whether nobody else can have got the mail."""
         with self._lock:
-            held = self._held.get(lease.receipt)
+            held = self._held.get(_key(lease))
         return held is not None and self._now() < held.until
 
     def extend(self) -> None:
@@ -58,14 +58,19 @@ class Holdings:
             lost = self._queue.extend([held.lease for held in due])
         except QueueUnavailable:
             return  # each lease ends by itself unless a later call succeeds
-        lost_receipts = {lease.receipt for lease in lost}
+        lost_keys = {_key(lease) for lease in lost}
         with self._lock:
             for held in due:
-                if held.lease.receipt in lost_receipts:
-                    self._held.pop(held.lease.receipt, None)
+                if _key(held.lease) in lost_keys:
+                    self._held.pop(_key(held.lease), None)
                 else:
                     held.until = now + self._lease_seconds
 
     def _is_due(self, held: _Held, now: float) -> bool:
         fresh = held.until - now > self._lease_seconds * 2 / 3
         return not fresh and now - held.since < MAX_HELD_SECONDS
+
+
+def _key(lease: Lease) -> tuple[str, str]:
+    """Tell leases apart: a queue may give all mails of one receive the same receipt."""
+    return lease.mail.id, lease.receipt

@@ -1,0 +1,41 @@
+"""What a worker knows of the leases it holds."""
+
+import pytest
+
+from limbo.entrypoints.holdings import Holdings
+from limbo.ports.queue import Lease
+from tests.support.working import a_mail
+
+
+class ExtendingQueue:
+    """Extends whatever is not ``lost``."""
+
+    def __init__(self) -> None:
+        self.lost: list[Lease] = []
+        self.extended: list[Lease] = []
+
+    def extend(self, leases):
+        self.extended = [*leases]
+        return self.lost
+
+
+@pytest.fixture
+def queue():
+    return ExtendingQueue()
+
+
+def test_mails_that_share_a_receipt_are_held_each_for_itself(queue):
+    now = 0.0
+    first, second = leases = [Lease(mail=a_mail(), receipt="one receive") for _ in range(2)]
+    holdings = Holdings(queue, lease_seconds=60, now=lambda: now)
+    for lease in leases:
+        holdings.add(lease, now)
+    now = 30.0
+    holdings.extend()
+    assert queue.extended == leases
+    holdings.drop(first)
+    assert not holdings.holds(first)
+    assert holdings.holds(second)
+    now, queue.lost = 60.0, [second]
+    holdings.extend()
+    assert not holdings.holds(second)
