@@ -36,10 +36,15 @@ def configure_logging(*, pretty: bool | None = None) -> None:
     _configure_foreign_logs(shared, renderer)
 
 
-def _frames(exc_info: structlog.typing.ExcInfo) -> list[str]:
+def _frames(exc_info: structlog.typing.ExcInfo) -> str:
     """Say where and what was raised; not its text, which might hold somebody's address."""
     frames = traceback.extract_tb(exc_info[2])
-    return [f"{f.filename}:{f.lineno} {f.name}" for f in frames] + [exc_info[0].__name__]
+    return "\n".join(
+        [
+            *(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames),
+            exc_info[0].__name__,
+        ]
+    )
 
 
 def _configure_foreign_logs(

@@ -7,6 +7,8 @@ import structlog
 
 def log_failure(log: structlog.stdlib.BoundLogger, event: str, error: Exception) -> None:
     """Log an error's type and where it was raised; its message may hold the client's data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    stack = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-    log.error(event, error=type(error).__name__, stack=stack)
+    frames = [
+        f"{frame.filename}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    log.error(event, error=type(error).__name__, frames=frames)
