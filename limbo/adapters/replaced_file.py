@@ -1,0 +1,73 @@
+"""A small file that is replaced as a whole: a reader sees the old one or the new, never a part."""
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_POLL_SECONDS = 0.02
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float) -> Iterator[None]:
+    """Return a block in which no other process replaces the file; raises TimeoutError.
+
+    The lock is on a file beside it, as the file itself is another after each replacement.
+    """
+    path = path.resolve()
+    descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _lock(descriptor, seconds)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, body: bytes) -> None:
+    """Write the file, durably; a new one only its owner may read, else it keeps owner and mode."""
+    path = path.resolve()  # a link stays one
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _keep_owner_and_mode(path, descriptor)
+            file.write(body)
+            file.flush()
+            os.fsync(descriptor)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _lock(descriptor: int, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError from None
+            time.sleep(_POLL_SECONDS)
+        else:
+            return
+
+
+def _keep_owner_and_mode(path: Path, descriptor: int) -> None:
+    """Let whoever reads the file now, as the api does, also read what root makes of it."""
+    with contextlib.suppress(FileNotFoundError):
+        before = path.stat()
+        with contextlib.suppress(PermissionError):
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        os.fchmod(descriptor, before.st_mode & 0o777)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,57 @@
+"""How often something may be done."""
+
+import re
+from dataclasses import dataclass
+
+_UNITS = {"s": 1, "min": 60, "h": 3600}
+_FORM = re.compile(r"([1-9][0-9]{0,5})/(s|min|h)")
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many times a unit of time, which is ``s``, ``min`` or ``h``: 100/s, 6000/min."""
+
+    times: int
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.times}/{self.unit}"
+
+    @property
+    def per_second(self) -> float:
+        """How many times a second that is."""
+        return self.times / _UNITS[self.unit]
+
+
+def parse_rate(text: str) -> Rate:
+    """Read ``100/s``, ``6000/min`` or ``10/h``; raises ValueError."""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        msg = "must be a rate such as 100/s, 6000/min or 10/h"
+        raise ValueError(msg)
+    return Rate(int(found[1]), found[2])
+
+
+class TokenBucket:
+    """Lets through what keeps to a rate, and at once no more than a second's worth, or one.
+
+    Times are seconds of any clock that does not go back.
+    """
+
+    __slots__ = ("_burst", "_filled_at", "_per_second", "_tokens")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._per_second = rate.per_second
+        self._burst = self._tokens = max(1.0, self._per_second)
+        self._filled_at = now
+
+    def take(self, now: float) -> float:
+        """Take a token and return 0, or return how many seconds it takes until there is one."""
+        gained = max(0.0, now - self._filled_at) * self._per_second
+        self._tokens = min(self._burst, self._tokens + gained)
+        self._filled_at = now
+        if self._tokens >= 1 - _ROUNDING:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._per_second

@@ -1,0 +1,215 @@
+import contextlib
+import fcntl
+import json
+import multiprocessing
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from limbo.adapters.file_keys import FileKeys, _signature
+from limbo.domain.errors import LedgerUnavailable, SettingsError
+from tests.contracts.keys import REVOKED, KeysContract, a_key
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys.json"
+
+
+@pytest.fixture
+def keys(path: Path) -> FileKeys:
+    path.write_text('{"v": 1, "keys": []}')
+    return FileKeys(path)
+
+
+class TestFileKeys(KeysContract):
+    pass
+
+
+def document(**changes: object) -> dict[str, object]:
+    return {
+        "id": "0123456789",
+        "name": "shop",
+        "sha256": "ab" * 32,
+        "scopes": ["send"],
+        "from": ["@shop.example"],
+        "created_at": 1_700_000_000,
+        **changes,
+    }
+
+
+def written(*items: object, **changes: object) -> str:
+    return json.dumps({"v": 1, "keys": items, **changes})
+
+
+def test_a_first_key_makes_a_file_that_only_its_owner_may_read(path):
+    key = a_key()
+    FileKeys(path).add(key)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert FileKeys.connect(str(path)).find(key.id) == key
+    assert not [*path.parent.glob("*.json.*[!k]")]
+
+
+def test_a_file_that_is_there_keeps_its_mode_and_its_link(path, tmp_path):
+    target = tmp_path / "target.json"
+    target.write_text(written())
+    target.chmod(0o640)
+    path.symlink_to(target)
+    key = a_key()
+    FileKeys(path).add(key)
+    assert path.is_symlink()
+    assert target.stat().st_mode & 0o777 == 0o640
+    assert FileKeys(target).list() == [key]
+
+
+def test_a_change_is_seen_at_once_whoever_makes_it(path, keys):
+    key = a_key()
+    other = FileKeys(path)
+    assert keys.find(key.id) is None
+    other.add(key)
+    assert keys.find(key.id) == key
+    other.revoke(key.id, REVOKED)
+    assert keys.find(key.id).is_revoked
+    path.write_text(path.read_text().replace(str(REVOKED), "null"))
+    assert keys.find(key.id) == key
+
+
+def test_a_change_that_cannot_be_told_by_the_file_s_times_is_seen_soon(path):
+    clock = Clock()
+    keys = FileKeys(path, now=clock.now)
+    key = a_key()
+    keys.add(key)
+    assert keys.find(key.id).name == "shop"
+    before = path.stat()
+    path.write_text(path.read_text().replace('"shop"', '"SHOP"'))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    keys._signature = _signature(path.stat())  # noqa: SLF001 - no clock's tick can be waited for
+    assert keys.find(key.id).name == "shop"
+    clock.time += 10
+    assert keys.find(key.id).name == "SHOP"
+
+
+BROKEN = [
+    ("", "line 1 column 1"),
+    ('{"v": 1,\n "keys": [}', "line 2 column 11"),
+    ("[]", "must be an object"),
+    ('{"v": 1}', "must be an object"),
+    ('{"v": 2, "keys": []}', "newer limbo"),
+    (written(also=1), "nothing else"),
+    ("[" * 100_000, "line 1"),
+    (written(1), "keys[0]: must be an object"),
+    (written(document(), document()), "keys[1]: id: is that of another key"),
+    (written(document(), {}), "keys[1]: id: must be a string"),
+    (written(document(id="x")), "keys[0]: id: is not that of a key"),
+    (written(document(name=1)), "keys[0]: name: must be a string"),
+    (written(document(sha256="AB" * 32)), "keys[0]: sha256: must be 64 hex"),
+    (written(document(sha256="é" * 64)), "keys[0]: sha256: must be 64 hex"),
+    (written(document(scopes=[])), "keys[0]: scopes: must name one"),
+    (written(document(scopes="send")), "keys[0]: scopes: must be a list"),
+    (written(document(scopes=["root"])), "keys[0]: scopes: must be of"),
+    (written(document(**{"from": []})), "keys[0]: from: must say"),
+    (written(document(**{"from": ["nobody"]})), "keys[0]: from: must be boss@"),
+    (written(document(rate="fast")), "keys[0]: rate: must be a rate"),
+    (written(document(created_at="now")), "keys[0]: created_at: must be seconds"),
+    (written(document(created_at=True)), "keys[0]: created_at: must be seconds"),
+    (written(document(created_at=-1)), "keys[0]: created_at: must be in the years"),
+    (written(document(revoked_at=False)), "keys[0]: revoked_at: must be seconds"),
+    (written(document(revoked=1)), "keys[0]: revoked: is none of id, name"),
+    (written(document()) + " " * 17_000_000, "larger than"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_file_says_in_one_line_where_and_repeats_nothing(path, text, says):
+    path.write_text(text)
+    with pytest.raises(SettingsError) as raised:
+        FileKeys.connect(str(path))
+    told = str(raised.value)
+    assert says in told
+    assert str(path) in told
+    assert "\n" not in told
+    for hidden in ("ab" * 32, "shop.example", "nobody"):
+        assert hidden not in told
+
+
+@pytest.mark.parametrize("problem", ["missing", "folder", "unsuitable"])
+def test_says_in_one_line_why_a_file_cannot_be_read(tmp_path, problem):
+    path = {"missing": tmp_path / "x", "folder": tmp_path, "unsuitable": tmp_path / "a/b"}[problem]
+    (tmp_path / "a").touch()
+    with pytest.raises(SettingsError, match=r"^the file of API keys cannot be used: .*(No|Is|Not)"):
+        FileKeys.connect(str(path))
+
+
+def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, keys):
+    key = a_key()
+    keys.add(key)
+    whole = path.read_text()
+    assert keys.find(key.id) == key
+    path.write_text(whole[:-20])
+    for _ in range(2):
+        with pytest.raises(LedgerUnavailable, match="line"):
+            keys.find(key.id)
+    path.unlink()
+    with pytest.raises(LedgerUnavailable, match="No such file"):
+        keys.find(key.id)
+    path.write_text(whole)
+    assert keys.find(key.id) == key
+
+
+@pytest.mark.parametrize("change", ["add", "revoke"])
+def test_nothing_is_written_over_a_broken_file(path, keys, change):
+    path.write_text("{")
+    with pytest.raises(LedgerUnavailable, match="line 1"):
+        keys.add(a_key()) if change == "add" else keys.revoke("0123456789", REVOKED)
+    assert path.read_text() == "{"
+
+
+def test_a_lock_that_is_held_too_long_is_given_up(path, keys):
+    keys = FileKeys(path, lock_seconds=0.1)
+    keys.add(a_key())
+    with (path.parent / ".keys.json.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(LedgerUnavailable, match="another process has been writing"):
+            keys.add(a_key())
+    keys.add(a_key())
+
+
+def _add(path: Path, number: int) -> None:
+    keys = FileKeys(path)
+    for _ in range(number):
+        keys.add(a_key())
+
+
+def test_processes_that_create_at_once_lose_no_key_and_readers_see_whole_files(path, keys):
+    spawn = multiprocessing.get_context("spawn")
+    creators = [spawn.Process(target=_add, args=(path, 10)) for _ in range(3)]
+    stop = threading.Event()
+    seen: list[int] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.append(len(keys.list()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(reader.join, 30)
+        stack.callback(stop.set)
+        for creator in creators:
+            creator.start()
+        for creator in creators:
+            creator.join(30)
+    assert [creator.exitcode for creator in creators] == [0, 0, 0]
+    assert len(FileKeys(path).list()) == 30
+    assert seen == sorted(seen)
+    assert sorted(item.name for item in path.parent.iterdir()) == [".keys.json.lock", "keys.json"]
