@@ -20,9 +20,9 @@ class KeyScope(StrEnum):
     """What a key is good for; none implies another."""
 
     SEND = "send"
-    """Submit mails, from the addresses on the key's allow-list."""
+    """Submit mails, from the addresses on the key's allow-list, and cancel them."""
     READ = "read"
-    """See what became of mails, and cancel them: one's own, or with ``admin`` everybody's."""
+    """See what became of mails: one's own, or with ``admin`` everybody's."""
     ADMIN = "admin"
     """List, redrive and drop the dead letters, which are everybody's."""
 

@@ -27,9 +27,10 @@ it is kept.
 
   limbo keys create --name shop --scope send,read --from '@shop.example' --rate 100/s
 
-The scopes are send (submit mails), read (see and cancel one's own mails; with admin everybody's)
-and admin (the dead letters); none implies another. A key that may send names what its mails may
-be from: an address, a domain ('@shop.example'), all below one ('@*.shop.example') or any ('*').
+The scopes are send (submit mails, cancel them), read (see what became of them) and admin (the
+dead letters; with another scope, everybody's mails); none implies another. A key that may send
+names what its mails may be from: an address, a domain ('@shop.example'), all below one
+('@*.shop.example') or any ('*').
 Each api process keeps the rate by itself: three of them let three times as much through."""
 _REVOKE = """\
 Revokes a key, for good. Every api refuses it within 60 seconds. ID is what `limbo keys list`
