@@ -1,0 +1,187 @@
+"""Limbo's own processes, to be started, killed and read like an operator's."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+LIMBO = (str(Path(sys.executable).with_name("limbo")),)
+_READY_SECONDS = 30.0
+_OURS = ("LIMBO_", "AWS_")
+_ORIGINALS = {"QUEUE", "DEADLETTERQUEUE", "REGION", "SESSOURCE", "MAILGUN", "DOMAIN", "PORT"}
+_ROOT = Path(__file__).parents[2]
+_TAIL = 4000
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class LimboProcess:
+    """One process of one role, startable again on the same port after whatever ended it."""
+
+    def __init__(
+        self,
+        role: str,
+        name: str,
+        environ: Mapping[str, str],
+        folder: Path,
+        program: Sequence[str] = LIMBO,
+    ) -> None:
+        self.name = name
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [*program, role]
+        variable = "LIMBO_PORT" if role == "api" else "LIMBO_WORKER_PORT"
+        self._environ = {**_neutral(os.environ), **environ, variable: str(self.port)}
+        self._folder = folder
+        self._logs: list[Path] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, without waiting until it is ready."""
+        log = self._folder / f"{self.name}-{len(self._logs)}.log"
+        self._logs.append(log)
+        with log.open("wb") as out:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=_ROOT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait_until_ready(self) -> None:
+        """Wait until it answers."""
+        until = time.monotonic() + _READY_SECONDS
+        while self.status("/livez") != 200:
+            if self._running.poll() is not None or time.monotonic() > until:
+                pytest.fail(f"{self.name} does not start:\n{self.tail()}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a crash would: nothing of it runs any further."""
+        self._running.kill()
+        self._running.wait(10)
+
+    def terminate(self, seconds: float = 60.0) -> tuple[int, float]:
+        """End it as an operator does; return its exit code and how many seconds it took."""
+        began = time.monotonic()
+        self._running.send_signal(signal.SIGTERM)
+        return self._running.wait(seconds), time.monotonic() - began
+
+    def status(self, path: str) -> int:
+        """Return the status of an answer, 0 when there is none."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+        except OSError:
+            return 0
+
+    def metric(self, name: str) -> float:
+        """Return the value of one sample, by its name and labels as they are shown; else 0."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            for line in answer.read().decode().splitlines():
+                sample, _, value = line.rpartition(" ")
+                if sample == name:
+                    return float(value)
+        return 0.0
+
+    def events(self) -> Iterator[Mapping[str, object]]:
+        """Yield what it logged in all its lives; what a kill cut off is left out."""
+        for log in self._logs:
+            for line in log.read_bytes().splitlines():
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict):
+                    yield event
+
+    def tail(self) -> str:
+        """Return the end of its log."""
+        return self._logs[-1].read_text(errors="replace")[-_TAIL:] if self._logs else ""
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, f"{self.name} was not started"
+        return self._process
+
+
+class Fleet:
+    """The processes of one test, which share their settings; all end with it."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self.environ = dict(environ)
+        self.processes: list[LimboProcess] = []
+        self._folder = folder
+
+    def start(
+        self,
+        role: str,
+        name: str,
+        environ: Mapping[str, str] | None = None,
+        *,
+        program: Sequence[str] = LIMBO,
+    ) -> LimboProcess:
+        """Start a process, without waiting until it is ready."""
+        merged = {**self.environ, **(environ or {})}
+        process = LimboProcess(role, name, merged, self._folder, program)
+        self.processes.append(process)
+        process.start()
+        return process
+
+    def marked(self) -> set[str]:
+        """Return the ids of all mails that some log calls a possible duplicate."""
+        return {
+            str(event["mail_id"])
+            for process in self.processes
+            for event in process.events()
+            if event.get("possible_duplicate")
+        }
+
+    def events(self, event: str) -> list[Mapping[str, object]]:
+        """Return all lines of that event, in all logs."""
+        return [
+            line
+            for process in self.processes
+            for line in process.events()
+            if line.get("event") == event
+        ]
+
+    def close(self) -> None:
+        """End all of them."""
+        for process in self.processes:
+            process.close()
+
+
+def _neutral(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what would tell limbo or its HTTP client anything."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(_OURS)
+        and name not in _ORIGINALS
+        and not name.lower().endswith("_proxy")
+    }

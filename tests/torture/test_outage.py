@@ -1,0 +1,105 @@
+"""Half an hour without any provider, on a clock that runs faster."""
+
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.entrypoints.clock import Clock
+from tests.support.working import a_mail, until, working
+
+OUTAGE_SECONDS = 1800.0
+
+
+class FastClock(Clock):
+    """A clock that runs so many times as fast as real time."""
+
+    def __init__(self, speed):
+        super().__init__()
+        self._speed = speed
+        self._from = (time.monotonic(), super().now())
+        self._lock = threading.Lock()
+
+    def now(self):
+        with self._lock:
+            return self._at(time.monotonic())
+
+    def wait(self, condition, seconds):
+        super().wait(condition, seconds / self._speed)
+
+    def run_at(self, speed):
+        with self._lock:
+            now = time.monotonic()
+            self._from, self._speed = (now, self._at(now)), speed
+
+    def _at(self, now):
+        began, shown = self._from
+        return shown + (now - began) * self._speed
+
+
+class SwitchedSender:
+    """A provider that is down until it is switched on."""
+
+    def __init__(self, name, switch):
+        self.name = name
+        self.refused = 0
+        self.sent = []
+        self._switch = switch
+
+    def send(self, mail):
+        if not self._switch.is_set():
+            self.refused += 1
+            return Failed(Fault.OUTAGE, "connection refused")
+        self.sent.append(mail.id)
+        return Accepted("1")
+
+    def check(self):
+        return None
+
+
+@pytest.mark.timeout(300)
+def test_half_an_hour_without_a_provider_buries_nobody(tmp_path, full, figures):
+    mails, speed, slow = (1000, 60, 5) if full else (100, 300, 20)
+    clock, switch = FastClock(speed), threading.Event()
+    senders = [SwitchedSender(name, switch) for name in ("a", "b")]
+    database = SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db", now=clock.now)
+    with closing(database):
+        queue = SqlQueue(database, lease_seconds=60)
+        submitted = [a_mail() for _ in range(mails)]
+        queue.put(submitted[: mails // 2])
+        with working(queue, senders, clock=clock), working(queue, senders, clock=clock):
+            down = clock.now()
+            for mail in submitted[mails // 2 :]:
+                queue.put([mail])
+                time.sleep(OUTAGE_SECONDS / 2 / speed / mails)
+            until(lambda: clock.now() - down >= OUTAGE_SECONDS, 60)
+            waiting = queue.depth()
+            clock.run_at(slow)
+            switch.set()
+            up = clock.now()
+            until(lambda: _left(queue) == 0, 120)
+            seconds = clock.now() - up
+        dead = len(queue.dead_letters.list(mails))
+    sent = [mail_id for sender in senders for mail_id in sender.sent]
+    figures(
+        "all providers down for 30 min",
+        submitted=mails,
+        lost=len({mail.id for mail in submitted} - {*sent}),
+        dead=dead,
+        doubles=len(sent) - len({*sent}),
+        calls_refused=sum(sender.refused for sender in senders),
+        waiting_at_its_end=waiting.ready + waiting.in_flight + waiting.delayed,
+        seconds_to_drain_on_that_clock=seconds,
+    )
+    assert dead == 0
+    assert sorted(sent) == sorted(mail.id for mail in submitted)
+    assert seconds <= 120
+
+
+def _left(queue):
+    depth = queue.depth()
+    return depth.ready + depth.in_flight + depth.delayed

@@ -1,0 +1,136 @@
+"""Providers that are down, slow, or take a mail without a word."""
+
+import time
+from itertools import pairwise
+
+import pytest
+
+from tests.support.working import until
+from tests.torture.load import Load
+from tests.torture.provider import Accept, Refuse, Vanish
+from tests.torture.site import Site
+
+EU_STATE = 'limbo_breaker_state{sender="mailgun.eu"}'
+EU_REFUSED = 'limbo_send_attempts_total{outcome="account",sender="mailgun.eu"}'
+OPEN = 2.0
+
+
+@pytest.mark.timeout(300)
+def test_a_provider_that_is_down_is_left_alone_and_costs_no_mail(site, full, figures):
+    """The longest pause is as short as the first: no call may come sooner than that."""
+    provider = site.provider
+    mails, pause, seconds = (2000, 30, 75) if full else (200, 1, 4)
+    provider.behave = lambda call: Refuse(503) if call.domain.startswith("eu.") else Accept(0.02)
+    site.set(BREAKER_OPEN_SECONDS=pause, BREAKER_OPEN_MAX_SECONDS=pause, CONCURRENCY=8)
+    api = site.api()
+    workers = site.workers(2)
+    opened = {}
+    with Load(api.url, mails=mails, per_second=mails / seconds) as load:
+        for worker in workers:
+            until(lambda w=worker: w.metric(EU_STATE) == OPEN, 30)
+            opened[f"eu.{worker.name}"] = time.monotonic() + 0.2  # what had begun by then is over
+        load.join(200)
+    site.drain()
+    outcome = site.outcome(load.submitted)
+    late = {
+        domain: [call.at for call, _ in provider.calls if call.domain == domain and call.at > at]
+        for domain, at in opened.items()
+    }
+    pauses = [after - before for calls in late.values() for before, after in pairwise(calls)]
+    figures(
+        "one provider down of two",
+        **outcome.figures(),
+        calls_of_the_dead_one=sum(provider.calls_of[domain] for domain in opened),
+        once_open=sum(map(len, late.values())),
+        breaker_open_seconds=pause,
+        shortest_pause=min(pauses),
+    )
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
+    assert all(late.values())
+    assert min(pauses) > pause
+
+
+@pytest.mark.timeout(120)
+def test_a_send_that_outlasts_its_lease_is_sent_once(each_site, full, figures):
+    site = each_site
+    lease = 3 if full else 1
+    site.provider.behave = lambda _: Accept(3.0 * lease)
+    site.set(LEASE_SECONDS=lease, CONCURRENCY=16)
+    api = site.api()
+    site.workers(2)
+    with Load(api.url, mails=20) as load:
+        load.join(30)
+    site.drain()
+    outcome = site.outcome(load.submitted)
+    figures(f"a send three times its lease, {site.kind}", lease=lease, **outcome.figures())
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
+
+
+@pytest.mark.timeout(300)
+def test_a_mail_taken_without_a_word_is_marked_and_given_to_no_other_provider(site, full, figures):
+    """Two of three mails are answered, so that the breakers stay out of it."""
+    provider = site.provider
+    count = 500 if full else 40
+    subjects = ("reset", "fine", "fine", "hang", "fine", "fine")
+    provider.behave = lambda call: (
+        Accept() if call.subject == "fine" or call.nth > 1 else Vanish(call.subject)
+    )
+    site.set(SEND_TIMEOUT_SECONDS=0.5, RETRY_DELAYS="2,2")
+    site.set(BREAKER_OPEN_SECONDS=0.2, BREAKER_OPEN_MAX_SECONDS=0.2)
+    api = site.api()
+    site.workers(2)
+    with Load(api.url, mails=3 * count, subject=lambda n: subjects[n % 6]) as load:
+        load.join(60)
+    seconds = site.drain(120)
+    outcome = site.outcome(load.submitted)
+    calls = {}
+    for call, _ in provider.calls:
+        calls.setdefault(call.mail_id, []).append(call.at)
+    pauses = [after - before for times in calls.values() for before, after in pairwise(times)]
+    vanished = {call.mail_id for call, reply in provider.calls if isinstance(reply, Vanish)}
+    marked = site.fleet.marked()
+    figures(
+        "provider accepts, then resets or hangs",
+        **outcome.figures(),
+        vanished=len(vanished),
+        marked=len(marked),
+        shortest_pause_until_the_next_call=min(pauses),
+        seconds_to_drain=seconds,
+    )
+    assert (outcome.lost, outcome.dead) == (0, 0)
+    assert len(vanished) == count
+    assert marked == vanished
+    assert min(pauses) > 0.9  # in the same touch, the other provider would be called at once
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("senders", [("eu", "us"), ("eu",)], ids=["one of two", "the only one"])
+def test_a_key_revoked_costs_no_mail_and_shows(site, full, figures, senders):
+    site, provider = Site(site.fleet, site.provider, site.url, senders), site.provider
+    mails, pause = (500, 10) if full else (60, 1)
+    revoked = False
+    provider.behave = lambda call: (
+        Refuse(401) if revoked and call.domain.startswith("eu.") else Accept(0.02)
+    )
+    site.set(CONCURRENCY=8, BREAKER_OPEN_MAX_SECONDS=pause, RETRY_DELAYS=5)
+    api = site.api()
+    [worker] = site.workers(1)
+    with Load(api.url, mails=mails, per_second=mails / 2) as load:
+        provider.await_deliveries(mails / 4)
+        revoked = True
+        until(lambda: worker.metric(EU_STATE) == OPEN, 30)
+        load.join(60)
+    refused = worker.metric(EU_REFUSED)
+    revoked = False
+    seconds = site.drain(90)
+    outcome = site.outcome(load.submitted)
+    site.close()
+    figures(
+        f"a key revoked, {'one of two' if len(senders) > 1 else 'the only one'}",
+        **outcome.figures(),
+        calls_refused=refused,
+        breaker_open_seconds=pause,
+        seconds_to_drain=seconds,
+    )
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
+    assert refused >= 1

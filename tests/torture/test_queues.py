@@ -1,0 +1,146 @@
+"""Queues that crash, fill up, or hold what is no mail."""
+
+import time
+from collections import Counter
+from contextlib import closing
+
+import pytest
+
+from limbo.domain.verdict import UNDECODABLE
+from tests.support.postgres import running_postgres
+from tests.support.processes import LIMBO
+from tests.support.working import until
+from tests.torture.load import Load
+from tests.torture.provider import Accept
+from tests.torture.site import Site
+from tests.torture.small_disk import filled, small_disk
+
+MIB = 2**20
+LARGE = "m" * 20_000
+POISON = (b"", b"\xff\xfe\x00{", b"{" * 1000, b"null", b'{"v": 1, "id": "x"}')
+PLANT = """
+    INSERT INTO limbo_queue (id, body, submitted_at, due) VALUES (:id, :body, :now, :now)
+"""
+
+
+@pytest.fixture
+def crashing(fleet, provider):
+    """A site on a PostgreSQL of its own, which writes to the disk as a real one does."""
+    with running_postgres(fsync=True) as server:
+        with closing(Site(fleet, provider, server.new_database())) as site:
+            yield site, server
+        fleet.close()  # or they would log its end
+
+
+@pytest.mark.timeout(300)
+def test_postgresql_may_crash(crashing, full, figures):
+    """What was answered amid a crash is left out: it may be of before."""
+    site, server = crashing
+    provider = site.provider
+    restarts = 10 if full else 2
+    site.set(LEASE_SECONDS=10 if full else 3)
+    api = site.api()
+    workers = site.workers(2)
+    answers, backs = set(), []
+    with Load(api.url, per_second=200) as load:
+        for _ in range(restarts):
+            load.await_more(50)
+            server.stop("immediate")
+            down = len(load.answers)
+            until(lambda: api.status("/readyz") == 503)
+            until(lambda n=down: len(load.answers) >= n + 10, 20)
+            answers |= {status for _, status in load.answers[down:]}
+            calls = [site.calls_by(worker) for worker in workers]
+            server.start()
+            up = time.monotonic()
+            for worker, before in zip(workers, calls, strict=True):
+                until(lambda w=worker, b=before: site.calls_by(w) > b, 60)
+            backs.append(time.monotonic() - up)
+    seconds = site.drain()
+    outcome = site.outcome(load.submitted)
+    figures(
+        "postgresql stopped with -m immediate",
+        restarts=restarts,
+        **outcome.figures(),
+        doubles_not_marked=len(provider.doubled - site.fleet.marked()),
+        answers_meanwhile=answers,
+        slowest_worker_back=max(backs),
+        seconds_to_drain=seconds,
+    )
+    assert (outcome.lost, outcome.dead) == (0, 0)
+    assert provider.doubled <= site.fleet.marked()
+    assert answers == {503}
+    assert max(backs) < 10
+
+
+@pytest.mark.timeout(300)
+def test_what_a_full_disk_does_not_take_is_refused(fleet, provider, tmp_path, full, figures):
+    """No worker runs until the queue has filled the disk, and another program the rest of it."""
+    provider.behave = lambda _: Accept(0.01)
+    size, rounds = (64 * MIB, 3) if full else (24 * MIB, 1)
+    disk = tmp_path / "disk"
+    submitted, answers, stored, back = [], Counter(), 0, []
+    with (
+        small_disk(disk, size) as program,
+        closing(fleet),
+        closing(Site(fleet, provider, f"sqlite:///{disk}/limbo.db")) as site,
+    ):
+        api = site.api(program)
+        for number in range(rounds):
+            with Load(api.url, message=LARGE) as load:
+                until(lambda ld=load: ld.statuses()[503] >= 100, 60)
+            submitted += load.submitted
+            answers += load.statuses()
+            stored += site.left()
+            assert stored == len(submitted)
+            with Load(api.url, message=LARGE) as load:
+                with filled(disk, size):
+                    worker = site.worker(f"w{number}", program)
+                    worker.wait_until_ready()
+                    until(lambda ld=load: ld.statuses()[503] >= 100, 60)
+                began = time.monotonic()
+                load.await_more(100)
+                back.append(time.monotonic() - began)
+            site.drain()
+            assert worker.terminate()[0] == 0
+            submitted += load.submitted
+            answers += load.statuses()
+            stored += len(load.submitted)
+        outcome = site.outcome(submitted)
+    figures(
+        f"disk full, {'tmpfs' if program is LIMBO else 'simulated'}",
+        **outcome.figures(),
+        answers=dict(answers),
+        sent_though_refused=len(provider.deliveries.keys() - set(submitted)),
+        seconds_until_it_took_mails_again=max(back),
+    )
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
+    assert answers.keys() == {200, 503}
+    assert provider.deliveries.keys() == set(submitted)
+
+
+@pytest.mark.timeout(120)
+def test_poison_is_buried_and_holds_up_nobody(each_site, full, figures):
+    site = each_site
+    poison, mails = (100, 900) if full else (10, 90)
+    api = site.api()
+    with Load(api.url, mails=mails) as load:
+        for number in range(poison):
+            values = {"id": f"poison-{number}", "body": POISON[number % len(POISON)]}
+            site.database.execute(PLANT, values)
+        load.join(60)
+    site.workers(2)
+    seconds = site.drain()
+    outcome = site.outcome(load.submitted)
+    causes = site.queue.dead_letters.causes()
+    kinds = {cause.kind for cause, _ in causes}
+    figures(
+        f"poison bodies in the queue, {site.kind}",
+        poison=poison,
+        **outcome.figures(),
+        kinds=kinds,
+        seconds_to_drain=seconds,
+    )
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, poison, 0)
+    assert kinds == {UNDECODABLE}
+    assert site.provider.deliveries.keys() == set(load.submitted)
