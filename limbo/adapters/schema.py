@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from limbo.adapters.database import Database, Dialect, Statements
+from limbo.adapters.ledger_schema import LEDGER, LEDGER_ON_POSTGRESQL
 from limbo.domain.errors import SettingsError
 
 _LOCK = 0x6C696D626F  # "limbo": an advisory lock of PostgreSQL, which this number alone names
@@ -46,8 +47,8 @@ _VACUUM = """
     )
 """
 _TYPES = {
-    Dialect.SQLITE: {"key": "text", "bytes": "blob"},
-    Dialect.POSTGRESQL: {"key": 'text COLLATE "C"', "bytes": "bytea"},
+    Dialect.SQLITE: {"key": "text", "bytes": "blob", "clustered": "WITHOUT ROWID"},
+    Dialect.POSTGRESQL: {"key": 'text COLLATE "C"', "bytes": "bytea", "clustered": ""},
 }
 _MIGRATIONS: Sequence[Sequence[str]] = (
     (
@@ -57,8 +58,9 @@ _MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX limbo_dead_letters_cause ON limbo_dead_letters (kind, sender, reason, id)",
         "CREATE INDEX limbo_dead_letters_mail ON limbo_dead_letters (mail_id)",
     ),
+    LEDGER,
 )
-_FOR_POSTGRESQL = {1: (_VACUUM,)}
+_FOR_POSTGRESQL = {1: (_VACUUM,), 2: LEDGER_ON_POSTGRESQL}
 VERSION = len(_MIGRATIONS)
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
+from limbo.adapters import ledger_statements
 from limbo.adapters.codec import decode_attempts
 from limbo.adapters.database import Database, Row
 from limbo.adapters.sql_statements import (
@@ -28,6 +29,7 @@ class SqlDeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = BY_DIALECT[database.dialect]
+        self._revive = ledger_statements.BY_DIALECT[database.dialect].revive
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first, also when ``after`` is gone."""
@@ -81,6 +83,8 @@ class SqlDeadLetters:
                 letters = {"id": sorted(id_ for id_, _ in found)}
                 if put_back and found:
                     transaction.execute_each(self._sql.redrive, letters, news=True)
+                    mails = {"id": sorted(mail_id for _, mail_id in found)}
+                    transaction.execute_each(self._revive, mails)
                 transaction.execute_each(self._sql.drop, letters)
             count += len(found)
             if done is not None:

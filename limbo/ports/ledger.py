@@ -12,6 +12,8 @@ from limbo.domain.verdict import Attempt, Cause
 class Status(StrEnum):
     """Where a mail is in its life; it only moves forward, but for a redrive of a dead mail."""
 
+    SUBMITTING = "submitting"
+    """The queue has not said yet whether it took it; whoever asked it may have died."""
     QUEUED = "queued"
     SENDING = "sending"
     DEFERRED = "deferred"
@@ -38,9 +40,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """A touch is over: its attempts, and the status that follows.
+    """Attempts are over, and a status follows: SENDING while the touch goes on.
 
-    ``next_at`` is when the mail is tried again, ``cause`` why it is dead.
+    An acceptance makes it SENT whatever ``status`` says. ``next_at`` is when the mail is tried
+    again, ``cause`` why it is dead.
     """
 
     mail_id: str
@@ -64,7 +67,8 @@ class Leave(Enum):
 class Begun:
     """The answer to a Start; ``unfinished`` says that an earlier attempt has no outcome.
 
-    Then the mail may have been sent by it. A mail that the ledger does not know may go.
+    Then the mail may have been sent by it; or its client was told that it was refused, and may have
+    submitted it again. A mail that the ledger does not know may go.
     """
 
     leave: Leave = Leave.GO
@@ -75,14 +79,17 @@ class Ledger(Protocol):
     """Writes down what a worker does. Methods raise LedgerUnavailable, and come from any thread."""
 
     def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
-        """Record the events in one step; answer each Start, in order, with what is known."""
+        """Record the events in one step; answer each Start, in order, with what is known.
+
+        A Start that may not go leaves no trace.
+        """
         ...
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
         """Forget up to ``limit`` bodies and records of mails submitted before; return how many.
 
-        Only settled mails lose anything. Attempts and idempotency keys go with their record, keys
-        after 24 hours in any case.
+        Only settled mails lose anything, and those that nobody ever put into the queue. Attempts
+        go with their record, idempotency keys after 24 hours.
         """
         ...
 
@@ -98,7 +105,10 @@ class Try:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One mail's entry. ``mail`` is None once its body is purged; addresses stay with the entry."""
+    """One mail's entry. ``mail`` is None once its body is purged; addresses stay with the entry.
+
+    ``to`` holds everybody who gets the mail, as bare addresses.
+    """
 
     id: str
     client: str
@@ -119,8 +129,8 @@ class Record:
 class Query:
     """Which entries: all given conditions hold. ``client`` None means everybody's.
 
-    ``to`` is an address in ASCII form, ``since`` is in seconds since the epoch, and ``after`` is
-    the id of the last entry of the page before.
+    ``to`` is the address of anybody who gets the mail, in ASCII form and in any case. ``since`` is
+    in seconds since the epoch, and ``after`` is the id of the last entry of the page before.
     """
 
     client: str | None
@@ -132,7 +142,7 @@ class Query:
 
 
 class Archive(Protocol):
-    """Reads the ledger, for clients. Methods raise LedgerUnavailable, and come from any thread."""
+    """What clients see and do. Methods raise LedgerUnavailable, and come from any thread."""
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
         """Return the entry with its tries, or None if that client has none of that id."""
@@ -147,4 +157,8 @@ class Archive(Protocol):
 
         From CANCELLED on no provider is called: whoever asks the ledger is told.
         """
+        ...
+
+    def revive(self, mail_ids: Sequence[str]) -> None:
+        """Record that dead mails are queued again, before a queue elsewhere redrives them."""
         ...

@@ -1,0 +1,95 @@
+"""What an event makes of a mail's entry: the rules that every ledger keeps, without its storage."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from limbo.domain.ids import mail_id
+from limbo.domain.verdict import Accepted, Attempt, Cause
+from limbo.ports.ledger import Begun, End, Leave, Start, Status
+
+PURGEABLE = tuple(s for s in Status if s.is_settled or s is Status.SUBMITTING)
+CANCELLABLE = (Status.QUEUED, Status.DEFERRED)
+KEY_SECONDS = 24 * 3600.0
+TAKEOVER_SECONDS = 60.0
+_LAST = (1 << 48) / 1000 - 1  # seconds: the last time that an id can tell
+
+
+def lowest_id(at: float) -> str:
+    """Return what no id of a mail submitted from then on is below."""
+    return mail_id(min(max(at, 0.0), _LAST), bytes(10))
+
+
+@dataclass(slots=True)
+class Entry:
+    """What changes of an entry.
+
+    ``last_start`` is when the last provider was started, ``unfinished`` are the senders and starts
+    of attempts without an outcome, and ``changed`` says that an event left its mark.
+    """
+
+    status: Status
+    updated_at: float
+    last_start: float | None = None
+    next_at: float | None = None
+    cause: Cause | None = None
+    possible_duplicate: bool = False
+    unfinished: set[tuple[str, float]] = field(default_factory=set)
+    changed: bool = False
+
+    def begin(self, start: Start) -> Begun:
+        """Say whether the provider may be called, and if so note that it is."""
+        match self.status:
+            case Status.SENT:
+                return Begun(Leave.ALREADY_SENT)
+            case Status.CANCELLED:
+                return Begun(Leave.CANCELLED)
+            case _:
+                pass
+        this = (start.sender, start.started_at)
+        self.unfinished.discard(this)  # somebody may write the same again
+        # Who was told that a mail is refused may have submitted it again.
+        unfinished = bool(self.unfinished) or self.status is Status.REFUSED
+        self.unfinished.add(this)
+        self.possible_duplicate = self.possible_duplicate or unfinished
+        self.last_start = max(start.started_at, self.last_start or 0.0)
+        self._become(Status.SENDING, start.started_at)
+        return Begun(unfinished=unfinished)
+
+    def end(self, end: End) -> None:
+        """Note the outcomes, and the status unless the mail is past it."""
+        if end.possible_duplicate and not self.possible_duplicate:
+            self.possible_duplicate = self.changed = True
+        status = end.status
+        for attempt in end.attempts:
+            self.unfinished.discard((attempt.sender, attempt.started_at))
+            if isinstance(attempt.verdict, Accepted):
+                status = Status.SENT
+        if status is Status.SENT:
+            if self.status is not Status.SENT:
+                self._become(Status.SENT, end.at)
+        elif not self.status.is_settled and self._is_latest(end.attempts):
+            self._become(status, end.at, next_at=end.next_at, cause=end.cause)
+
+    def move(self, status: Status, at: float) -> None:
+        """Give the mail another status, as no worker does."""
+        self._become(status, at)
+
+    def _is_latest(self, attempts: Sequence[Attempt]) -> bool:
+        """Tell that nobody started later: else the mail is in the hands of whoever did."""
+        if self.status is not Status.SENDING or self.last_start is None:
+            return True
+        return any(attempt.started_at >= self.last_start for attempt in attempts)
+
+    def _become(
+        self,
+        status: Status,
+        at: float,
+        *,
+        next_at: float | None = None,
+        cause: Cause | None = None,
+    ) -> None:
+        self.status = status
+        self.updated_at = max(self.updated_at, at)
+        self.next_at = next_at
+        self.cause = cause
+        self.changed = True

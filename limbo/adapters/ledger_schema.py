@@ -1,0 +1,70 @@
+"""The tables of a SQL ledger."""
+
+from collections.abc import Sequence
+
+# What changes with every attempt is apart from the content, which is read and purged by itself.
+# ``last_start`` and an attempt without an outcome say what was begun and perhaps never ended.
+_MAILS = """
+    CREATE TABLE limbo_mails (
+        id {key} PRIMARY KEY,
+        client {key} NOT NULL,
+        status {key} NOT NULL,
+        submitted_at double precision NOT NULL,
+        updated_at double precision NOT NULL,
+        last_start double precision,
+        next_at double precision,
+        possible_duplicate boolean NOT NULL DEFAULT FALSE,
+        sender text NOT NULL,
+        recipients text NOT NULL,
+        subject text NOT NULL,
+        cause {bytes}
+    ) {clustered}
+"""
+_CONTENTS = "CREATE TABLE limbo_contents (id {key} PRIMARY KEY, body {bytes} NOT NULL)"
+_RECIPIENTS = """
+    CREATE TABLE limbo_recipients (
+        address {key} NOT NULL,
+        client {key} NOT NULL,
+        id {key} NOT NULL,
+        PRIMARY KEY (address, client, id)
+    ) {clustered}
+"""
+_ATTEMPTS = """
+    CREATE TABLE limbo_attempts (
+        mail_id {key} NOT NULL,
+        started_at double precision NOT NULL,
+        sender {key} NOT NULL,
+        outcome {bytes},
+        PRIMARY KEY (mail_id, started_at, sender)
+    ) {clustered}
+"""
+# ``name`` is a hash of client and key; ``at`` when the key was used, or its mail reserved last.
+_KEYS = """
+    CREATE TABLE limbo_idempotency (
+        name {bytes} NOT NULL PRIMARY KEY,
+        fingerprint text NOT NULL,
+        mail_id {key} NOT NULL,
+        at double precision NOT NULL
+    ) {clustered}
+"""
+LEDGER: Sequence[str] = (
+    _MAILS,
+    "CREATE INDEX limbo_mails_client ON limbo_mails (client, id)",
+    "CREATE INDEX limbo_mails_status ON limbo_mails (client, status, id)",
+    _CONTENTS,
+    _RECIPIENTS,
+    _ATTEMPTS,
+    _KEYS,
+    "CREATE INDEX limbo_idempotency_at ON limbo_idempotency (at)",
+)
+_OFTEN = """
+    SET (
+        autovacuum_vacuum_scale_factor = 0.02,
+        autovacuum_vacuum_threshold = 1000,
+        autovacuum_analyze_scale_factor = 0.05
+    )
+"""
+LEDGER_ON_POSTGRESQL: Sequence[str] = (
+    f"ALTER TABLE limbo_mails {_OFTEN}",
+    f"ALTER TABLE limbo_attempts {_OFTEN}",
+)

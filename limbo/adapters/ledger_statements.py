@@ -1,0 +1,190 @@
+"""What a SQL ledger says to the database, in the words of either dialect."""
+# ruff: noqa: S608 - these are put together from constants alone
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from limbo.adapters.database import Dialect
+from limbo.adapters.ledger_entry import KEY_SECONDS, PURGEABLE, TAKEOVER_SECONDS
+
+_MAIL = {
+    "id": "text",
+    "client": "text",
+    "status": "text",
+    "submitted_at": "float8",
+    "updated_at": "float8",
+    "sender": "text",
+    "recipients": "text",
+    "subject": "text",
+}
+CHANGE = {
+    "status": "text",
+    "updated_at": "float8",
+    "last_start": "float8",
+    "next_at": "float8",
+    "cause": "bytea",
+    "possible_duplicate": "bool",
+}
+_ATTEMPT = {"mail_id": "text", "started_at": "float8", "sender": "text", "outcome": "bytea"}
+_RECIPIENT = {"address": "text", "client": "text", "id": "text"}
+_KEY = {"name": "bytea", "fingerprint": "text", "mail_id": "text"}
+_SETTLED = ", ".join(f"'{status}'" for status in PURGEABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSql:
+    """The statements that are run for many values."""
+
+    add_mails: str
+    add_contents: str
+    add_recipients: str
+    claim_keys: str
+    read_keys: str
+    take_over: str
+    free_keys: str
+    keep: str
+    refuse: str
+    read_entries: str
+    read_unfinished: str
+    change_mails: str
+    write_attempts: str
+    revive: str
+    forget_contents: str
+    forget_attempts: str
+    forget_mails: str
+    forget_recipients: str
+    lock: str
+
+
+EXPIRED_KEYS = f"""
+    DELETE FROM limbo_idempotency WHERE name IN (
+        SELECT name FROM limbo_idempotency WHERE at < :now - {KEY_SECONDS}
+        ORDER BY at LIMIT :limit
+    ) RETURNING name
+"""
+# The status is looked up row by row, in the order of the ids, whatever a planner thinks best.
+OLD_CONTENTS = f"""
+    SELECT c.id FROM limbo_contents AS c
+    WHERE c.id < :before
+        AND (SELECT m.status FROM limbo_mails AS m WHERE m.id = c.id) IN ({_SETTLED})
+    ORDER BY c.id LIMIT :limit
+"""
+OLD_MAILS = f"""
+    SELECT id, client, recipients FROM limbo_mails
+    WHERE id < :before AND status IN ({_SETTLED}) ORDER BY id LIMIT :limit
+"""
+COLUMNS = """
+    id, client, status, submitted_at, updated_at, sender, recipients, subject,
+    next_at, cause, possible_duplicate
+"""
+
+
+def _statements(dialect: Dialect) -> LedgerSql:
+    sqlite = dialect is Dialect.SQLITE
+
+    def rows(columns: Mapping[str, str]) -> str:
+        return ", ".join(
+            f":{name}" if sqlite else f":{name}::{kind}[]" for name, kind in columns.items()
+        )
+
+    def insert(table: str, columns: Mapping[str, str], then: str, *, now: str = "") -> str:
+        values = (
+            f"VALUES ({rows(columns)}{', :now' if now else ''})"
+            if sqlite
+            else f"SELECT *{', :now' if now else ''} FROM unnest({rows(columns)}) ORDER BY 1"
+        )
+        extra = f", {now}" if now else ""
+        return f"INSERT INTO {table} ({', '.join(columns)}{extra}) {values} ON CONFLICT {then}"
+
+    def update(table: str, key: Mapping[str, str], columns: Mapping[str, str]) -> str:
+        given = "" if sqlite else "given."
+        changes = ", ".join(f"{name} = {':' if sqlite else given}{name}" for name in columns)
+        if sqlite:
+            where = " AND ".join(f"{name} = :{name}" for name in key)
+            return f"UPDATE {table} SET {changes} WHERE {where}"
+        where = " AND ".join(f"t.{name} = given.{name}" for name in key)
+        names = ", ".join([*key, *columns])
+        source = f"unnest({rows({**key, **columns})}) AS given ({names})"
+        return f"UPDATE {table} AS t SET {changes} FROM {source} WHERE {where}"
+
+    def among(name: str, kind: str = "text") -> str:
+        column = name.rpartition(".")[2]
+        return f"{name} = :{column}" if sqlite else f"{name} = ANY (:{column}::{kind}[])"
+
+    lock = "" if sqlite else "FOR UPDATE"
+    return LedgerSql(
+        add_mails=insert("limbo_mails", _MAIL, "(id) DO NOTHING"),
+        add_contents=insert("limbo_contents", {"id": "text", "body": "bytea"}, "(id) DO NOTHING"),
+        add_recipients=insert("limbo_recipients", _RECIPIENT, "(address, client, id) DO NOTHING"),
+        claim_keys=insert(
+            "limbo_idempotency AS k",
+            _KEY,
+            f"""
+                (name) DO UPDATE
+                SET fingerprint = excluded.fingerprint, mail_id = excluded.mail_id, at = excluded.at
+                WHERE k.at < :now - {KEY_SECONDS} RETURNING name
+            """,
+            now="at",
+        ),
+        read_keys=f"""
+            SELECT k.name, k.fingerprint, k.mail_id, COALESCE(m.status = 'submitting', FALSE)
+            FROM limbo_idempotency AS k LEFT JOIN limbo_mails AS m ON m.id = k.mail_id
+            WHERE {among("k.name", "bytea")}
+        """,
+        take_over=f"""
+            UPDATE limbo_idempotency SET at = :now
+            WHERE {among("name", "bytea")} AND at < :now - {TAKEOVER_SECONDS} RETURNING name
+        """,
+        free_keys=f"""
+            DELETE FROM limbo_idempotency WHERE {among("name", "bytea")}
+            AND (SELECT status FROM limbo_mails WHERE id = mail_id) = 'refused'
+        """,
+        keep=f"""
+            UPDATE limbo_mails SET status = 'queued', updated_at = :now
+            WHERE {among("id")} AND status IN ('submitting', 'refused')
+        """,
+        refuse=f"""
+            UPDATE limbo_mails SET status = 'refused', updated_at = :now
+            WHERE {among("id")} AND status = 'submitting'
+        """,
+        read_entries=f"""
+            SELECT id, status, updated_at, last_start, next_at, cause, possible_duplicate
+            FROM limbo_mails WHERE {among("id")} ORDER BY id {lock}
+        """,
+        read_unfinished=f"""
+            SELECT mail_id, sender, started_at FROM limbo_attempts
+            WHERE {among("mail_id")} AND outcome IS NULL
+        """,
+        change_mails=update("limbo_mails", {"id": "text"}, CHANGE),
+        write_attempts=insert(
+            "limbo_attempts AS a",
+            _ATTEMPT,
+            """
+                (mail_id, started_at, sender) DO UPDATE SET outcome = excluded.outcome
+                WHERE a.outcome IS NULL AND excluded.outcome IS NOT NULL
+            """,
+        ),
+        revive=f"""
+            UPDATE limbo_mails SET status = 'queued', cause = NULL, updated_at = :now
+            WHERE {among("id")} AND status = 'dead'
+        """,
+        forget_contents=f"DELETE FROM limbo_contents WHERE {among('id')}",
+        forget_attempts=f"DELETE FROM limbo_attempts WHERE {among('mail_id')}",
+        forget_mails=f"DELETE FROM limbo_mails WHERE {among('id')}",
+        forget_recipients=(
+            """
+                DELETE FROM limbo_recipients
+                WHERE address = :address AND client = :client AND id = :id
+            """
+            if sqlite
+            else f"""
+                DELETE FROM limbo_recipients AS r USING unnest({rows(_RECIPIENT)})
+                    AS given (address, client, id)
+                WHERE r.address = given.address AND r.client = given.client AND r.id = given.id
+            """
+        ),
+        lock=lock,
+    )
+
+
+BY_DIALECT = {dialect: _statements(dialect) for dialect in Dialect}

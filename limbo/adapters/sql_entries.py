@@ -1,0 +1,108 @@
+"""How a submission is written into a SQL ledger, as a part of somebody's transaction."""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+
+from limbo.adapters.codec import encode_mail
+from limbo.adapters.database import Statements
+from limbo.adapters.idempotency import Reservation, key_hash
+from limbo.adapters.ledger_statements import LedgerSql
+from limbo.ports.ledger import Status
+from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
+
+
+def claim(
+    statements: Statements, sql: LedgerSql, submissions: Sequence[Submission]
+) -> list[Reservation]:
+    """Say under which id each mail is to be kept, if it is; no two have the same key.
+
+    The keys are entered as used. Whoever enters one of them elsewhere waits for the transaction.
+    """
+    names = [key_hash(s.client, s.idempotency) if s.idempotency else b"" for s in submissions]
+    # In one order, so that two transactions with the same keys cannot lock each other out.
+    keyed = sorted(pair for pair in zip(names, range(len(names)), strict=True) if pair[0])
+    answers: list[Reservation] = [Reserved(submission.mail.id) for submission in submissions]
+    if not keyed:
+        return answers
+    rows = [(name, _fingerprint(submissions[at]), submissions[at].mail.id) for name, at in keyed]
+    claimed = {
+        bytes(name)
+        for (name,) in statements.execute_each(
+            sql.claim_keys, columns(("name", "fingerprint", "mail_id"), rows)
+        )
+    }
+    taken = {name: _fingerprint(submissions[at]) for name, at in keyed if name not in claimed}
+    if taken:
+        found = _taken(statements, sql, taken)
+        for name, at in keyed:
+            if name not in claimed:
+                # A key that is gone by now has just run out: whoever tries again gets it.
+                answers[at] = found.get(name, KeyConflict.UNDER_WAY)
+    return answers
+
+
+def _taken(
+    statements: Statements, sql: LedgerSql, fingerprints: Mapping[bytes, str]
+) -> dict[bytes, Reservation]:
+    """Answer for keys that were used before."""
+    answers: dict[bytes, Reservation] = {}
+    under_way: dict[bytes, str] = {}
+    rows = statements.execute_each(sql.read_keys, {"name": [*fingerprints]})
+    for name, fingerprint, mail_id, is_under_way in rows:
+        if fingerprint != fingerprints[bytes(name)]:
+            answers[bytes(name)] = KeyConflict.REUSED
+        elif is_under_way:
+            answers[bytes(name)] = KeyConflict.UNDER_WAY
+            under_way[bytes(name)] = mail_id
+        else:
+            answers[bytes(name)] = Replayed(mail_id)
+    if under_way:
+        for (name,) in statements.execute_each(sql.take_over, {"name": sorted(under_way)}):
+            answers[bytes(name)] = Reserved(under_way[bytes(name)])
+    return answers
+
+
+def _fingerprint(submission: Submission) -> str:
+    return submission.idempotency.fingerprint if submission.idempotency else ""
+
+
+def enter(
+    statements: Statements, sql: LedgerSql, submissions: Sequence[Submission], status: Status
+) -> None:
+    """Enter the mails with what is known of them; what is there already stays as it is."""
+    if not submissions:
+        return
+    mails = [submission.mail for submission in submissions]
+    clients = [submission.client for submission in submissions]
+    ids = [mail.id for mail in mails]
+    times = [mail.submitted_at for mail in mails]
+    recipients = [[address.email for address in mail.recipients] for mail in mails]
+    statements.execute_each(
+        sql.add_mails,
+        {
+            "id": ids,
+            "client": clients,
+            "status": [status] * len(ids),
+            "submitted_at": times,
+            "updated_at": times,
+            "sender": [mail.from_.email for mail in mails],
+            "recipients": [orjson.dumps(addresses).decode() for addresses in recipients],
+            "subject": [mail.subject for mail in mails],
+        },
+    )
+    bodies = [encode_mail(mail) for mail in mails]
+    statements.execute_each(sql.add_contents, {"id": ids, "body": bodies})
+    rows = [
+        (address.lower(), client, id_)
+        for id_, client, addresses in zip(ids, clients, recipients, strict=True)
+        for address in addresses
+    ]
+    statements.execute_each(sql.add_recipients, columns(("address", "client", "id"), rows))
+
+
+def columns(
+    names: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> dict[str, Sequence[object]]:
+    """Return the rows as the columns of those names."""
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

@@ -1,0 +1,37 @@
+"""An outbox whose queue and ledger lie in one database: a submission is one transaction."""
+
+from collections.abc import Sequence
+
+from limbo.adapters.database import Database
+from limbo.adapters.idempotency import answered, once_per_key, reserved
+from limbo.adapters.ledger_statements import BY_DIALECT
+from limbo.adapters.sql_entries import claim, enter
+from limbo.adapters.sql_queue import SqlQueue
+from limbo.domain.errors import QueueUnavailable
+from limbo.ports.ledger import Status
+from limbo.ports.outbox import Answer, Submission
+from limbo.ports.queue import Kept, NotKept
+
+
+class SqlOutbox:
+    """Writes mails into queue and ledger at once: all that are submitted together, or none."""
+
+    def __init__(self, database: Database, queue: SqlQueue) -> None:
+        self._database = database
+        self._queue = queue
+        self._sql = BY_DIALECT[database.dialect]
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Keep the mails in one transaction."""
+        return once_per_key(submissions, self._submit)
+
+    def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+        try:
+            with self._database.transaction() as transaction:
+                reservations = claim(transaction, self._sql, submissions)
+                entered = reserved(submissions, reservations)
+                enter(transaction, self._sql, entered, Status.QUEUED)
+                self._queue.insert(transaction, [submission.mail for submission in entered])
+        except QueueUnavailable as error:
+            return [NotKept(reason=str(error))] * len(submissions)
+        return answered(submissions, reservations, [Kept()] * len(entered))

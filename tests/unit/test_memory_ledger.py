@@ -1,0 +1,34 @@
+from collections.abc import Callable
+
+import pytest
+
+from limbo.adapters.memory_ledger import MemoryLedger
+from tests.contracts.ledger import LedgerContract, LedgerRig
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def elapse(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class TestMemoryLedger(LedgerContract):
+    @pytest.fixture
+    def new_rig(self) -> Callable[[], LedgerRig]:
+        def new() -> LedgerRig:
+            clock = Clock()
+            ledger = MemoryLedger(now=clock.now)
+            return LedgerRig(
+                ledger=ledger,
+                archive=ledger,
+                reservations=ledger,
+                now=clock.now,
+                elapse=clock.elapse,
+            )
+
+        return new
