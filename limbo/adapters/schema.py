@@ -35,6 +35,18 @@ _DEAD_LETTERS = """
         possible_duplicate boolean NOT NULL
     )
 """
+_API_KEYS = """
+    CREATE TABLE limbo_api_keys (
+        id {key} PRIMARY KEY,
+        name text NOT NULL,
+        sha256 text NOT NULL,
+        scopes text NOT NULL,
+        senders text NOT NULL,
+        rate text,
+        created_at double precision NOT NULL,
+        revoked_at double precision
+    )
+"""
 # Every mail leaves at least two dead rows: left to the defaults, a vacuum would come only after
 # a fifth of the table has died, and each claim would step over all of that.
 _VACUUM = """
@@ -59,6 +71,7 @@ _MIGRATIONS: Sequence[Sequence[str]] = (
         "CREATE INDEX limbo_dead_letters_mail ON limbo_dead_letters (mail_id)",
     ),
     LEDGER,
+    (_API_KEYS,),
 )
 _FOR_POSTGRESQL = {1: (_VACUUM,), 2: LEDGER_ON_POSTGRESQL}
 VERSION = len(_MIGRATIONS)

@@ -1,0 +1,86 @@
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from limbo.adapters.database import Database
+from limbo.adapters.postgres_database import PostgresDatabase
+from limbo.adapters.sql_keys import SqlKeys
+from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.domain.errors import LedgerUnavailable
+from tests.contracts.keys import REVOKED, KeysContract, a_key
+from tests.support.postgres import PostgresServer
+
+
+@pytest.fixture(scope="module")
+def contract_url(postgres: PostgresServer) -> str:
+    return postgres.new_database()
+
+
+class TestSqliteKeys(KeysContract):
+    @pytest.fixture
+    def keys(self, tmp_path: Path) -> Iterator[SqlKeys]:
+        url = f"sqlite:///{tmp_path}/limbo.db"
+        with contextlib.closing(SqliteDatabase.connect(url)) as database:
+            yield SqlKeys(database)
+
+
+class TestPostgresKeys(KeysContract):
+    @pytest.fixture
+    def keys(self, contract_url: str) -> Iterator[SqlKeys]:
+        with contextlib.closing(PostgresDatabase.connect(contract_url)) as database:
+            database.execute("TRUNCATE limbo_api_keys")
+            yield SqlKeys(database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    opened: Database
+    if request.param == "sqlite":
+        opened = SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")
+    else:
+        opened = PostgresDatabase.connect(request.getfixturevalue("postgres_url"))
+    with contextlib.closing(opened):
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("scopes", "root"),
+        ("senders", "[1]"),
+        ("senders", "{"),
+        ("senders", "7"),
+        ("senders", '["nobody@"]'),
+        ("rate", "fast"),
+        ("name", ""),
+    ],
+)
+def test_a_row_that_cannot_be_read_lets_nobody_in_and_is_not_repeated(database, column, value):
+    keys, key = SqlKeys(database), a_key()
+    keys.add(key)
+    database.execute(f"UPDATE limbo_api_keys SET {column} = :value", {"value": value})
+    with pytest.raises(LedgerUnavailable, match="a row of limbo_api_keys") as raised:
+        keys.find(key.id)
+    assert "nobody" not in str(raised.value)
+
+
+def test_no_secret_and_nothing_to_guess_it_by_is_kept(database):
+    key = a_key()
+    SqlKeys(database).add(key)
+    [[kept]] = database.execute("SELECT sha256 FROM limbo_api_keys")
+    assert kept == key.sha256
+
+
+def test_a_database_without_the_table_is_an_unavailable_store(database):
+    keys = SqlKeys(database)
+    database.execute("DROP TABLE limbo_api_keys")
+    for use in (
+        lambda: keys.find("0123456789"),
+        keys.list,
+        lambda: keys.add(a_key()),
+        lambda: keys.revoke("0123456789", REVOKED),
+    ):
+        with pytest.raises(LedgerUnavailable, match="limbo_api_keys"):
+            use()
