@@ -31,6 +31,7 @@ async def call(
 
     Returns None if the application did not answer.
     """
+    path, _, query = path.partition("?")
     chunks = [body] if isinstance(body, bytes) else [*body]
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     if then == "end":
@@ -55,7 +56,7 @@ async def call(
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(k.lower().encode(), v.encode("latin-1")) for k, v in (headers or {}).items()],
         "server": ("127.0.0.1", 8000),

@@ -1,6 +1,7 @@
 """The HTTP application over an outbox that does what a test tells it."""
 
 import asyncio
+import dataclasses
 import json
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -8,11 +9,14 @@ from typing import Any
 
 from starlette.applications import Starlette
 
+from limbo.domain.access import KeyScope
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail import Mail
-from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.http.access import Access
+from limbo.entrypoints.http.app import HttpLimits, create_app
 from limbo.entrypoints.metrics import Metrics
-from limbo.ports.queue import Depth, Kept, NotKept
+from limbo.ports.outbox import Answer, Submission
+from limbo.ports.queue import Depth, Kept
 
 MAIL = {
     "subject": "Hello",
@@ -28,22 +32,26 @@ class ScriptedOutbox:
     """Keeps what it is given, unless told otherwise; ``gate`` holds it up while cleared."""
 
     def __init__(self) -> None:
-        self.calls: list[Sequence[Mail]] = []
-        self.answer: Callable[[Mail], Kept | NotKept] = lambda _: Kept()
+        self.calls: list[Sequence[Submission]] = []
+        self.answer: Callable[[Mail], Answer] = lambda _: Kept()
         self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
 
     @property
     def mails(self) -> list[Mail]:
-        return [mail for call in self.calls for mail in call]
+        return [submission.mail for submission in self.submissions]
 
-    def submit(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
-        self.calls.append(mails)
+    @property
+    def submissions(self) -> list[Submission]:
+        return [submission for call in self.calls for submission in call]
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        self.calls.append(submissions)
         self.gate.wait(30)
         if self.error is not None:
             raise self.error
-        return [self.answer(mail) for mail in mails]
+        return [self.answer(submission.mail) for submission in submissions]
 
 
 class ScriptedDepth:
@@ -63,18 +71,28 @@ class ScriptedDepth:
         return Depth(ready=0, in_flight=0, delayed=0, oldest_age=0.0)
 
 
+_LIMITS = {field.name for field in dataclasses.fields(HttpLimits)}
+
+
 class HttpApp:
-    """An application with its parts at hand; ``run`` gives a coroutine the running app."""
+    """An application with its parts at hand; ``run`` gives a coroutine the running app.
+
+    Anybody may do anything, unless ``access`` says otherwise.
+    """
 
     def __init__(self, **options: Any) -> None:
         self.outbox = ScriptedOutbox()
         self.queue = ScriptedDepth()
         self.metrics = Metrics()
+        limits = {name: options.pop(name) for name in _LIMITS & options.keys()}
+        parts = {
+            "outbox": self.outbox,
+            "queue": self.queue,
+            "access": Access(None, anonymous_scopes=KeyScope),
+            "now": lambda: NOW,
+        }
         self.app = create_app(
-            outbox=self.outbox,
-            queue=self.queue,
-            metrics=self.metrics,
-            **{"now": lambda: NOW, **options},
+            metrics=self.metrics, limits=HttpLimits(**limits), **{**parts, **options}
         )
 
     def run(self, use: Callable[[Starlette], Coroutine[Any, Any, Any]]) -> Any:

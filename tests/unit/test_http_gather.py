@@ -8,15 +8,16 @@ from structlog.testing import capture_logs
 from limbo.domain.ids import mail_id
 from limbo.domain.mail import parse_mail
 from limbo.entrypoints.http.gather import Gatherer, GatherLimits, Unknown
+from limbo.ports.outbox import Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.support.http_app import MAIL, ScriptedOutbox
 
 serial = itertools.count()
 
 
-def a_mail(subject=None):
+def a_submission(subject=None):
     document = MAIL | {"subject": subject or f"mail {next(serial)}"}
-    return parse_mail(document, id=mail_id(1.0), submitted_at=1.0)
+    return Submission(mail=parse_mail(document, id=mail_id(1.0), submitted_at=1.0))
 
 
 async def until(condition):
@@ -26,7 +27,7 @@ async def until(condition):
 
 
 def submissions(gatherer, count, size=1):
-    return [asyncio.create_task(gatherer.submit(a_mail(), size)) for _ in range(count)]
+    return [asyncio.create_task(gatherer.submit(a_submission(), size)) for _ in range(count)]
 
 
 def test_what_comes_during_a_call_goes_out_in_the_next():
@@ -50,18 +51,18 @@ def test_one_call_at_a_time_of_at_most_so_many_mails_in_their_order():
         outbox, busy, seen = ScriptedOutbox(), threading.Lock(), []
 
         class Alone:
-            def submit(self, mails):
+            def submit(self, batch):
                 assert busy.acquire(blocking=False)
-                seen.extend(mail.subject for mail in mails)
-                answers = outbox.submit(mails)
+                seen.extend(submission.mail.subject for submission in batch)
+                answers = outbox.submit(batch)
                 busy.release()
                 return answers
 
-        mails = [a_mail() for _ in range(100)]
+        mails = [a_submission() for _ in range(100)]
         async with Gatherer(Alone(), GatherLimits(batch=7)) as gatherer:
             await asyncio.gather(*(gatherer.submit(mail, 1) for mail in mails))
         assert max(len(call) for call in outbox.calls) == 7
-        assert seen == [mail.subject for mail in mails]
+        assert seen == [submission.mail.subject for submission in mails]
 
     asyncio.run(run())
 
@@ -72,7 +73,7 @@ def test_each_mail_gets_its_own_answer():
         no = NotKept(reason="no", too_large=True)
         outbox.answer = lambda mail: no if mail.subject == "bad" else Kept()
         async with Gatherer(outbox) as gatherer:
-            mails = [a_mail(), a_mail("bad"), a_mail()]
+            mails = [a_submission(), a_submission("bad"), a_submission()]
             answers = await asyncio.gather(*(gatherer.submit(mail, 1) for mail in mails))
         assert answers == [Kept(), no, Kept()]
         assert len(outbox.calls) == 1
@@ -97,7 +98,7 @@ def test_an_outbox_that_breaks_its_promise_fails_one_batch(failure):
             outbox.error = None
             if failure == "answers for too few":
                 outbox.submit = submit
-            assert await gatherer.submit(a_mail(), 1) == Kept()
+            assert await gatherer.submit(a_submission(), 1) == Kept()
 
     asyncio.run(run())
 
@@ -133,7 +134,7 @@ def test_a_full_backlog_refuses_and_then_recovers(limits):
             answers = await asyncio.gather(*tasks)
             assert answers.count(Kept()) == 10
             assert answers[10:] == [NotKept(reason="too many mails wait for the queue")] * 5
-            assert await gatherer.submit(a_mail(), 100) == Kept()
+            assert await gatherer.submit(a_submission(), 100) == Kept()
 
     asyncio.run(run())
 
@@ -155,7 +156,7 @@ def test_what_was_handed_over_too_long_ago_is_unknown_and_what_was_not_is_not_ke
                 await until(lambda: logs)
             assert logs[0]["event"] == "the queue answered late"
             assert logs[0]["kept"] is True
-            assert await gatherer.submit(a_mail(), 1) == Kept()
+            assert await gatherer.submit(a_submission(), 1) == Kept()
         assert len(outbox.mails) == 2
 
     asyncio.run(run())

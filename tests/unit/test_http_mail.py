@@ -196,7 +196,7 @@ def test_an_identity_body_is_not_compressed():
     ],
 )
 def test_a_body_over_the_limit_is_413_and_ends_the_connection(body, length):
-    http = HttpApp(max_body_bytes=100)
+    http = HttpApp(body_bytes=100)
     reply = post(http, body, {"Content-Length": length} if length else None)
     assert reply.status == 413
     assert reply.headers["connection"] == "close"
@@ -206,7 +206,7 @@ def test_a_body_over_the_limit_is_413_and_ends_the_connection(body, length):
 
 
 def test_a_body_of_just_the_limit_is_read():
-    http = HttpApp(max_body_bytes=len(BODY))
+    http = HttpApp(body_bytes=len(BODY))
     assert post(http, BODY, {"Content-Length": str(len(BODY))}).status == 200
 
 

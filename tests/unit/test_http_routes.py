@@ -57,10 +57,13 @@ def test_an_unknown_path_is_404_under_any_method(method, path):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/v1/mail", "POST"),
-        ("HEAD", "/v1/mail", "POST"),
-        ("OPTIONS", "/v1/mail", "POST"),
-        ("BREW", "/v1/mail", "POST"),
+        ("PUT", "/v1/mail", "GET, HEAD, POST"),
+        ("OPTIONS", "/v1/mail", "GET, HEAD, POST"),
+        ("BREW", "/v1/mail", "GET, HEAD, POST"),
+        ("POST", "/v1/mail/x", "DELETE, GET, HEAD"),
+        ("POST", "/v1/dead-letters", "DELETE, GET, HEAD"),
+        ("DELETE", "/v1/dead-letters/causes", "GET, HEAD"),
+        ("GET", "/v1/dead-letters/redrive", "POST"),
         ("POST", "/", "GET, HEAD"),
         ("DELETE", "/metrics", "GET, HEAD"),
         ("POST", "/readyz", "GET, HEAD"),
@@ -172,7 +175,8 @@ def test_a_request_id_unfit_for_a_log_is_replaced(given):
         ("BREW", "/health", ("other", "/health", "405")),
         ("GET", "/bob@example.org", ("GET", "other", "404")),
         ("POST", "/v1/mail", ("POST", "/v1/mail", "400")),
-        ("GET", "/v1/mail", ("GET", "/v1/mail", "405")),
+        ("PUT", "/v1/mail", ("PUT", "/v1/mail", "405")),
+        ("GET", "/v1/mail/x", ("GET", "/v1/mail/{id}", "501")),
     ],
 )
 def test_counts_and_times_requests_by_labels_that_no_client_can_multiply(method, path, labels):

@@ -1,21 +1,49 @@
 """Puts the HTTP application together; a server is another matter."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from limbo.entrypoints.http import submission
+from limbo.entrypoints.http import operations as op
+from limbo.entrypoints.http.access import Access
+from limbo.entrypoints.http.body import BodyReader
+from limbo.entrypoints.http.dead_letters import DeadLetterDesk
+from limbo.entrypoints.http.endpoint import Endpoint, Handler
 from limbo.entrypoints.http.gather import Gatherer, GatherLimits
-from limbo.entrypoints.http.middleware import Observation
-from limbo.entrypoints.http.probes import Probes
-from limbo.entrypoints.http.submission import Submission
+from limbo.entrypoints.http.mails import Mails
+from limbo.entrypoints.http.middleware import ObservedApp
+from limbo.entrypoints.http.offload import Offload
+from limbo.entrypoints.http.openapi import document_handler, openapi_document
+from limbo.entrypoints.http.operations import DOCUMENT, SUBMIT, Operation
+from limbo.entrypoints.http.probes import OpenEndpoint, Probes, open_endpoints
+from limbo.entrypoints.http.protocol import STOP
+from limbo.entrypoints.http.routing import Routes
+from limbo.entrypoints.http.submission import SubmissionEndpoint
+from limbo.entrypoints.http.waits import Waits
 from limbo.entrypoints.metrics import Metrics
+from limbo.ports.ledger import Archive
 from limbo.ports.outbox import Outbox
-from limbo.ports.queue import QueueDepth
+from limbo.ports.queue import DeadLetters, QueueDepth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """How much is taken on at once; times in seconds."""
+
+    body_bytes: int = 1_048_576
+    body_seconds: float = 10.0
+    probe_seconds: float = 2.0
+    archive_threads: int = 4
+    archive_calls: int = 500
+    archive_seconds: float = 10.0
+    letters_calls: int = 16
+    letters_seconds: float = 60.0
+    waits: int = 200
+    wait_pause: float = 0.2
 
 
 def create_app(
@@ -23,48 +51,63 @@ def create_app(
     outbox: Outbox,
     queue: QueueDepth,
     metrics: Metrics,
+    access: Access,
+    archive: Archive | None = None,
+    dead_letters: DeadLetters | None = None,
     now: Callable[[], float] = time.time,
-    max_body_bytes: int = 1_048_576,
-    body_seconds: float = 10.0,
-    probe_seconds: float = 2.0,
+    limits: HttpLimits | None = None,
     gather: GatherLimits | None = None,
 ) -> Starlette:
-    """Return the application; its lifespan must be run, as it owns the thread of the outbox."""
+    """Return the application; its lifespan must be run, as it owns the threads of the ports.
+
+    Without an ``archive`` or ``dead_letters``, what needs one answers 501.
+    """
+    limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
-    post = Submission(
-        gatherer=gatherer,
-        metrics=metrics,
-        now=now,
-        max_body_bytes=max_body_bytes,
-        body_seconds=body_seconds,
+    reader = BodyReader(limit=limits.body_bytes, seconds=limits.body_seconds)
+    reading = Offload(
+        threads=limits.archive_threads, calls=limits.archive_calls, seconds=limits.archive_seconds
     )
-    probes = Probes(queue=queue, metrics=metrics, seconds=probe_seconds)
+    clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
+    waits = Waits(most=limits.waits, pause=limits.wait_pause)
+    handlers = _handlers(
+        Mails(archive, offload=reading, waits=waits), DeadLetterDesk(dead_letters, offload=clearing)
+    )
+    document = openapi_document(anonymous_scopes=access.anonymous_scopes)
+    routes = Routes(
+        {
+            SUBMIT: SubmissionEndpoint(
+                gatherer=gatherer, access=access, metrics=metrics, now=now, reader=reader
+            ),
+            DOCUMENT: OpenEndpoint(document_handler(document)),
+            **open_endpoints(Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds)),
+            **{
+                operation: Endpoint(operation, handler, access=access, reader=reader)
+                for operation, handler in handlers.items()
+            },
+        }
+    )
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with gatherer:
-            yield
+            yield {STOP: waits.stop}
+        waits.stop()
+        reading.stop()
+        clearing.stop()
 
-    app = _Application(
-        routes=[
-            Route(submission.PATH, post, methods=["POST"]),
-            Route("/", probes.hello),
-            Route("/health", probes.health),
-            Route("/livez", probes.live),
-            Route("/readyz", probes.ready),
-            Route("/metrics", probes.metrics),
-        ],
-        lifespan=lifespan,
-    )
-    app.router.redirect_slashes = False
-    app.metrics = metrics
-    return app
+    return ObservedApp(routes, metrics=metrics, lifespan=lifespan)
 
 
-class _Application(Starlette):
-    """Starlette with one middleware, which does what its own two do and more, for less."""
-
-    metrics: Metrics
-
-    def build_middleware_stack(self) -> ASGIApp:
-        return Observation(self.router, metrics=self.metrics)
+def _handlers(mails: Mails, desk: DeadLetterDesk) -> Mapping[Operation, Handler]:
+    return {
+        op.LIST: mails.list,
+        op.SHOW: mails.show,
+        op.CANCEL: mails.cancel,
+        op.LIST_DEAD: desk.list,
+        op.CAUSES: desk.causes,
+        op.SHOW_DEAD: desk.show,
+        op.REDRIVE: desk.redrive,
+        op.DROP: desk.drop,
+        op.DROP_ONE: desk.drop_one,
+    }

@@ -11,9 +11,8 @@ from typing import Self
 
 import structlog
 
-from limbo.domain.mail import Mail
 from limbo.entrypoints.http.failure import log_failure
-from limbo.ports.outbox import Outbox
+from limbo.ports.outbox import Answer, Outbox, Submission
 from limbo.ports.queue import Kept, NotKept
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -24,7 +23,7 @@ class Unknown:
     """The outbox has not answered in time: the mail may be kept, now or later."""
 
 
-Answer = Kept | NotKept | Unknown
+Outcome = Answer | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +38,10 @@ class GatherLimits:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Entry:
-    mail: Mail
+    submission: Submission
     size: int
     until: float
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[Outcome]
 
 
 class Gatherer:
@@ -81,12 +80,12 @@ class Gatherer:
             self._timer.cancel()
         self._batches.put(None)
 
-    async def submit(self, mail: Mail, size: int) -> Answer:
+    async def submit(self, submission: Submission, size: int) -> Outcome:
         """Return what became of the mail, whose request had ``size`` bytes."""
         if refusal := self._refusal(size):
             return refusal
         entry = _Entry(
-            mail=mail,
+            submission=submission,
             size=size,
             until=self._loop.time() + self._limits.seconds,
             answer=self._loop.create_future(),
@@ -126,30 +125,31 @@ class Gatherer:
     def _run(self) -> None:
         """Call the outbox, batch by batch, in the thread."""
         while (batch := self._batches.get()) is not None:
-            answers = self._ask([entry.mail for entry in batch])
+            answers = self._ask([entry.submission for entry in batch])
             try:
                 self._loop.call_soon_threadsafe(self._settle, batch, answers)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
-    def _ask(self, mails: Sequence[Mail]) -> Sequence[Kept | NotKept]:
+    def _ask(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
         try:
-            answers = self._outbox.submit(mails)
+            answers = self._outbox.submit(submissions)
         except Exception as error:  # noqa: BLE001 - one batch fails, and not the thread
             log_failure(log, "the outbox failed", error)
             answers = []
-        if len(answers) == len(mails):
+        if len(answers) == len(submissions):
             return answers
-        return [NotKept(reason="the outbox failed")] * len(mails)
+        return [NotKept(reason="the outbox failed")] * len(submissions)
 
-    def _settle(self, batch: Sequence[_Entry], answers: Sequence[Kept | NotKept]) -> None:
+    def _settle(self, batch: Sequence[_Entry], answers: Sequence[Answer]) -> None:
         for entry, answer in zip(batch, answers, strict=True):
             self._forget(entry)
             if not entry.answer.done():
                 entry.answer.set_result(answer)
             elif not entry.answer.cancelled():
                 kept = isinstance(answer, Kept)
-                log.warning("the queue answered late", mail_id=entry.mail.id, kept=kept)
+                mail_id = entry.submission.mail.id
+                log.warning("the queue answered late", mail_id=mail_id, kept=kept)
         self._send()
 
     def _forget(self, entry: _Entry) -> None:

@@ -1,20 +1,20 @@
 """What holds for every request: an id, metrics, a log line, and no traceback for the client."""
 
 import functools
-import os
+import random
 import re
 import time
 from http import HTTPStatus
 
 import structlog
-from starlette.exceptions import HTTPException
-from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from limbo.entrypoints.http.body import ClientGone
 from limbo.entrypoints.http.failure import log_failure
 from limbo.entrypoints.http.headers import header
 from limbo.entrypoints.http.problems import Refused, answer
+from limbo.entrypoints.http.routing import OTHER
 from limbo.entrypoints.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -23,6 +23,23 @@ CLIENT_GONE = 499  # nginx's name for it; never sent
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+class ObservedApp(Starlette):
+    """Starlette for the lifespan alone: requests go to ``app`` without its own layers' cost."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, lifespan: Lifespan[Starlette] | None = None
+    ) -> None:
+        super().__init__(lifespan=lifespan)
+        self._http = Observation(app, metrics=metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request be answered, or the lifespan begin and end."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Observation:
@@ -40,9 +57,6 @@ class Observation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer every HTTP request, whatever the application inside does."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         started = time.perf_counter()
         request_id = _request_id(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
@@ -61,8 +75,6 @@ class Observation:
 
         try:
             await self._app(scope, receive, send_with_headers)
-        except HTTPException as error:
-            await _no_route(error, scope)(scope, receive, send_with_headers)
         except ClientGone:
             status = CLIENT_GONE
         except Exception as error:  # noqa: BLE001 - the last place that can answer at all
@@ -73,7 +85,7 @@ class Observation:
             self._count(scope, status, time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route(scope)
+        route = scope.get("route", OTHER)  # a template, which bounds the labels
         method = scope["method"] if scope["method"] in _METHODS else "other"
         requests, duration = self._children(method, route, status)
         requests.inc()
@@ -86,27 +98,11 @@ class Observation:
 def _request_id(scope: Scope) -> bytes:
     """Return the client's own id if it is fit for a header and a log, else a new one."""
     given = header(scope, b"x-request-id")
-    return given if _REQUEST_ID.fullmatch(given) else os.urandom(8).hex().encode()
-
-
-def _route(scope: Scope) -> str:
-    """Return the template that matched, which bounds the metrics' labels."""
-    route = scope.get("route")
-    return route.path if isinstance(route, Route) else "other"
+    if given and _REQUEST_ID.fullmatch(given):
+        return given
+    return b"%016x" % random.getrandbits(64)
 
 
 def _failure(scope: Scope) -> ASGIApp:
     detail = "limbo itself failed; its log has the cause, under the id in X-Request-ID"
     return answer(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, detail), scope)
-
-
-def _no_route(error: HTTPException, scope: Scope) -> ASGIApp:
-    """Answer what the router raises: 404 and 405."""
-    allowed = (error.headers or {}).get("Allow")
-    if allowed is None:
-        detail = "no such path; mails go to POST /v1/mail"
-        return answer(Refused(HTTPStatus.NOT_FOUND, detail), scope)
-    methods = ", ".join(sorted(allowed.split(", ")))
-    detail = f"this path does not know the method; it knows {methods}"
-    headers = [(b"allow", methods.encode())]
-    return answer(Refused(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=headers), scope)

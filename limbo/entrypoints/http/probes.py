@@ -2,12 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Generic, TypeVar
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+import orjson
+from starlette.types import Receive, Scope, Send
 
+from limbo.entrypoints.http import operations as op
+from limbo.entrypoints.http.answers import Answer
+from limbo.entrypoints.http.operations import Operation
+from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.metrics import CONTENT_TYPE, Metrics
 from limbo.ports.queue import QueueDepth
 
@@ -61,39 +66,74 @@ class SharedCall(Generic[T]):
 
 
 class Probes:
-    """The endpoints for people, orchestrators and Prometheus; none of them calls a provider."""
+    """The answers for people, orchestrators and Prometheus; none of them calls a provider."""
 
     def __init__(self, *, queue: QueueDepth, metrics: Metrics, seconds: float) -> None:
         self._depth = SharedCall(queue.depth, cache_seconds=_READY_CACHE_SECONDS)
         self._render = SharedCall(metrics.render)
         self._seconds = seconds
 
-    async def hello(self, _: Request) -> Response:
+    async def hello(self) -> Answer:
         """Answer as the original limbo did."""
-        return JSONResponse({"hello": "world"})
+        return _HELLO
 
-    async def health(self, _: Request) -> Response:
+    async def health(self) -> Answer:
         """Answer as the original limbo did."""
-        return JSONResponse({"health": "ok"})
+        return _HEALTH
 
-    async def live(self, _: Request) -> Response:
+    async def live(self) -> Answer:
         """Say that the process runs."""
-        return JSONResponse({"live": "ok"})
+        return _LIVE
 
-    async def ready(self, _: Request) -> Response:
+    async def ready(self) -> Answer:
         """Say whether the queue answers."""
         try:
             await self._depth.result(self._seconds)
         except Exception:  # noqa: BLE001 - whatever keeps the queue from answering
-            body = {"Message": "not ready", "Problem": "the queue does not answer"}
-            return JSONResponse(body, status_code=503)
-        return JSONResponse({"ready": "ok"})
+            raise _no_queue("not ready") from None
+        return _READY
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self) -> Answer:
         """Render the metrics; they may ask the queue."""
         try:
             text = await self._render.result(self._seconds)
         except TimeoutError:
-            body = {"Message": "no metrics", "Problem": "the queue does not answer"}
-            return JSONResponse(body, status_code=503)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE})
+            raise _no_queue("no metrics") from None
+        return Answer(text, media_type=CONTENT_TYPE.encode())
+
+
+class OpenEndpoint:
+    """An operation that needs no key and asks for nothing, as an ASGI application."""
+
+    def __init__(self, handler: Callable[[], Awaitable[Answer]]) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        try:
+            response = await self._handler()
+        except Refused as refused:
+            response = answer(refused, scope)
+        await response(scope, receive, send)
+
+
+def open_endpoints(probes: Probes) -> dict[Operation, OpenEndpoint]:
+    """Return who answers which operation."""
+    return {
+        op.HELLO: OpenEndpoint(probes.hello),
+        op.HEALTH: OpenEndpoint(probes.health),
+        op.LIVE: OpenEndpoint(probes.live),
+        op.READY: OpenEndpoint(probes.ready),
+        op.METRICS: OpenEndpoint(probes.metrics),
+    }
+
+
+def _no_queue(message: str) -> Refused:
+    detail = "the queue does not answer"
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, message=message)
+
+
+_HELLO = Answer(orjson.dumps({"hello": "world"}))
+_HEALTH = Answer(orjson.dumps({"health": "ok"}))
+_LIVE = Answer(orjson.dumps({"live": "ok"}))
+_READY = Answer(orjson.dumps({"ready": "ok"}))

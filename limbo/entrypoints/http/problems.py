@@ -12,13 +12,16 @@ from limbo.entrypoints.http.answers import JSON, Answer, Header
 from limbo.entrypoints.http.headers import PROBLEM_JSON, header, wants_problem_json
 
 NOT_SUBMITTED = "not submitted"
+NOT_DONE = "not done"
 UNKNOWN = "unknown"
+RETRY_AFTER: Header = (b"retry-after", b"5")
 _MAX_SHOWN = 20
 
 
 class Refused(Exception):  # noqa: N818 - an answer, read in sentences
     """A request that is not done as asked, and why; it becomes the answer.
 
+    ``message`` is said instead of what all failures of the operation begin with.
     ``close`` ends the connection after it, for a request that was not read to its end.
     """
 
@@ -27,7 +30,7 @@ class Refused(Exception):  # noqa: N818 - an answer, read in sentences
         status: HTTPStatus,
         problems: Sequence[Problem] | str,
         *,
-        message: str = NOT_SUBMITTED,
+        message: str | None = None,
         headers: Iterable[Header] = (),
         close: bool = False,
     ) -> None:
@@ -46,8 +49,11 @@ class Refused(Exception):  # noqa: N818 - an answer, read in sentences
         return [_without_foreign_names(problem.pointer) for problem in self.problems[:_MAX_SHOWN]]
 
 
-def answer(refused: Refused, scope: Scope) -> Answer:
-    """Return the answer in the form that the request's Accept header asks for."""
+def answer(refused: Refused, scope: Scope, failed: str = NOT_SUBMITTED) -> Answer:
+    """Return the answer in the form that the request's Accept header asks for.
+
+    ``failed`` is the message of a refusal that has none of its own.
+    """
     detail = _joined(refused.problems)
     if wants_problem_json(header(scope, b"accept").decode("latin-1")):
         media_type = PROBLEM_JSON.encode()
@@ -63,7 +69,7 @@ def answer(refused: Refused, scope: Scope) -> Answer:
         }
     else:
         media_type = JSON
-        document = {"Message": refused.message, "Problem": detail}
+        document = {"Message": refused.message or failed, "Problem": detail}
     return Answer(
         orjson.dumps(document),
         status=refused.status.value,

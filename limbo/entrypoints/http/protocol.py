@@ -9,6 +9,8 @@ from limbo.entrypoints.http.problems import NOT_SUBMITTED
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
+STOP = "limbo.stop"
+"""In the lifespan's state: a function that ends what holds requests up on purpose."""
 _PHRASES = {
     400: "Bad Request",
     408: "Request Timeout",
@@ -38,6 +40,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop to wait."""
         self._stop()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Begin a graceful shutdown: let go of the requests that only wait."""
+        stop = self.app_state.get(STOP)
+        if stop is not None:
+            stop()
+        super().shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head that is too long; it is noticed after at most one read more (256 KiB)."""

@@ -1,0 +1,88 @@
+"""What became of mails: one, many, and no longer wanted."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import TypeVar
+
+from limbo.entrypoints.http.endpoint import Call
+from limbo.entrypoints.http.offload import Offload
+from limbo.entrypoints.http.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
+from limbo.entrypoints.http.parameters import ID
+from limbo.entrypoints.http.problems import Refused
+from limbo.entrypoints.http.resource import mail_entry, mail_resource
+from limbo.entrypoints.http.shapes import MailPage, MailResource
+from limbo.entrypoints.http.waits import Waits
+from limbo.ports.ledger import Archive, Query, Record, Status
+
+T = TypeVar("T")
+
+
+class Mails:
+    """The handlers; a client finds its own mails alone, and an admin everybody's."""
+
+    def __init__(self, archive: Archive | None, *, offload: Offload, waits: Waits) -> None:
+        self._archive = archive
+        self._offload = offload
+        self._waits = waits
+
+    async def show(self, call: Call) -> MailResource:
+        """Show a mail, perhaps once it is settled."""
+        wait = WAIT.read(call.query)
+
+        async def look() -> Record | None:
+            return await self._ask(lambda archive: archive.find(call.id, call.client.sees))
+
+        _check_id(call.id)
+        return _found(await self._waits.settled(look, call.receive, wait))
+
+    async def list(self, call: Call) -> MailPage:
+        """Show a page of mails."""
+        limit = LIMIT.read(call.query)
+        query = Query(
+            client=call.client.sees,
+            status=STATUS.read(call.query),
+            to=TO.read(call.query),
+            since=SINCE.read(call.query),
+            after=AFTER.read(call.query),
+            limit=limit + 1,
+        )
+        records = await self._ask(lambda archive: archive.page(query))
+        data = [mail_entry(record) for record in records[:limit]]
+        return {"data": data, "has_more": len(records) > limit}
+
+    async def cancel(self, call: Call) -> MailResource:
+        """Cancel a mail, or say that it is too late."""
+        client = call.client.sees
+        _check_id(call.id)
+
+        def cancel(archive: Archive) -> tuple[Status | None, Record | None]:
+            return archive.cancel(call.id, client), archive.find(call.id, client)
+
+        status, record = await self._ask(cancel)
+        if status is not None and status is not Status.CANCELLED:
+            detail = f"too late to cancel the mail: it is {status}"
+            raise Refused(HTTPStatus.CONFLICT, detail)
+        return _found(record if status else None)
+
+    async def _ask(self, question: Callable[[Archive], T]) -> T:
+        archive = self._archive
+        if archive is None:
+            detail = "this limbo keeps no ledger; LIMBO_LEDGER can name one"
+            raise Refused(HTTPStatus.NOT_IMPLEMENTED, detail)
+        return await self._offload.call(lambda: question(archive))
+
+
+def _check_id(text: str) -> None:
+    """Keep from the ledger what can be no id: it may not even be able to ask for it."""
+    if not ID.fullmatch(text):
+        raise _no_such_mail()
+
+
+def _found(record: Record | None) -> MailResource:
+    if record is None:
+        raise _no_such_mail()
+    return mail_resource(record)
+
+
+def _no_such_mail() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "no such mail")

@@ -1,0 +1,101 @@
+"""The HTTP application over a real queue and ledger, with clients that have keys."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
+from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.access import ANONYMOUS, ApiKey, KeyScope
+from limbo.domain.allow_list import parse_allow_list
+from limbo.domain.credential import new_credential
+from limbo.domain.ids import mail_id
+from limbo.domain.mail import Mail, parse_mail
+from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault
+from limbo.entrypoints.http.access import Access
+from limbo.ports.ledger import End, Start, Status
+from limbo.ports.outbox import Submission
+from limbo.ports.queue import Death
+from tests.support.http_app import MAIL, HttpApp
+
+ACCEPTED = Accepted("p-1")
+FAILED = Failed(Fault.OUTAGE, "cannot reach it")
+
+
+class MemoryKeys:
+    def __init__(self) -> None:
+        self.keys: dict[str, ApiKey] = {}
+
+    def find(self, id: str) -> ApiKey | None:  # noqa: A002
+        return self.keys.get(id)
+
+    def list(self):
+        return [*self.keys.values()]
+
+    def add(self, key):
+        self.keys[key.id] = key
+
+    def revoke(self, id, at):  # noqa: A002
+        raise NotImplementedError
+
+    def create(self, *scopes: KeyScope, senders: Iterable[str] = ("*",)) -> tuple[str, str]:
+        """Return the new client's id, and the key as it is sent."""
+        credential = new_credential()
+        allowed = parse_allow_list(senders if KeyScope.SEND in scopes else ())
+        key = ApiKey(
+            id=credential.id,
+            name="a test's",
+            sha256=credential.sha256,
+            scopes=frozenset(scopes),
+            senders=allowed,
+            created_at=1.0,
+        )
+        self.add(key)
+        return key.id, credential.reveal()
+
+
+class WholeApp(HttpApp):
+    """In memory, unless other parts are given; ``anonymous`` are the scopes of those without."""
+
+    def __init__(self, *, anonymous: Iterable[KeyScope] = (), **options: Any) -> None:
+        self.keys = MemoryKeys()
+        self.mails = MemoryQueue()
+        self.ledger = MemoryLedger()
+        self.outbox_in_use = options.get("outbox") or LedgerFirstOutbox(self.mails, self.ledger)
+        parts = {
+            "outbox": self.outbox_in_use,
+            "queue": self.mails,
+            "archive": self.ledger,
+            "dead_letters": self.mails.dead_letters,
+            "access": Access(self.keys, anonymous_scopes=frozenset(anonymous)),
+            "now": time.time,
+        }
+        super().__init__(**{**parts, **options})
+
+    def submit(self, client: str = ANONYMOUS, **fields: Any) -> Mail:
+        """Keep a mail, as if it had been posted."""
+        now = time.time()
+        mail = parse_mail(MAIL | fields, id=mail_id(now), submitted_at=now)
+        self.outbox_in_use.submit([Submission(mail=mail, client=client)])
+        return mail
+
+    def try_out(self, mail: Mail, status: Status, verdict: Accepted | Failed | None = None) -> None:
+        """Record a touch that ends so; without a verdict it does not end."""
+        at = time.time()
+        self.ledger.write([Start(mail_id=mail.id, sender="fake.a", started_at=at)])
+        if verdict is None:
+            return
+        attempt = Attempt(sender="fake.a", started_at=at, duration=0.25, verdict=verdict)
+        cause = Cause(kind="outage", sender="fake.a", reason="gone") if status == "dead" else None
+        next_at = at + 30 if status is Status.DEFERRED else None
+        end = End(
+            mail_id=mail.id, status=status, at=at, attempts=[attempt], cause=cause, next_at=next_at
+        )
+        self.ledger.write([end])
+
+    def bury(self, cause: Cause) -> None:
+        """Move the next mail of the queue to the dead letters."""
+        (lease,) = self.mails.receive(1, 0)
+        attempt = Attempt(sender="fake.a", started_at=1.0, duration=0.5, verdict=FAILED)
+        self.mails.bury(lease, Death(cause=cause, attempts=[attempt]))
