@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from limbo.adapters.file_keys import FileKeys, _signature
+from limbo.adapters.replaced_file import replace_file
 from limbo.domain.errors import LedgerUnavailable, SettingsError
 from tests.contracts.keys import REVOKED, KeysContract, a_key
 
@@ -182,6 +183,13 @@ def test_a_lock_that_is_held_too_long_is_given_up(path, keys):
         with pytest.raises(LedgerUnavailable, match="another process has been writing"):
             keys.add(a_key())
     keys.add(a_key())
+
+
+def test_what_cannot_be_put_in_place_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(tmp_path / "folder", b"keys")
+    assert [item.name for item in tmp_path.iterdir()] == ["folder"]
 
 
 def _add(path: Path, number: int) -> None:

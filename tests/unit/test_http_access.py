@@ -454,6 +454,19 @@ def test_a_store_that_hangs_holds_up_no_known_key(keys, clock):
     asyncio.run(use())
 
 
+def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
+    async def use() -> None:
+        keys.gate.clear()
+        with pytest.raises(LedgerUnavailable):
+            await KeyCache(keys, seconds=30, look_up_seconds=0.01).find(SHOP.id)
+
+    asyncio.run(use())
+    [thread] = [t for t in threading.enumerate() if t.name == "lane"]
+    keys.gate.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
 # Guesses
 
 

@@ -152,8 +152,8 @@ def test_the_help_is_there_without_a_store(keys, capsys):
 
 def test_a_command_that_needs_no_key_loads_no_store():
     code = (
-        "import sys, limbo.entrypoints.keys_command as c\n"
-        "print(*sorted({m.partition('.')[0] for m in sys.modules} & {'sqlite3', 'psycopg'}))"
+        "import sys, limbo.entrypoints.keys_command\n"
+        "print([name for name in sys.modules if name.startswith('limbo.adapters')])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    assert loaded.stdout.strip() == b""
+    assert loaded.stdout.strip() == b"[]"

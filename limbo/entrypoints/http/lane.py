@@ -47,7 +47,7 @@ class Lane(Generic[T]):
         while self._waiting and self._idle:
             self._idle -= 1
             name = self._waiting.popleft()
-            threading.Thread(target=self._run, args=(loop, name), daemon=True).start()
+            threading.Thread(target=self._run, args=(loop, name), name="lane", daemon=True).start()
 
     def _run(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         settle: Callable[[asyncio.Future[T]], None]
