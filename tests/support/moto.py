@@ -77,12 +77,14 @@ class StrictQueue(moto_sqs.Queue):
         super().add_message(message)
 
     def delete_message(self, receipt_handle: str) -> None:
-        for message in self._messages if self.fifo_queue else ():
-            if message.had_receipt_handle(receipt_handle) and (
-                message.visible or message.receipt_handle != receipt_handle
-            ):
-                raise ReceiptHandleIsInvalid
-        super().delete_message(receipt_handle)
+        # moto copies the list without what is deleted: of two threads at once, one undoes the other
+        with self._messages_lock:
+            for message in self._messages if self.fifo_queue else ():
+                if message.had_receipt_handle(receipt_handle) and (
+                    message.visible or message.receipt_handle != receipt_handle
+                ):
+                    raise ReceiptHandleIsInvalid
+            super().delete_message(receipt_handle)
 
 
 def _atomic_receive() -> Callable[..., list[moto_sqs.Message]]:

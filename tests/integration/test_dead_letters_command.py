@@ -1,0 +1,216 @@
+"""``limbo dead-letters`` as an operator runs it: a process, on each queue, killed now and then."""
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from limbo.adapters.database import Database
+from limbo.adapters.postgres_database import PostgresDatabase
+from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.adapters.sqs_dead_letters import HIDDEN_FOR, SqsDeadLetters
+from limbo.adapters.sqs_queue import SqsQueue
+from limbo.domain.verdict import Cause, Fault
+from limbo.ports.queue import DeadLetters, Death
+from tests.contracts.queue import Queue, a_mail, take
+from tests.support.moto import Aws
+
+LIMBO = str(Path(sys.executable).with_name("limbo"))
+KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
+REFUSED = Cause(kind=Fault.MAIL, sender="ses", reason="MessageRejected: virus")
+MANY = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A queue, and the environment that names it to a process of limbo."""
+
+    queue: Queue
+    dead_letters: DeadLetters
+    environ: dict[str, str]
+    elapse: Callable[[float], None] = field(default=lambda _: None)
+
+    def bury(self, cause: Cause, count: int) -> list[str]:
+        self.queue.put([a_mail() for _ in range(count)])
+        leases = take(self.queue, count)
+        for lease in leases:
+            self.queue.bury(lease, Death(cause=cause))
+        return [lease.mail.id for lease in leases]
+
+    def run(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [LIMBO, "dead-letters", *arguments],
+            check=False,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == code, done.stderr
+        return done
+
+    def kill_redrive(self, seconds: float) -> None:
+        """Redrive all, and kill the process so many seconds after it has begun."""
+        process = subprocess.Popen(
+            [LIMBO, "dead-letters", "redrive", "--all"],
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            assert process.stderr is not None
+            assert b"dead letters there are" in process.stderr.readline()
+            time.sleep(seconds)
+            process.kill()
+
+    def waiting(self) -> list[str]:
+        """Return the ids of the mails in the queue, and leave them there."""
+        leases = [*itertools.chain.from_iterable(iter(lambda: self.queue.receive(100, 0), []))]
+        for lease in leases:
+            self.queue.release(lease, 0)
+        return sorted(lease.mail.id for lease in leases)
+
+    def dead(self) -> list[str]:
+        return sorted(letter.mail.id for letter in self.dead_letters.list(MANY * 2))
+
+    @property
+    def _environ(self) -> dict[str, str]:
+        ours = ("LIMBO_", "AWS_", "QUEUE", "DEADLETTERQUEUE", "REGION")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+        return {**kept, **self.environ}
+
+
+@contextlib.contextmanager
+def a_sql_site(kind: str, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Site]]:
+    if kind == "sqlite":
+        url = f"sqlite:///{request.getfixturevalue('tmp_path')}/limbo.db"
+        database: Database = SqliteDatabase.connect(url)
+    else:
+        url = request.getfixturevalue("postgres_url")
+        database = PostgresDatabase.connect(url)
+    with contextlib.closing(database):
+        queue = SqlQueue(database)
+        environ = {"LIMBO_QUEUE": url}
+        yield database, Site(queue=queue, dead_letters=queue.dead_letters, environ=environ)
+
+
+def an_sqs_site(aws: Aws, *, fifo: bool) -> Site:
+    url, dead_url = aws.queue(fifo=fifo), aws.queue(fifo=fifo)
+    return Site(
+        queue=SqsQueue(aws.sqs, url, dead_url, now=aws.now),
+        dead_letters=SqsDeadLetters(aws.sqs, url, dead_url, patience=0),
+        elapse=aws.elapse,
+        environ={
+            "LIMBO_QUEUE": url,
+            "LIMBO_DEAD_LETTER_QUEUE": dead_url,
+            "LIMBO_REGION": "eu-west-1",
+            "AWS_ENDPOINT_URL_SQS": aws.url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        },
+    )
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "sqs"])
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A queue of each kind."""
+    if request.param == "sqs":
+        yield an_sqs_site(request.getfixturevalue("aws"), fifo=False)
+        return
+    with a_sql_site(request.param, request) as (_, opened):
+        yield opened
+
+
+def test_an_operator_works_with_the_dead_letters(site):
+    refused = site.bury(REFUSED, 2)
+    dead = site.bury(KEY, 12)
+    causes = json.loads(site.run("causes", "--json").stdout)["data"]
+    assert [(cause["id"], cause["count"]) for cause in causes] == [(KEY.id, 12), (REFUSED.id, 2)]
+
+    first = json.loads(site.run("list", "--json", "--limit", "10").stdout)
+    assert first["has_more"]
+    after = first["data"][-1]["id"]
+    rest = json.loads(site.run("list", "--json", "--after", after).stdout)
+    listed = [letter["mail_id"] for letter in first["data"] + rest["data"]]
+    assert sorted(listed) == sorted(refused + dead)
+
+    shown = json.loads(site.run("show", refused[0], "--json", "--mail").stdout)
+    assert (shown["mail_id"], shown["mail"]["subject"]) == (refused[0], "Hello")
+    assert site.run("redrive", "--cause", KEY.id).stdout == "12 dead letters redriven\n"
+    assert site.waiting() == sorted(dead)
+    assert site.run("redrive", refused[0], "nothing", code=1).stdout == "1 dead letter redriven\n"
+    site.run("drop", "--all", code=2)
+    assert site.dead() == refused[1:]
+    assert site.run("drop", "--all", "--yes").stdout == "1 dead letter dropped\n"
+    assert site.dead() == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_redrive_killed_at_any_instant_leaves_each_mail_in_one_place(kind, request):
+    with a_sql_site(kind, request) as (database, site):
+        mails = _bury_many(database)
+        for _ in range(5):
+            site.kill_redrive(random.uniform(0, 0.1))
+            assert sorted(site.waiting() + site.dead()) == mails
+        site.run("redrive", "--all")
+        assert (site.waiting(), site.dead()) == (mails, [])
+
+
+@pytest.mark.parametrize("fifo", [False, True])
+def test_a_redrive_killed_on_sqs_loses_nothing(aws, fifo):
+    site = an_sqs_site(aws, fifo=fifo)
+    dead_url = site.environ["LIMBO_DEAD_LETTER_QUEUE"]
+    put = [a_mail() for _ in range(300)]
+    SqsQueue(aws.sqs, dead_url, dead_url).put(put)
+    mails = sorted(mail.id for mail in put)
+    site.kill_redrive(random.uniform(0, 0.5))
+    time.sleep(0.5)  # what was asked of SQS before the kill may be answered after it
+    site.elapse(HIDDEN_FOR + 1)
+    waiting, dead = site.waiting(), site.dead()
+    assert sorted({*waiting, *dead}) == mails
+    site.run("redrive", "--all")
+    assert sorted({*site.waiting()}) == mails
+    assert site.dead() == []
+    if fifo:
+        assert len(site.waiting()) == len(mails)
+
+
+@pytest.mark.parametrize(
+    ("environ", "code", "says"),
+    [
+        ({"LIMBO_QUEUE": "memory:"}, 2, "limbo: LIMBO_QUEUE must not be memory:"),
+        ({"LIMBO_QUEUE": "sqs", "LIMBO_REGION": "eu-west-1"}, 2, "LIMBO_DEAD_LETTER_QUEUE"),
+        ({"LIMBO_QUEUE": "postgresql://x@127.0.0.1:1/x"}, 2, "limbo: cannot use the PostgreSQL"),
+    ],
+)
+def test_says_in_one_line_why_there_is_nothing_to_work_with(environ, code, says):
+    site = Site(queue=None, dead_letters=None, environ=environ)
+    done = site.run("list", code=code)
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def _bury_many(database: Database) -> list[str]:
+    """Bury mails, each as it would be, but all in one transaction."""
+    queue = SqlQueue(database)
+    mails = [a_mail() for _ in range(MANY)]
+    queue.put(mails)
+    database.execute("""
+        INSERT INTO limbo_dead_letters
+        SELECT id, id, body, submitted_at, 'account', 'mailgun', '401', '[]', due, FALSE
+        FROM limbo_queue
+    """)
+    database.execute("DELETE FROM limbo_queue")
+    return sorted(mail.id for mail in mails)
