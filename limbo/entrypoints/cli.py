@@ -4,9 +4,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from limbo import __version__
 from limbo.domain.errors import LimboError, SettingsError
+from limbo.entrypoints import dead_letters_command, keys_command
+
+if TYPE_CHECKING:
+    from limbo.ports.keys import Keys
 
 _DESCRIPTION = """\
 limbo is a mail gateway: it takes mails over HTTP, keeps them in a queue, and sends them through
@@ -46,7 +51,15 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.set_defaults(run=run)
+    dead_letters_command.add_parser(commands)
+    keys_command.add_parser(commands, _open_keys)
     return parser
+
+
+def _open_keys() -> "Keys":
+    from limbo.entrypoints.roles import open_keys  # noqa: PLC0415 - see below
+
+    return open_keys(os.environ)
 
 
 def _dev(_: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ Each adapter is imported where it is built, so that a process loads only the lib
 # ruff: noqa: PLC0415
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dependency_injector import containers, providers
@@ -19,20 +20,40 @@ from limbo.entrypoints.metrics import Metrics
 from limbo.entrypoints.settings import SenderSettings, Settings
 from limbo.entrypoints.variables import FAKE_SCRIPT
 from limbo.entrypoints.worker import Worker
+from limbo.ports.keys import Keys
 from limbo.ports.ledger import Ledger
+from limbo.ports.outbox import Outbox, Reservations
+from limbo.ports.queue import MailQueue
 from limbo.ports.sender import Sender
 
 if TYPE_CHECKING:
+    from limbo.adapters.database import Database
+    from limbo.adapters.memory_ledger import MemoryLedger
     from limbo.adapters.memory_queue import MemoryQueue
-    from limbo.adapters.queue_outbox import QueueOutbox
+    from limbo.adapters.sql_ledger import SqlLedger
     from limbo.adapters.sql_queue import SqlQueue
     from limbo.adapters.sqs_dead_letters import SqsDeadLetters
     from limbo.adapters.sqs_queue import SqsQueue
-    from limbo.ports.queue import MailQueue
 
 _LOCAL_POLL_SECONDS = 1.0
 _SQS_POLL_SECONDS = 10.0  # Each poll of SQS costs money, and a stop waits for the one under way.
 _Build = Callable[[SenderSettings, Settings], Sender]
+
+
+def _sqlite(url: str) -> "Database":
+    from limbo.adapters.sqlite_database import SqliteDatabase
+
+    return SqliteDatabase.connect(url)
+
+
+def _postgresql(url: str) -> "Database":
+    try:
+        from limbo.adapters.postgres_database import PostgresDatabase
+    except ImportError:
+        raise SettingsError(
+            "LIMBO_QUEUE must not be postgresql://… without psycopg: pip install 'limbo[postgres]'"
+        ) from None
+    return PostgresDatabase.connect(url)
 
 
 def _memory_queue(settings: Settings) -> "MemoryQueue":
@@ -41,23 +62,10 @@ def _memory_queue(settings: Settings) -> "MemoryQueue":
     return MemoryQueue(lease_seconds=settings.lease)
 
 
-def _sqlite_queue(settings: Settings) -> "SqlQueue":
-    from limbo.adapters.sql_queue import SqlQueue
-    from limbo.adapters.sqlite_database import SqliteDatabase
-
-    return SqlQueue(SqliteDatabase.connect(settings.queue), lease_seconds=settings.lease)
-
-
-def _postgresql_queue(settings: Settings) -> "SqlQueue":
-    try:
-        from limbo.adapters.postgres_database import PostgresDatabase
-    except ImportError:
-        raise SettingsError(
-            "LIMBO_QUEUE must not be postgresql://… without psycopg: pip install 'limbo[postgres]'"
-        ) from None
+def _sql_queue(database: "Database", settings: Settings) -> "SqlQueue":
     from limbo.adapters.sql_queue import SqlQueue
 
-    return SqlQueue(PostgresDatabase.connect(settings.queue), lease_seconds=settings.lease)
+    return SqlQueue(database, lease_seconds=settings.lease)
 
 
 def _sqs_queue(settings: Settings) -> "SqsQueue":
@@ -79,10 +87,58 @@ def _sqs_dead_letters(settings: Settings) -> "SqsDeadLetters":
     )
 
 
-def _outbox(queue: "MailQueue") -> "QueueOutbox":
+def _memory_ledger() -> "MemoryLedger":
+    from limbo.adapters.memory_ledger import MemoryLedger
+
+    return MemoryLedger()
+
+
+def _sql_ledger(database: "Database") -> "SqlLedger":
+    from limbo.adapters.sql_ledger import SqlLedger
+
+    return SqlLedger(database)
+
+
+def _no_ledger() -> Ledger:
+    from limbo.adapters.no_ledger import NoLedger
+
+    return NoLedger()
+
+
+def _gathered(ledger: Ledger) -> Ledger:
+    from limbo.adapters.gathered_ledger import GatheredLedger
+
+    return GatheredLedger(ledger)
+
+
+def _queue_outbox(queue: MailQueue) -> Outbox:
     from limbo.adapters.queue_outbox import QueueOutbox
 
     return QueueOutbox(queue)
+
+
+def _sql_outbox(database: "Database", queue: "SqlQueue") -> Outbox:
+    from limbo.adapters.sql_outbox import SqlOutbox
+
+    return SqlOutbox(database, queue)
+
+
+def _ledger_first_outbox(queue: MailQueue, ledger: Reservations) -> Outbox:
+    from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
+
+    return LedgerFirstOutbox(queue, ledger)
+
+
+def _sql_keys(database: "Database") -> Keys:
+    from limbo.adapters.sql_keys import SqlKeys
+
+    return SqlKeys(database)
+
+
+def _file_keys(settings: Settings) -> Keys:
+    from limbo.adapters.file_keys import FileKeys
+
+    return FileKeys(Path(settings.api_keys_file or ""))
 
 
 def _ses(sender: SenderSettings, settings: Settings) -> Sender:
@@ -133,12 +189,6 @@ def _fakes() -> _Build:
     return build
 
 
-def _ledger(_: Settings) -> Ledger:
-    from limbo.adapters.no_ledger import NoLedger
-
-    return NoLedger()
-
-
 def _senders(settings: Settings) -> Sequence[Sender]:
     if not settings.senders:
         raise SettingsError(
@@ -166,11 +216,18 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Singleton(Clock)
     metrics = providers.Singleton(Metrics)
+
+    queue_database = providers.Selector(
+        settings.provided.queue_kind,
+        sqlite=providers.Singleton(_sqlite, settings.provided.queue),
+        postgresql=providers.Singleton(_postgresql, settings.provided.queue),
+    )
+    sql_queue = providers.Singleton(_sql_queue, queue_database, settings)
     queue = providers.Selector(
         settings.provided.queue_kind,
         memory=providers.Singleton(_memory_queue, settings),
-        sqlite=providers.Singleton(_sqlite_queue, settings),
-        postgresql=providers.Singleton(_postgresql_queue, settings),
+        sqlite=sql_queue,
+        postgresql=sql_queue,
         sqs=providers.Singleton(_sqs_queue, settings),
     )
     dead_letters = providers.Selector(
@@ -180,8 +237,50 @@ class Container(containers.DeclarativeContainer):
         postgresql=queue.provided.dead_letters,
         sqs=providers.Singleton(_sqs_dead_letters, settings),
     )
-    outbox = providers.Singleton(_outbox, queue)
-    ledger = providers.Singleton(_ledger, settings)
+
+    ledger_database = providers.Selector(
+        settings.provided.ledger_kind,
+        shared=queue_database,
+        sqlite=providers.Singleton(_sqlite, settings.provided.ledger),
+        postgresql=providers.Singleton(_postgresql, settings.provided.ledger),
+    )
+    memory_ledger = providers.Singleton(_memory_ledger)
+    sql_ledger = providers.Singleton(_sql_ledger, ledger_database)
+    gathered_ledger = providers.Singleton(_gathered, sql_ledger)
+    ledger = providers.Selector(
+        settings.provided.ledger_kind,
+        shared=gathered_ledger,
+        sqlite=gathered_ledger,
+        postgresql=gathered_ledger,
+        memory=memory_ledger,
+        none=providers.Singleton(_no_ledger),
+    )
+    archive = providers.Selector(
+        settings.provided.ledger_kind,
+        shared=sql_ledger.provided.archive,
+        sqlite=sql_ledger.provided.archive,
+        postgresql=sql_ledger.provided.archive,
+        memory=memory_ledger,
+        none=providers.Object(None),
+    )
+    ledger_first_outbox = providers.Singleton(_ledger_first_outbox, queue, sql_ledger)
+    outbox = providers.Selector(
+        settings.provided.ledger_kind,
+        shared=providers.Singleton(_sql_outbox, queue_database, sql_queue),
+        sqlite=ledger_first_outbox,
+        postgresql=ledger_first_outbox,
+        memory=providers.Singleton(_ledger_first_outbox, queue, memory_ledger),
+        none=providers.Singleton(_queue_outbox, queue),
+    )
+
+    sql_keys = providers.Singleton(_sql_keys, ledger_database)
+    keys = providers.Selector(
+        settings.provided.keys_kind,
+        file=providers.Singleton(_file_keys, settings),
+        database=sql_keys,
+        none=providers.Object(None),
+    )
+
     senders = providers.Singleton(_senders, settings)
     dispatcher = providers.Singleton(_dispatcher, settings, senders, clock)
     journal = providers.Singleton(Journal, metrics, clock.provided.now)

@@ -33,7 +33,7 @@ class Metrics:
     """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # they double the number of series, and nobody asks for them
+        disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series, and nobody asks for them
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.mails_submitted = Counter(

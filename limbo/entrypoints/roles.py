@@ -5,15 +5,25 @@ from collections.abc import Mapping
 import structlog
 
 from limbo import __version__
-from limbo.domain.errors import SettingsError
+from limbo.domain.access import KeyScope
+from limbo.domain.errors import LedgerUnavailable, SettingsError
 from limbo.entrypoints.container import Container
+from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.logs import configure_logging
-from limbo.entrypoints.runner import run_parts
+from limbo.entrypoints.runner import Part, run_parts
 from limbo.entrypoints.server import HttpServer
 from limbo.entrypoints.settings import Settings, load
-from limbo.entrypoints.variables import ALLOW_ANONYMOUS, PORT, WORKER_PORT
+from limbo.entrypoints.variables import (
+    ALLOW_ANONYMOUS,
+    API_KEYS_FILE,
+    LEDGER,
+    PORT,
+    QUEUE,
+    WORKER_PORT,
+)
+from limbo.ports.keys import Keys
 
 _log = structlog.get_logger()
 
@@ -22,9 +32,9 @@ def api(environ: Mapping[str, str]) -> int:
     """Serve the HTTP API until a signal."""
     settings = load(environ)
     _refuse_memory(settings, "api")
-    _refuse_open_relay(settings)
     configure_logging()
-    server = _api_server(Container(settings=settings), settings)
+    container = Container(settings=settings)
+    server = _api_server(container, settings, _access(container, settings))
     return run_parts([server], started=lambda: _tell("api started", server, settings))
 
 
@@ -34,7 +44,7 @@ def worker(environ: Mapping[str, str]) -> int:
     _refuse_memory(settings, "worker")
     configure_logging()
     container = Container(settings=settings)
-    part = container.worker()
+    part: Part = container.worker()
     metrics = container.metrics()
     metrics.watch_queue(container.queue())
     metrics.watch_breakers(container.dispatcher().states)
@@ -52,19 +62,52 @@ def worker(environ: Mapping[str, str]) -> int:
 def dev(environ: Mapping[str, str]) -> int:
     """Run api and worker in one process, and say how to post a first mail."""
     settings = load(environ, dev=True)
-    if not settings.only_fakes:
-        _refuse_open_relay(settings)
     configure_logging(pretty=True)
     container = Container(settings=settings)
-    part = container.worker()
+    if settings.only_fakes and not _has_keys(container):
+        access = Access(None, anonymous_scopes=[*KeyScope])
+    else:
+        access = _access(container, settings)
+    part: Part = container.worker()
     container.metrics().watch_breakers(container.dispatcher().states)
-    server = _api_server(container, settings)
+    server = _api_server(container, settings, access)
 
     def welcome() -> None:
         if server.wait_until_started():
             print(_welcome(server.url, settings), flush=True)  # noqa: T201
 
     return run_parts([server, part, container.janitor()], started=welcome)
+
+
+def open_keys(environ: Mapping[str, str]) -> Keys:
+    """Return the store of API keys that the settings name."""
+    keys: Keys | None = Container(settings=load(environ)).keys()
+    if keys is None:
+        raise SettingsError(
+            f"{API_KEYS_FILE.name} must name a file for API keys, or {LEDGER.name} a database"
+        )
+    return keys
+
+
+def _access(container: Container, settings: Settings) -> Access:
+    """Let in who has a key; anybody, where that is asked for or where no mail can get out."""
+    has_keys = _has_keys(container)
+    if settings.allow_anonymous or (settings.only_fakes and not has_keys):
+        return Access(container.keys(), anonymous_scopes=[KeyScope.SEND, KeyScope.READ])
+    if not has_keys:
+        raise SettingsError(
+            f"{ALLOW_ANONYMOUS.name} must be true to let anybody who reaches the api send mail, or"
+            " API keys must be made: limbo keys create --help"
+        )
+    return Access(container.keys())
+
+
+def _has_keys(container: Container) -> bool:
+    keys: Keys | None = container.keys()
+    try:
+        return keys is not None and any(key.revoked_at is None for key in keys.list())
+    except LedgerUnavailable as error:
+        raise SettingsError(f"the API keys cannot be read: {error}") from None
 
 
 def _tell(event: str, server: HttpServer, settings: Settings) -> None:
@@ -78,10 +121,17 @@ def _tell(event: str, server: HttpServer, settings: Settings) -> None:
     )
 
 
-def _api_server(container: Container, settings: Settings) -> HttpServer:
+def _api_server(container: Container, settings: Settings, access: Access) -> HttpServer:
     metrics = container.metrics()
     metrics.watch_queue(container.queue())
-    app = create_app(outbox=container.outbox(), queue=container.queue(), metrics=metrics)
+    app = create_app(
+        outbox=container.outbox(),
+        queue=container.queue(),
+        metrics=metrics,
+        access=access,
+        archive=container.archive(),
+        dead_letters=container.dead_letters(),
+    )
     return HttpServer(
         app,
         host=settings.host,
@@ -92,20 +142,12 @@ def _api_server(container: Container, settings: Settings) -> HttpServer:
 
 
 def _refuse_memory(settings: Settings, role: str) -> None:
-    if settings.queue_kind == "memory":
-        raise SettingsError(
-            "LIMBO_QUEUE must not be memory: for `limbo "
-            f"{role}`: nobody else could read that queue; only `limbo dev` can use it"
-        )
-
-
-def _refuse_open_relay(settings: Settings) -> None:
-    """Start no api by which whoever reaches it can send real mail, unless that is wanted."""
-    if not settings.only_fakes and not settings.allow_anonymous:
-        raise SettingsError(
-            f"{ALLOW_ANONYMOUS.name} must be true to let anybody who reaches the api send mail"
-            " (there are no API keys, and LIMBO_SENDERS is not only fakes)"
-        )
+    for variable, kind in ((QUEUE, settings.queue_kind), (LEDGER, settings.ledger_kind)):
+        if kind == "memory":
+            raise SettingsError(
+                f"{variable.name} must not be memory: for `limbo {role}`: no other process could"
+                " read it; only `limbo dev` can use it"
+            )
 
 
 def _welcome(url: str, settings: Settings) -> str:

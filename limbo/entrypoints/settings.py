@@ -77,6 +77,13 @@ class Settings:
     readings: Sequence[Reading] = field(repr=False)
 
     @property
+    def keys_kind(self) -> str:
+        """Where API keys are: in a file, in the ledger's database, or nowhere (none)."""
+        if self.api_keys_file is not None:
+            return "file"
+        return "none" if self.ledger_kind in {"none", "memory"} else "database"
+
+    @property
     def only_fakes(self) -> bool:
         """True when no mail can leave this machine."""
         return bool(self.senders) and all(s.kind == "fake" for s in self.senders)
@@ -97,7 +104,7 @@ def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
         queue_kind=kind,
         dead_letter_queue=env.read(DEAD_LETTER_QUEUE, sqs_queue),
         ledger=ledger,
-        ledger_kind="shared" if ledger == queue else _ledger_kind(ledger),
+        ledger_kind=_ledger_kind(ledger, queue),
         keep_bodies_days=env.need(KEEP_BODIES_DAYS, days),
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
@@ -143,17 +150,20 @@ def _queue(queue: str) -> str:
     return queue
 
 
-def _ledger_kind(ledger: str) -> str:
-    return "none" if ledger == "none" else _queue_kind(ledger)
+def _ledger_kind(ledger: str, queue: str) -> str:
+    if ledger == "none":
+        return "none"
+    kind = _queue_kind(ledger)
+    return "shared" if ledger == queue and kind != "memory" else kind
 
 
 def _ledger(ledger: str) -> str:
     try:
-        known = _ledger_kind(ledger) != "sqs"
+        known = ledger == "none" or _queue_kind(ledger) != "sqs"
     except ValueError:
         known = False
     if not known:
-        raise ValueError("sqlite:///limbo.db, postgresql://…, memory: or none")
+        raise ValueError("sqlite:///limbo.db, postgresql://… or none")
     return ledger
 
 
