@@ -152,23 +152,14 @@ class Fleet:
         process.start()
         return process
 
+    def events(self) -> list[Mapping[str, object]]:
+        """Return all that they logged, in the order of the time."""
+        events = [event for process in self.processes for event in process.events()]
+        return sorted(events, key=lambda event: str(event.get("timestamp")))
+
     def marked(self) -> set[str]:
         """Return the ids of all mails that some log calls a possible duplicate."""
-        return {
-            str(event["mail_id"])
-            for process in self.processes
-            for event in process.events()
-            if event.get("possible_duplicate")
-        }
-
-    def events(self, event: str) -> list[Mapping[str, object]]:
-        """Return all lines of that event, in all logs."""
-        return [
-            line
-            for process in self.processes
-            for line in process.events()
-            if line.get("event") == event
-        ]
+        return {str(e["mail_id"]) for e in self.events() if e.get("possible_duplicate")}
 
     def close(self) -> None:
         """End all of them."""

@@ -91,6 +91,11 @@ class Provider:
         """The ids of the mails that were delivered more than once."""
         return {mail_id for mail_id, count in self.deliveries.items() if count > 1}
 
+    @property
+    def refused(self) -> set[str]:
+        """The ids of the mails that were refused at least once."""
+        return {call.mail_id for call, reply in self.calls if isinstance(reply, Refuse)}
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._main())

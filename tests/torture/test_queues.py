@@ -34,7 +34,7 @@ def crashing(fleet, provider):
 
 @pytest.mark.timeout(300)
 def test_postgresql_may_crash(crashing, full, figures):
-    """What was answered amid a crash is left out: it may be of before."""
+    """The answers meanwhile are those after the api has noticed: earlier ones may be of before."""
     site, server = crashing
     provider = site.provider
     restarts = 10 if full else 2
@@ -46,8 +46,8 @@ def test_postgresql_may_crash(crashing, full, figures):
         for _ in range(restarts):
             load.await_more(50)
             server.stop("immediate")
-            down = len(load.answers)
             until(lambda: api.status("/readyz") == 503)
+            down = len(load.answers)
             until(lambda n=down: len(load.answers) >= n + 10, 20)
             answers |= {status for _, status in load.answers[down:]}
             calls = [site.calls_by(worker) for worker in workers]
