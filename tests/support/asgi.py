@@ -29,19 +29,20 @@ async def call(
 ) -> Reply | None:
     """Send a request whose body comes in those chunks; then it ends, ``stall``s, or is ``gone``.
 
-    Returns None if the application did not answer.
+    A client that can ``wait`` sends all its body and stays until it is answered, one whose request
+    ``end``s is gone by then. Returns None if the application did not answer.
     """
     path, _, query = path.partition("?")
     chunks = [body] if isinstance(body, bytes) else [*body]
     messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    if then == "end":
+    if then in ("end", "wait"):
         messages[-1]["more_body"] = False
     sent = []
 
     async def receive():
         if messages:
             return messages.pop(0)
-        if then == "stall":
+        if then in ("stall", "wait"):
             await asyncio.Event().wait()
         return {"type": "http.disconnect"}
 

@@ -4,9 +4,13 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from limbo.adapters.database import Database
 from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
 from limbo.adapters.memory_ledger import MemoryLedger
 from limbo.adapters.memory_queue import MemoryQueue
+from limbo.adapters.sql_ledger import SqlLedger
+from limbo.adapters.sql_outbox import SqlOutbox
+from limbo.adapters.sql_queue import SqlQueue
 from limbo.domain.access import ANONYMOUS, ApiKey, KeyScope
 from limbo.domain.allow_list import parse_allow_list
 from limbo.domain.credential import new_credential
@@ -56,17 +60,30 @@ class MemoryKeys:
 
 
 class WholeApp(HttpApp):
-    """In memory, unless other parts are given; ``anonymous`` are the scopes of those without."""
+    """In memory, or in a database; ``anonymous`` are the scopes of those without a key."""
 
-    def __init__(self, *, anonymous: Iterable[KeyScope] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        anonymous: Iterable[KeyScope] = (),
+        database: Database | None = None,
+        ledger: MemoryLedger | None = None,
+        **options: Any,
+    ) -> None:
         self.keys = MemoryKeys()
-        self.mails = MemoryQueue()
-        self.ledger = MemoryLedger()
-        self.outbox_in_use = options.get("outbox") or LedgerFirstOutbox(self.mails, self.ledger)
+        if database is None:
+            self.mails = MemoryQueue()
+            self.ledger = self.archive = ledger or MemoryLedger()
+            self.real_outbox = LedgerFirstOutbox(self.mails, self.ledger)
+        else:
+            self.mails = SqlQueue(database)
+            self.ledger = SqlLedger(database)
+            self.archive = self.ledger.archive
+            self.real_outbox = SqlOutbox(database, self.mails)
         parts = {
-            "outbox": self.outbox_in_use,
+            "outbox": self.real_outbox,
             "queue": self.mails,
-            "archive": self.ledger,
+            "archive": self.archive,
             "dead_letters": self.mails.dead_letters,
             "access": Access(self.keys, anonymous_scopes=frozenset(anonymous)),
             "now": time.time,
@@ -77,7 +94,7 @@ class WholeApp(HttpApp):
         """Keep a mail, as if it had been posted."""
         now = time.time()
         mail = parse_mail(MAIL | fields, id=mail_id(now), submitted_at=now)
-        self.outbox_in_use.submit([Submission(mail=mail, client=client)])
+        self.real_outbox.submit([Submission(mail=mail, client=client)])
         return mail
 
     def try_out(self, mail: Mail, status: Status, verdict: Accepted | Failed | None = None) -> None:

@@ -1,0 +1,256 @@
+"""What is not POST /v1/mail, given what nobody should send, or with its store gone."""
+
+import json
+import threading
+import time
+
+import pytest
+from structlog.testing import capture_logs
+
+from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.domain.access import KeyScope
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.verdict import Cause
+from limbo.entrypoints.http.operations import OPERATIONS
+from tests.support.asgi import call
+from tests.support.http_app import HttpApp
+from tests.support.server import Connection, serving
+from tests.support.whole_app import WholeApp
+
+GUARDED = [each for each in OPERATIONS if each.scope is not None and each.id != "submitMail"]
+CHOOSING = [each for each in GUARDED if each.request is not None]
+LEDGERS = [each for each in GUARDED if each.tag == "mails"]
+ALL = b'{"all": true}'
+GONE = Cause(kind="outage", sender="fake.a", reason="gone")
+
+
+def named(operation):
+    return operation.id
+
+
+def ask(http, operation, body=ALL, path=None, **headers):
+    path = operation.path.replace("{id}", "x") if path is None else path
+    return http.run(lambda app: call(app, operation.method, path, body, headers, then="wait"))
+
+
+class Broken:
+    """A store of any kind whose every method raises, as it may, or as it may not."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def __getattr__(self, _):
+        def method(*_, **__):
+            raise self.error
+
+        return method
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+@pytest.mark.parametrize("error", [LedgerUnavailable, QueueUnavailable])
+def test_a_store_that_does_not_answer_is_503(operation, error):
+    broken = Broken(error("bob@example.org"))
+    reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
+    assert reply.status == 503
+    assert reply.headers["retry-after"] == "5"
+    assert reply.json()["Message"] == "not done"
+    assert b"bob" not in reply.body
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
+    broken = Broken(KeyError("bob@example.org"))
+    with capture_logs() as logs:
+        reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
+    assert reply.status == 500
+    assert "bob" not in f"{reply.body}{logs}"
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == ["request failed"]
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_where_nothing_is_kept_it_is_501(operation):
+    reply = ask(HttpApp(), operation)
+    assert reply.status == 501
+    store = "ledger" if operation in LEDGERS else "dead letters"
+    assert store in reply.json()["Problem"]
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_a_failure_can_be_had_by_rfc_9457(operation):
+    reply = ask(HttpApp(), operation, Accept="application/problem+json")
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json()["status"] == 501
+
+
+CHOICES = [
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"{}",
+    b'"all"',
+    b'{"all": false}',
+    b'{"all": 1}',
+    b'{"all": 1.0}',
+    b'{"all": null}',
+    b'{"all": true, "cause": "mail"}',
+    b'{"all": true, "all": true}',
+    b'{"all": true, "x": 1}',
+    b'{"ids": []}',
+    b'{"ids": "x"}',
+    b'{"ids": [1]}',
+    b'{"ids": [""]}',
+    b'{"ids": [null, "x"]}',
+    b'{"ids": {"x": "x"}}',
+    b'{"ids": ["' + b"x" * 201 + b'"]}',
+    json.dumps({"ids": ["x"] * 1001}).encode(),
+    b'{"ids": ' + b"[" * 100_000,
+    b'{"cause": ""}',
+    b'{"cause": null}',
+    b'{"cause": ["mail"]}',
+    b'{"cause": "' + b"x" * 201 + b'"}',
+    b'{"cause": "\xff"}',
+    b'{"cause": NaN}',
+    b'{"secret@example.org": "secret"}',
+    b'\xef\xbb\xbf{"all": true}',
+]
+
+
+@pytest.mark.parametrize("operation", CHOOSING, ids=named)
+@pytest.mark.parametrize("body", CHOICES, ids=range(len(CHOICES)))
+def test_a_choice_that_is_none_is_400_and_chooses_nothing(operation, body):
+    site = WholeApp(anonymous=KeyScope)
+    site.submit()
+    site.bury(GONE)
+    reply = ask(site, operation, body)
+    assert reply.status == 400
+    assert b"secret" not in reply.body
+    assert len(reply.body) < 300
+    assert len(site.mails.dead_letters.list(10)) == 1
+
+
+@pytest.mark.parametrize("operation", CHOOSING, ids=named)
+@pytest.mark.parametrize("name", ["\\ud800", "\\u0000", "😀", "'; DROP TABLE limbo_queue; --", "%"])
+@pytest.mark.parametrize("form", ['{{"ids": ["{}"]}}', '{{"cause": "{}"}}'])
+def test_a_strange_name_chooses_nothing(operation, name, form):
+    site = WholeApp(anonymous=KeyScope)
+    reply = ask(site, operation, form.format(name).encode())
+    assert reply.status == 200
+    assert set(reply.json().values()) == {0}
+
+
+@pytest.mark.parametrize("operation", CHOOSING, ids=named)
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Encoding": "gzip"}, 415),
+        ({"Content-Length": "9999999999"}, 413),
+        ({"Content-Type": "text/plain"}, 200),
+    ],
+)
+def test_a_choice_is_read_as_a_mail_is(operation, headers, status):
+    assert ask(WholeApp(anonymous=KeyScope), operation, **headers).status == status
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+@pytest.mark.parametrize(
+    "path", ["{id}?wait=%00", "{id}?%ff", "{id}?" + "a" * 5000, "{id}?id=x", "{id}?wait=1&wait=1"]
+)
+def test_a_strange_query_is_400(operation, path):
+    path = operation.path.removesuffix("{id}") + path.replace(
+        "{id}", "x" if "{id}" in operation.path else ""
+    )
+    reply = ask(WholeApp(anonymous=KeyScope), operation, path=path)
+    assert reply.status == 400
+    assert len(reply.body) < 300
+
+
+@pytest.mark.parametrize("operation", [o for o in GUARDED if "{id}" in o.path], ids=named)
+@pytest.mark.parametrize(
+    "name",
+    ["\x00", "a\nb", "é", "😀", "%", "..", "a" * 3000, "a b", "'; --", "\ud800", "{id}", "*", "-"],
+)
+def test_an_id_that_can_be_none_is_404(operation, name):
+    path = operation.path.replace("{id}", "x")
+
+    async def use(app):
+        async def with_name(scope, receive, send):
+            scope["path"] = scope["path"].removesuffix("x") + name
+            await app(scope, receive, send)
+
+        return await call(with_name, operation.method, path)
+
+    site = WholeApp(anonymous=KeyScope)
+    reply = site.run(use)
+    assert reply.status == 404
+    assert len(reply.body) < 300
+    route = operation.path
+    labels = {"method": operation.method, "route": route, "status": "404"}
+    assert site.metric("limbo_http_requests_total", **labels) == 1
+
+
+def test_over_a_real_connection_nothing_is_a_500():
+    site = WholeApp(anonymous=KeyScope)
+    targets = [
+        *(
+            b"/v1/mail/" + name
+            for name in (b"%00", b"%2e%2e", b"%ff", b"\xff", b"a%2fb", b"%F0%9F")
+        ),
+        *(b"/v1/mail?" + query for query in (b"%", b"to=\xff", b"limit=%00", b"since=%2b", b"a=b")),
+        b"/v1/dead-letters/%ff?after=%ff",
+        b"/v1/dead-letters?limit=%C2%B9",
+    ]
+    with serving(site.app) as address:
+        for method in (b"GET", b"DELETE", b"POST", b"PATCH", b"BREW"):
+            for target in targets:
+                with Connection(address) as connection:
+                    connection.send(
+                        method, b" ", target, b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                    )
+                    status, _, body = connection.answer()
+                    assert 400 <= status < 500, (method, target)
+                    assert json.loads(body).keys() == {"Message", "Problem"}
+
+
+class Watched:
+    """An archive that tells when it was asked."""
+
+    def __init__(self, archive):
+        self.archive = archive
+        self.asked = threading.Event()
+
+    def find(self, id, client):  # noqa: A002
+        self.asked.set()
+        return self.archive.find(id, client)
+
+
+def test_a_stop_of_the_server_ends_a_wait():
+    ledger = MemoryLedger()
+    archive = Watched(ledger)
+    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive)
+    mail = site.submit()
+    with serving(site.app) as address:
+        connection = Connection(address)
+        connection.send(f"GET /v1/mail/{mail.id}?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert archive.asked.wait(5)
+    status, _, body = connection.answer()
+    connection.close()
+    assert (status, json.loads(body)["status"]) == (200, "queued")
+
+
+def test_a_client_that_goes_away_amid_its_wait_leaves_no_trace(caplog, capsys):
+    ledger = MemoryLedger()
+    archive = Watched(ledger)
+    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive, waits=1)
+    path = f"/v1/mail/{site.submit().id}?wait=60"
+    with serving(site.app) as address:
+        with Connection(address) as connection:
+            connection.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert archive.asked.wait(5)
+        until = time.monotonic() + 5
+        labels = {"method": "GET", "route": "/v1/mail/{id}", "status": "499"}
+        while not site.metric("limbo_http_requests_total", **labels):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    assert "Traceback" not in "".join(capsys.readouterr())
+    assert caplog.records == []
