@@ -161,7 +161,7 @@ def test_an_operator_works_with_the_dead_letters(site):
 def test_a_redrive_killed_at_any_instant_leaves_each_mail_in_one_place(kind, request):
     with a_sql_site(kind, request) as (database, site):
         mails = _bury_many(database)
-        for _ in range(5):
+        for _ in range(3):
             site.kill_redrive(random.uniform(0, 0.1))
             assert sorted(site.waiting() + site.dead()) == mails
         site.run("redrive", "--all")
@@ -172,7 +172,7 @@ def test_a_redrive_killed_at_any_instant_leaves_each_mail_in_one_place(kind, req
 def test_a_redrive_killed_on_sqs_loses_nothing(aws, fifo):
     site = an_sqs_site(aws, fifo=fifo)
     dead_url = site.environ["LIMBO_DEAD_LETTER_QUEUE"]
-    put = [a_mail() for _ in range(300)]
+    put = [a_mail() for _ in range(120)]
     SqsQueue(aws.sqs, dead_url, dead_url).put(put)
     mails = sorted(mail.id for mail in put)
     site.kill_redrive(random.uniform(0, 0.5))
