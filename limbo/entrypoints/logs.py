@@ -3,19 +3,24 @@
 import hashlib
 import logging
 import sys
+import time
 import traceback
+from contextvars import ContextVar
 
 import orjson
 import structlog
+
+# One variable for all fields: structlog's own has one a field, and setting each takes 2 µs.
+_REQUEST: ContextVar[dict[str, object] | None] = ContextVar("limbo_request", default=None)
 
 
 def configure_logging(*, pretty: bool | None = None) -> None:
     """Send every log line to standard output: as JSON, or readable when that is a terminal."""
     pretty = sys.stdout.isatty() if pretty is None else pretty
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _TimeStamper(),
         structlog.processors.ExceptionRenderer(_frames),
     ]
     renderer: structlog.typing.Processor
@@ -34,6 +39,43 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_foreign_logs(shared, renderer)
+
+
+def begin_request(**fields: object) -> None:
+    """Have each line that is logged in this context from now on show these fields."""
+    _REQUEST.set(fields)
+
+
+def note_request(**fields: object) -> None:
+    """Add fields to those of the request that was begun, if one was."""
+    if (known := _REQUEST.get()) is not None:
+        known.update(fields)
+
+
+def _add_request(
+    _: object, __: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    if (fields := _REQUEST.get()) is not None:
+        return {**fields, **event}
+    return event
+
+
+class _TimeStamper:
+    """Adds the time by RFC 3339, in UTC; the part before the second's fraction is made once."""
+
+    def __init__(self) -> None:
+        self._made = (-1, "")
+
+    def __call__(
+        self, _: object, __: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        second, fraction = divmod(time.time_ns() // 1000, 1_000_000)
+        at, text = self._made
+        if at != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+            self._made = (second, text)
+        event["timestamp"] = f"{text}.{fraction:06d}Z"
+        return event
 
 
 def _frames(exc_info: structlog.typing.ExcInfo) -> str:

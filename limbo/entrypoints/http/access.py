@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 
-import structlog
 from starlette.types import Scope
 
 from limbo.domain.access import ANONYMOUS, ApiKey, Client, KeyScope, is_secret_of
@@ -18,6 +17,7 @@ from limbo.entrypoints.http.credentials import HOW, read_credential
 from limbo.entrypoints.http.headers import header
 from limbo.entrypoints.http.key_cache import KeyCache
 from limbo.entrypoints.http.problems import NOT_SUBMITTED, Refused
+from limbo.entrypoints.logs import note_request
 from limbo.ports.keys import Keys
 
 _CHALLENGES = (
@@ -72,7 +72,7 @@ class Access:
             refused.message = message
             refused.close = _has_body(scope)
             raise
-        structlog.contextvars.bind_contextvars(client=client.id)
+        note_request(client=client.id)
         return client
 
     async def _client(self, scope: Scope, needs: KeyScope) -> Client:

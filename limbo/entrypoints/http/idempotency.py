@@ -10,6 +10,7 @@ from starlette.types import Scope
 
 from limbo.domain.address import Address
 from limbo.domain.mail import Mail
+from limbo.entrypoints.http.headers import headers
 from limbo.entrypoints.http.problems import Refused
 from limbo.ports.outbox import Idempotency
 
@@ -24,7 +25,7 @@ _ESCAPE = re.compile(r"\\(.)")
 
 def read_key(scope: Scope) -> str | None:
     """Return the request's key without its quotes, or None; raises Refused with 400."""
-    values = [value for name, value in scope["headers"] if name == _NAME]
+    values = headers(scope, _NAME)
     if not values:
         return None
     if len(values) > 1:

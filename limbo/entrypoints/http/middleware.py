@@ -15,6 +15,7 @@ from limbo.entrypoints.http.failure import log_failure
 from limbo.entrypoints.http.headers import header
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.http.routing import OTHER
+from limbo.entrypoints.logs import begin_request
 from limbo.entrypoints.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -59,7 +60,7 @@ class Observation:
         """Answer every HTTP request, whatever the application inside does."""
         started = time.perf_counter()
         request_id = _request_id(scope)
-        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        begin_request(request_id=request_id.decode())
         status = 0
 
         async def send_with_headers(message: Message) -> None:

@@ -1,0 +1,86 @@
+import contextlib
+import io
+import json
+import logging
+import re
+import time
+from contextvars import copy_context
+from datetime import datetime
+
+import pytest
+import structlog
+
+from limbo.entrypoints.logs import begin_request, configure_logging, note_request
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    config, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**config)
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.fixture
+def lines():
+    """What was logged since it was last asked for."""
+    written = io.BytesIO()
+    with contextlib.redirect_stdout(io.TextIOWrapper(written)):
+        configure_logging(pretty=False)
+        yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+def test_a_line_is_an_object_with_its_time_to_the_microsecond(lines):
+    before = time.time()
+    structlog.get_logger().info("a mail", n=1)
+    (line,) = lines()
+    stamp = line.pop("timestamp")
+    assert line == {"event": "a mail", "n": 1, "level": "info"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", stamp)
+    assert before - 0.001 <= datetime.fromisoformat(stamp).timestamp() <= time.time()
+
+
+def test_the_times_of_lines_do_not_go_back_from_second_to_second(lines):
+    log, until = structlog.get_logger(), time.time() + 1.1
+    while time.time() < until:
+        log.info("x")
+        time.sleep(0.001)
+    stamps = [line["timestamp"] for line in lines()]
+    assert stamps == sorted(stamps)
+    assert len({stamp[:19] for stamp in stamps}) > 1
+
+
+def test_what_is_logged_within_a_request_shows_its_fields_and_those_found_later(lines):
+    log = structlog.get_logger()
+
+    def request():
+        begin_request(request_id="r")
+        log.info("one")
+        note_request(client="c")
+        log.info("two", client="own")
+        log.info("three")
+
+    copy_context().run(request)
+    note_request(client="nobody's")
+    log.info("outside")
+    fields = [(line.get("request_id"), line.get("client")) for line in lines()]
+    assert fields == [("r", None), ("r", "own"), ("r", "c"), (None, None)]
+
+
+def test_the_lines_of_libraries_show_the_request_as_well(capsys):
+    configure_logging(pretty=False)
+
+    def request():
+        begin_request(request_id="r")
+        logging.getLogger("botocore").warning("slow")
+
+    copy_context().run(request)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["event"], line["request_id"], line["level"]) == ("slow", "r", "warning")
+
+
+def test_on_a_terminal_a_line_is_readable(capsys):
+    configure_logging(pretty=True)
+    structlog.get_logger().info("a mail", n=1)
+    assert "a mail" in capsys.readouterr().out
