@@ -5,8 +5,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from limbo.entrypoints.http.deadline import Deadline
+from limbo.entrypoints.http.worker_app import create_worker_app
+from limbo.entrypoints.metrics import Metrics
 from tests.support.asgi import call
-from tests.support.http_app import BODY, HttpApp
+from tests.support.http_app import BODY, HttpApp, ScriptedDepth
 
 
 def request(http, *arguments, **options):
@@ -238,3 +240,17 @@ def test_a_deadline_ends_only_what_is_late():
         assert time.monotonic() - started < 2
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/livez", 200), ("/readyz", 200), ("/health", 200), ("/metrics", 200), ("/v1/mail", 404)],
+)
+def test_a_worker_answers_under_the_same_rules(path, status):
+    app = create_worker_app(queue=ScriptedDepth(), metrics=Metrics())
+    reply = asyncio.run(call(app, "GET", path, headers={"X-Request-ID": "r"}))
+    assert reply.status == status
+    assert reply.headers["x-request-id"] == "r"
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.headers["x-content-type-options"] == "nosniff"
+    assert asyncio.run(call(app, "POST", path)).status == (405 if status == 200 else 404)

@@ -18,7 +18,8 @@ from limbo.entrypoints.http.mails import Mails
 from limbo.entrypoints.http.middleware import ObservedApp
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.openapi import document_handler, openapi_document
-from limbo.entrypoints.http.operations import DOCUMENT, SUBMIT, Operation
+from limbo.entrypoints.http.operation import Operation
+from limbo.entrypoints.http.operations import DOCUMENT, SUBMIT
 from limbo.entrypoints.http.probes import OpenEndpoint, Probes, open_endpoints
 from limbo.entrypoints.http.protocol import STOP
 from limbo.entrypoints.http.routing import Routes

@@ -14,7 +14,7 @@ from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.answers import Answer
 from limbo.entrypoints.http.body import BodyReader
 from limbo.entrypoints.http.offload import Overloaded
-from limbo.entrypoints.http.operations import Operation
+from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.parameters import parse_query
 from limbo.entrypoints.http.problems import RETRY_AFTER, Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object

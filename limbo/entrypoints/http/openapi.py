@@ -15,7 +15,8 @@ from limbo import __version__
 from limbo.domain.access import KeyScope
 from limbo.entrypoints.http import shapes
 from limbo.entrypoints.http.answers import Answer
-from limbo.entrypoints.http.operations import OPERATIONS, HeaderField, Operation
+from limbo.entrypoints.http.operation import HeaderField, Operation
+from limbo.entrypoints.http.operations import OPERATIONS
 from limbo.entrypoints.http.schema import Schema, Schemas
 
 _EVERYWHERE = (
@@ -77,6 +78,7 @@ def openapi_document(
         "components": {
             "schemas": schemas.named,
             "responses": {_name(status): _problem(status, problem, details) for status in _ALL},
+            "parameters": _PARAMETERS,
             "headers": _HEADERS,
             "securitySchemes": _SCHEMES,
         },
@@ -127,7 +129,7 @@ def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
         {"name": name, "in": "header", **field}
         for name, field in _fields(operation.request_headers, schemas).items()
     ]
-    return [*path, *query, *headers]
+    return [*path, *query, *headers, {"$ref": "#/components/parameters/X-Request-ID"}]
 
 
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
@@ -188,6 +190,14 @@ _WHY: dict[HTTPStatus, str] = {
     HTTPStatus.GATEWAY_TIMEOUT: "The queue has not answered in time: the mail may be submitted.",
 }
 _ALL = sorted({*_EVERYWHERE, *_WITH_ACCESS, *(s for o in OPERATIONS for s in o.problems), *_WHY})
+_PARAMETERS: Schema = {
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "description": "An id of your own, kept if it is 1 to 64 of A-Z a-z 0-9 . _ : + / = -",
+        "schema": {"type": "string"},
+    }
+}
 _HEADERS: Schema = {
     "X-Request-ID": {
         "description": "The request's id, as sent with it or made up; the log has it too.",

@@ -3,13 +3,12 @@
 The routes are made of this table, and so is the OpenAPI document.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 from limbo.domain.access import KeyScope
 from limbo.entrypoints.http import idempotency, shapes
+from limbo.entrypoints.http.operation import HeaderField, Operation
 from limbo.entrypoints.http.parameters import (
     MAX_PAGE,
     MAX_WAIT,
@@ -21,42 +20,9 @@ from limbo.entrypoints.http.parameters import (
     parse_status,
     parse_wait,
 )
-from limbo.entrypoints.http.problems import NOT_DONE, NOT_SUBMITTED
+from limbo.entrypoints.http.problems import NOT_SUBMITTED
 from limbo.entrypoints.http.schema import Facts
 from limbo.ports.ledger import Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderField:
-    """A header of a request or an answer."""
-
-    kind: Any
-    description: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Operation:
-    """One method of one path; ``scope`` is what a key must be good for, None what is open to all.
-
-    ``problems`` are the failures of its own, ``failed`` is how they begin.
-    """
-
-    id: str
-    method: str
-    path: str
-    summary: str
-    description: str = ""
-    tag: str
-    scope: KeyScope | None = None
-    parameters: tuple[Parameter[Any], ...] = ()
-    request_headers: Mapping[str, HeaderField] | None = None
-    request: Any = None
-    answer: Any = None
-    answer_headers: Mapping[str, HeaderField] | None = None
-    media_type: str = "application/json"
-    problems: tuple[HTTPStatus, ...] = ()
-    failed: str = NOT_DONE
-
 
 LIMIT = Parameter(
     name="limit",

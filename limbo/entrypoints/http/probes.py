@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from limbo.entrypoints.http import operations as op
 from limbo.entrypoints.http.answers import Answer
-from limbo.entrypoints.http.operations import Operation
+from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.metrics import CONTENT_TYPE, Metrics
 from limbo.ports.queue import QueueDepth

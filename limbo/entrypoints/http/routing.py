@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from limbo.entrypoints.http.operations import Operation
+from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.problems import Refused, answer
 
 OTHER = "other"
