@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+# ``{late}`` is the id in the words of one dialect, see LedgerSql.
 # What changes with every attempt is apart from the content, which is read and purged by itself.
 # ``last_start`` and an attempt without an outcome say what was begun and perhaps never ended.
 _MAILS = """
@@ -49,8 +50,8 @@ _KEYS = """
 """
 LEDGER: Sequence[str] = (
     _MAILS,
-    "CREATE INDEX limbo_mails_client ON limbo_mails (client, id)",
-    "CREATE INDEX limbo_mails_status ON limbo_mails (client, status, id)",
+    "CREATE INDEX limbo_mails_client ON limbo_mails (client, {late})",
+    "CREATE INDEX limbo_mails_status ON limbo_mails (client, status, {late})",
     _CONTENTS,
     _RECIPIENTS,
     _ATTEMPTS,

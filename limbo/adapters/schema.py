@@ -59,8 +59,13 @@ _VACUUM = """
     )
 """
 _TYPES = {
-    Dialect.SQLITE: {"key": "text", "bytes": "blob", "clustered": "WITHOUT ROWID"},
-    Dialect.POSTGRESQL: {"key": 'text COLLATE "C"', "bytes": "bytea", "clustered": ""},
+    Dialect.SQLITE: {"key": "text", "bytes": "blob", "clustered": "WITHOUT ROWID", "late": "id"},
+    Dialect.POSTGRESQL: {
+        "key": 'text COLLATE "C"',
+        "bytes": "bytea",
+        "clustered": "",
+        "late": "(id || '')",
+    },
 }
 _MIGRATIONS: Sequence[Sequence[str]] = (
     (

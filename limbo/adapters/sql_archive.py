@@ -73,8 +73,8 @@ class SqlArchive:
         values: dict[str, object] = {"limit": query.limit}
         conditions = []
         for name, value, condition in (
-            ("after", query.after, "id < :after"),
-            ("since", None if query.since is None else lowest_id(query.since), "id >= :since"),
+            ("after", query.after, "{id} < :after"),
+            ("since", None if query.since is None else lowest_id(query.since), "{id} >= :since"),
             ("status", query.status, "status = :status"),
             ("to", to, "address = :to"),
         ):
@@ -110,13 +110,13 @@ class SqlArchive:
     ) -> Sequence[Row]:
         execute = self._database.execute
         if query.client is None and query.status is None and query.to is None:
-            return execute(_select(conditions), values)
+            return execute(_select(conditions, "id"), values)
         if query.client is not None:
             clients = [query.client]
         else:
             found = execute(_CLIENTS_OF_ADDRESS if "to" in values else _CLIENTS_OF_ALL, values)
             clients = [client for (client,) in found]
-        select = _select([*conditions, "client = :client"])
+        select = _select([*conditions, "client = :client"], self._sql.late)
         rows = [row for client in clients for row in execute(select, {**values, "client": client})]
         return sorted(rows, reverse=True)[: query.limit]
 
@@ -130,9 +130,9 @@ def as_ledger() -> Iterator[None]:
         raise LedgerUnavailable(str(error)) from error
 
 
-def _select(conditions: Sequence[str]) -> str:
+def _select(conditions: Sequence[str], id_: str) -> str:
     if "address = :to" not in conditions:
-        return _PAGE + _where(conditions)
+        return _PAGE + _where(conditions, id_)
     # The status is looked up mail by mail, in the order of the ids.
     having = [
         "(SELECT status FROM limbo_mails AS m WHERE m.id = r.id) = :status"
@@ -140,13 +140,13 @@ def _select(conditions: Sequence[str]) -> str:
         else condition
         for condition in conditions
     ]
-    ids = f"SELECT id FROM limbo_recipients AS r{_where(having)}"  # noqa: S608 - constants
+    ids = f"SELECT id FROM limbo_recipients AS r{_where(having, 'id')}"  # noqa: S608 - constants
     return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
 
 
-def _where(conditions: Sequence[str]) -> str:
+def _where(conditions: Sequence[str], id_: str) -> str:
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"{where} ORDER BY id DESC LIMIT :limit"
+    return f"{where} ORDER BY {{id}} DESC LIMIT :limit".replace("{id}", id_)
 
 
 def _is_of(client: str | None, row: Row) -> bool:
