@@ -6,7 +6,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --extra postgres pyproject.toml
 
-.PHONY: help run test torture check setup lock clean
+.PHONY: help run test torture bench check setup lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -19,6 +19,9 @@ test: .venv/.dev ## run the tests
 
 torture: .venv/.dev ## kill, fill and cut off everything, in full: some 15 minutes
 	@$(BIN)/pytest tests/torture --torture
+
+bench: .venv/.dev ## measure limbo against its floors: some nine minutes
+	@$(BIN)/python -m benchmarks
 
 check: .venv/.dev ## lint, types, architecture, and the tests with coverage
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,111 @@
+"""The CPU time of accepting a mail in-process, without sockets, against the bare application's.
+
+python -m benchmarks.handler
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from unittest import mock
+
+import uvloop
+from starlette.types import ASGIApp
+
+from benchmarks.support.bare import bare_app
+from benchmarks.support.load import BODY
+from benchmarks.support.report import Row, median_ratio, run
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.adapters.queue_outbox import QueueOutbox
+from limbo.domain.access import KeyScope
+from limbo.entrypoints.http.access import Access
+from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.logs import configure_logging
+from limbo.entrypoints.metrics import Metrics
+
+ROUNDS = 15
+AT_ONCE = 64
+REQUESTS = 50
+HEADERS = [
+    (b"host", b"127.0.0.1"),
+    (b"content-type", b"application/json"),
+    (b"content-length", b"%d" % len(BODY)),
+]
+
+
+async def _post(app: ASGIApp) -> None:
+    """Make one request, as uvicorn hands it over."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8000),
+        "client": ("127.0.0.1", 50000),
+        "scheme": "http",
+        "method": "POST",
+        "root_path": "",
+        "path": "/v1/mail",
+        "raw_path": b"/v1/mail",
+        "query_string": b"",
+        "headers": HEADERS,
+        "state": {},
+    }
+    status = 0
+
+    async def receive():
+        return {"type": "http.request", "body": BODY, "more_body": False}
+
+    async def send(message):
+        nonlocal status
+        status = message.get("status", status)
+
+    await app(scope, receive, send)
+    if status != 200:
+        raise RuntimeError(status)
+
+
+async def _cost(app: ASGIApp) -> float:
+    """Return the CPU time of one request, with so many under way at once, in µs."""
+
+    async def client() -> None:
+        for _ in range(REQUESTS):
+            # A task for each request, as uvicorn makes one.
+            await asyncio.create_task(_post(app))
+
+    started = time.process_time()
+    await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+    return (time.process_time() - started) / (AT_ONCE * REQUESTS) * 1e6
+
+
+async def _round() -> tuple[float, float]:
+    queue = MemoryQueue()
+    app = create_app(
+        outbox=QueueOutbox(queue),
+        queue=queue,
+        metrics=Metrics(),
+        access=Access(None, anonymous_scopes=[KeyScope.SEND, KeyScope.READ]),
+    )
+    async with app.router.lifespan_context(app):
+        return await _cost(app), await _cost(bare_app())
+
+
+def rows() -> Iterator[Row]:
+    """Yield the one row."""
+    # The log goes to a file, and the table to where it was asked for.
+    with tempfile.TemporaryFile("w") as file, mock.patch("sys.stdout", file):
+        configure_logging(pretty=False)
+        measured = [uvloop.run(_round()) for _ in range(ROUNDS)][1:]
+    ours, floor = (statistics.median(column) for column in zip(*measured, strict=True))
+    yield Row(
+        what="CPU of the accept handler in-process, memory queue",
+        measured=f"{ours:.1f} µs",
+        floor=f"bare Starlette: {floor:.1f} µs",
+        value=median_ratio(measured),
+        reach=2.0,
+        at_least=False,
+    )
+
+
+if __name__ == "__main__":
+    run(rows)
