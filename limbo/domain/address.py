@@ -64,6 +64,8 @@ def parse_address(text: str) -> Address:
 
 
 def _valid_email(email: str) -> str:
+    if _PLAIN.match(email):
+        return email
     if len(email) > MAX_EMAIL:
         msg = f"the address has {len(email)} characters; at most {MAX_EMAIL} are allowed"
         raise ValueError(msg)

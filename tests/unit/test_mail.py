@@ -357,6 +357,7 @@ plain_shapes = st.from_regex(
 def test_whatever_takes_the_fast_path_would_come_back_unchanged_from_the_long_one(text):
     assert _validated(text) == text
     assert parse_address(text) == Address(text)
+    assert parse_address(f"Jane <{text}>") == Address(text, "Jane")
 
 
 near_misses = st.lists(
