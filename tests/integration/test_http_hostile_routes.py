@@ -50,8 +50,11 @@ class Broken:
 @pytest.mark.parametrize("error", [LedgerUnavailable, QueueUnavailable])
 def test_a_store_that_does_not_answer_is_503(operation, error):
     broken = Broken(error("bob@example.org"))
-    reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
+    with capture_logs() as logs:
+        reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
     assert reply.status == 503
+    assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["not answered"]
+    assert "bob" not in str(logs)
     assert reply.headers["retry-after"] == "5"
     assert reply.json()["Message"] == "not done"
     assert b"bob" not in reply.body

@@ -329,7 +329,10 @@ def test_the_dead_letters_are_shown_without_their_content(site, shop):
 def test_dead_letters_are_redriven_or_dropped_as_chosen(site, shop, choice, count, action):
     buried(site, shop, BAD, GONE, GONE)
     method, path, done = action
-    reply, left = run(site, shop(method, path, choice), shop("GET", "/v1/dead-letters"))
+    with capture_logs() as logs:
+        reply, left = run(site, shop(method, path, choice), shop("GET", "/v1/dead-letters"))
+    (line,) = (line for line in logs if line["log_level"] == "info")
+    assert (line["event"], line["count"]) == (f"dead letters {done}", count)
     assert (reply.status, reply.json()) == (200, {done: count})
     assert len(left.json()["data"]) == 3 - count
     assert len(site.mails.receive(10, 0)) == (count if done == "redriven" else 0)

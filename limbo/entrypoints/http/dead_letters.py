@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
+import structlog
+
 from limbo.entrypoints.http.endpoint import Call
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operations import AFTER, LIMIT
@@ -19,6 +21,8 @@ from limbo.entrypoints.http.shapes import (
     Redriven,
 )
 from limbo.ports.queue import DeadLetter, DeadLetters
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 T = TypeVar("T")
 Choice = Callable[[DeadLetters], Sequence[str]]
@@ -52,17 +56,23 @@ class DeadLetterDesk:
     async def redrive(self, call: Call) -> Redriven:
         """Put dead letters back into the queue."""
         choose = parse_choice(call.document)
-        return {"redriven": await self._ask(lambda letters: letters.redrive(choose(letters)))}
+        count = await self._ask(lambda letters: letters.redrive(choose(letters)))
+        log.info("dead letters redriven", count=count)
+        return {"redriven": count}
 
     async def drop(self, call: Call) -> Dropped:
         """Delete dead letters."""
-        choose = parse_choice(call.document)
-        return {"dropped": await self._ask(lambda letters: letters.drop(choose(letters)))}
+        return await self._drop(parse_choice(call.document))
 
     async def drop_one(self, call: Call) -> Dropped:
         """Delete one dead letter."""
         letter = await self._find(call.id)
-        return {"dropped": await self._ask(lambda letters: letters.drop([letter.id]))}
+        return await self._drop(lambda _: [letter.id])
+
+    async def _drop(self, choose: Choice) -> Dropped:
+        count = await self._ask(lambda letters: letters.drop(choose(letters)))
+        log.info("dead letters dropped", count=count)
+        return {"dropped": count}
 
     async def _find(self, text: str) -> DeadLetter:
         letter = None

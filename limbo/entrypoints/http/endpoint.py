@@ -6,10 +6,12 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import structlog
 from starlette.types import Receive, Scope, Send
 
 from limbo.domain.access import Client
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.text import redact
 from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.answers import Answer
 from limbo.entrypoints.http.body import BodyReader
@@ -18,6 +20,8 @@ from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.parameters import parse_query
 from limbo.entrypoints.http.problems import RETRY_AFTER, Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,9 @@ class Endpoint:
             response = Answer(orjson.dumps(await self._handle(scope, receive)))
         except Refused as refused:
             response = answer(refused, scope, self._operation.failed)
-        except (LedgerUnavailable, QueueUnavailable, Overloaded, TimeoutError):
+        except (LedgerUnavailable, QueueUnavailable, Overloaded, TimeoutError) as error:
+            reason = f"{type(error).__name__}: {redact(str(error))}"
+            log.warning("not answered", operation=self._operation.id, reason=reason)
             response = answer(_unavailable(), scope, self._operation.failed)
         await response(scope, receive, send)
 

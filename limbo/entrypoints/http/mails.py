@@ -4,6 +4,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
+import structlog
+
 from limbo.entrypoints.http.endpoint import Call
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
@@ -13,6 +15,8 @@ from limbo.entrypoints.http.resource import mail_entry, mail_resource
 from limbo.entrypoints.http.shapes import MailPage, MailResource
 from limbo.entrypoints.http.waits import Waits
 from limbo.ports.ledger import Archive, Query, Record, Status
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -62,7 +66,9 @@ class Mails:
         if status is not None and status is not Status.CANCELLED:
             detail = f"too late to cancel the mail: it is {status}"
             raise Refused(HTTPStatus.CONFLICT, detail)
-        return _found(record if status else None)
+        found = _found(record if status else None)
+        log.info("mail cancelled", mail_id=found["id"])
+        return found
 
     async def _ask(self, question: Callable[[Archive], T]) -> T:
         archive = self._archive
