@@ -1,12 +1,14 @@
 """The HTTP routes over what really keeps mails."""
 
 import asyncio
+import contextlib
 import json
 import time
 
 import pytest
 from structlog.testing import capture_logs
 
+from limbo.adapters.postgres_database import PostgresDatabase
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.access import KeyScope
 from limbo.domain.verdict import Cause
@@ -19,19 +21,21 @@ GONE = Cause(kind="outage", sender="fake.a", reason="gone")
 BAD = Cause(kind="mail", sender="fake.b", reason="bad")
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def make(request, tmp_path):
-    databases = []
+    with contextlib.ExitStack() as stack:
 
-    def make(**options):
-        if request.param == "sqlite":
-            databases.append(SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db"))
-            options["database"] = databases[0]
-        return WholeApp(**options)
+        def make(**options):
+            if request.param == "sqlite":
+                database = SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")
+            elif request.param == "postgresql":
+                database = PostgresDatabase.connect(request.getfixturevalue("postgres_url"))
+            else:
+                return WholeApp(**options)
+            stack.enter_context(contextlib.closing(database))
+            return WholeApp(database=database, **options)
 
-    yield make
-    for database in databases:
-        database.close()
+        yield make
 
 
 class Client:
