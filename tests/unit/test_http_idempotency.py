@@ -175,3 +175,19 @@ def test_a_client_and_its_key_reach_the_outbox_with_the_mail():
     assert first.client == "anonymous"
     assert first.idempotency == second.idempotency
     assert first.mail.id != second.mail.id
+
+
+def test_two_keys_are_400():
+    http = HttpApp()
+
+    async def use(app):
+        async def twice(scope, receive, send):
+            scope["headers"] += [(b"idempotency-key", b"a"), (b"idempotency-key", b"a")]
+            await app(scope, receive, send)
+
+        return await call(twice, "POST", "/v1/mail", BODY)
+
+    reply = http.run(use)
+    assert reply.status == 400
+    assert reply.json()["Problem"] == "Idempotency-Key: given twice"
+    assert http.outbox.calls == []
