@@ -96,12 +96,14 @@ class LimboProcess:
 
     def metric(self, name: str) -> float:
         """Return the value of one sample, by its name and labels as they are shown; else 0."""
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
-            for line in answer.read().decode().splitlines():
-                sample, _, value = line.rpartition(" ")
-                if sample == name:
-                    return float(value)
-        return 0.0
+        try:
+            with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+                lines = answer.read().decode().splitlines()
+        except urllib.error.HTTPError as error:  # the queue does not answer in time
+            error.close()
+            lines = []
+        samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return float(samples.get(name, 0))
 
     def events(self) -> Iterator[Mapping[str, object]]:
         """Yield what it logged in all its lives; what a kill cut off is left out."""

@@ -19,7 +19,10 @@ def refuse_the_bad(call):
 
 @pytest.mark.timeout(300)
 def test_no_mail_is_lost_when_workers_are_killed(each_site, full, figures):
-    """A mail was in flight at a kill when its lease ran out: all such are marked, in some log."""
+    """A mail was in flight at a kill when its lease ran out: all such are marked, in some log.
+
+    Those are the mails being sent, and those sent whose acknowledgement is under way.
+    """
     site, provider = each_site, each_site.provider
     kills, mails, lease = (50, 10_000, 5) if full else (4, 400, 2)
     provider.behave = refuse_the_bad
@@ -48,7 +51,7 @@ def test_no_mail_is_lost_when_workers_are_killed(each_site, full, figures):
     )
     assert (outcome.lost, outcome.dead) == (0, len(provider.refused))
     assert provider.doubled <= in_flight
-    assert outcome.doubles <= len(in_flight) <= 2 * CONCURRENCY * kills
+    assert outcome.doubles <= len(in_flight) <= 4 * CONCURRENCY * kills
 
 
 @pytest.mark.timeout(300)
