@@ -102,19 +102,19 @@ def _statements(dialect: Dialect) -> LedgerSql:
         return f"INSERT INTO {table} ({', '.join(columns)}{extra}) {values} ON CONFLICT {then}"
 
     def update(table: str, key: Mapping[str, str], columns: Mapping[str, str]) -> str:
-        given = "" if sqlite else "given."
-        changes = ", ".join(f"{name} = {':' if sqlite else given}{name}" for name in columns)
-        if sqlite:
-            where = " AND ".join(f"{name} = :{name}" for name in key)
-            return f"UPDATE {table} SET {changes} WHERE {where}"
+        changes = ", ".join(f"{name} = given.{name}" for name in columns)
         where = " AND ".join(f"t.{name} = given.{name}" for name in key)
-        names = ", ".join([*key, *columns])
-        source = f"unnest({rows({**key, **columns})}) AS given ({names})"
-        return f"UPDATE {table} AS t SET {changes} FROM {source} WHERE {where}"
+        names, values = ", ".join([*key, *columns]), rows({**key, **columns})
+        source = f"VALUES ({values})" if sqlite else f"SELECT * FROM unnest({values})"
+        return f"""
+            WITH given ({names}) AS ({source})
+            UPDATE {table} AS t SET {changes} FROM given WHERE {where}
+        """
 
     def among(name: str, kind: str = "text") -> str:
         column = name.rpartition(".")[2]
-        return f"{name} = :{column}" if sqlite else f"{name} = ANY (:{column}::{kind}[])"
+        values = f"IN (VALUES (:{column}))" if sqlite else f"= ANY (:{column}::{kind}[])"
+        return f"{name} {values}"
 
     lock = "" if sqlite else "FOR UPDATE"
     return LedgerSql(

@@ -38,11 +38,17 @@ BY_DIALECT = {
             RETURNING id, body, touches, possible_duplicate
         """,
         ack="""
-            DELETE FROM limbo_queue WHERE id = :id AND receipt = :receipt RETURNING id, receipt
+            WITH lease (id, receipt) AS (VALUES (:id, :receipt))
+            DELETE FROM limbo_queue WHERE rowid IN (
+                SELECT mail.rowid FROM lease CROSS JOIN limbo_queue AS mail
+                WHERE mail.id = lease.id AND mail.receipt = lease.receipt
+            )
+            RETURNING id, receipt
         """,
         extend="""
-            UPDATE limbo_queue SET due = :now + :seconds
-            WHERE id = :id AND receipt = :receipt RETURNING id, receipt
+            WITH lease (id, receipt, seconds) AS (VALUES (:id, :receipt, :seconds))
+            UPDATE limbo_queue AS mail SET due = :now + lease.seconds FROM lease
+            WHERE mail.id = lease.id AND mail.receipt = lease.receipt RETURNING id, receipt
         """,
         find_letters="""
             SELECT id, mail_id FROM limbo_dead_letters WHERE id = :id OR mail_id = :id

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from limbo.adapters.database import Dialect, Pool, Row, Statements
 from limbo.adapters.schema import migrate
+from limbo.adapters.sqlite_rows import for_many
 from limbo.domain.errors import QueueUnavailable, SettingsError
 
 SCHEME = "sqlite:///"
@@ -103,7 +104,7 @@ class SqliteDatabase:
     def execute_each(
         self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
     ) -> list[Row]:
-        """Run a statement for every row of the columns, in one transaction."""
+        """Run a statement for all rows of the columns, in one transaction."""
         with self.transaction() as transaction:
             return transaction.execute_each(sql, columns, news=news)
 
@@ -174,11 +175,9 @@ class _Connection:
         *,
         news: bool = False,  # noqa: ARG002 - as above
     ) -> list[Row]:
-        names, now = (*columns, "now"), self._now()
-        run = self._connection.execute
         rows: list[Row] = []
-        for row in zip(*columns.values(), strict=True):
-            rows += run(sql, dict(zip(names, (*row, now), strict=True))).fetchall()
+        for statement, values in for_many(sql, columns, self._now()):
+            rows += self._connection.execute(statement, values).fetchall()
         return rows
 
     def watch(self) -> None:
