@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 # Rows of one run: few sizes, so that few texts have to be compiled, and stay in the cache.
-_SIZES = (64, 8, 1)
+_SIZES = (64, 32, 16, 8, 4, 2, 1)
 _NAME = re.compile(r":([a-z_]+)")
 _ROW = re.compile(r"\bVALUES\s*(\([^)]*\))")
 
