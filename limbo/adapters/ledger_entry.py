@@ -53,7 +53,7 @@ class Entry:
         self.possible_duplicate = self.possible_duplicate or unfinished
         self.last_start = max(start.started_at, self.last_start or 0.0)
         self._become(Status.SENDING, start.started_at)
-        return Begun(unfinished=unfinished)
+        return Begun(possible_duplicate=self.possible_duplicate)
 
     def end(self, end: End) -> None:
         """Note the outcomes, and the status unless the mail is past it."""

@@ -141,12 +141,6 @@ class MemoryLedger:
             self._move(id, CANCELLABLE, Status.CANCELLED)
             return page.entry.status
 
-    def revive(self, mail_ids: Sequence[str]) -> None:
-        """Record that dead mails are queued again."""
-        with self._lock:
-            for id_ in mail_ids:
-                self._move(id_, (Status.DEAD,), Status.QUEUED)
-
     def _reserve(self, submission: Submission) -> Reservation:
         if submission.idempotency is None:
             return self._enter(submission)

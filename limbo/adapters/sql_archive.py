@@ -100,11 +100,6 @@ class SqlArchive:
             [row] = transaction.execute(_FIND, values)
             return Status(row[2])
 
-    def revive(self, mail_ids: Sequence[str]) -> None:
-        """Record that dead mails are queued again."""
-        with as_ledger():
-            self._database.execute_each(self._sql.revive, {"id": sorted(set(mail_ids))})
-
     def _rows(
         self, query: Query, conditions: Sequence[str], values: Mapping[str, object]
     ) -> Sequence[Row]:

@@ -46,7 +46,9 @@ class Touch:
         self._told = len(earlier)
         if begun is None:  # pragma: no cover - each Start is answered
             raise AssertionError(start)
-        self._mark(possible_duplicate=begun.unfinished)
+        if begun.possible_duplicate is not None:
+            # The ledger knows better than a queue that only counts its receives.
+            self.lease = replace(self.lease, possible_duplicate=begun.possible_duplicate)
         match begun.leave:
             case Leave.GO:
                 return None

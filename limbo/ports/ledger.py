@@ -65,14 +65,15 @@ class Leave(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer to a Start; ``unfinished`` says that an earlier attempt has no outcome.
+    """The answer to a Start.
 
-    Then the mail may have been sent by it; or its client was told that it was refused, and may have
-    submitted it again. A mail that the ledger does not know may go.
+    ``possible_duplicate`` says that an earlier attempt may have sent the mail: it has no outcome,
+    or none that is known, or the client was told that the mail is refused and may have submitted
+    it again. It is None for a mail that the ledger does not know, which may go.
     """
 
     leave: Leave = Leave.GO
-    unfinished: bool = False
+    possible_duplicate: bool | None = None
 
 
 class Ledger(Protocol):
@@ -157,8 +158,4 @@ class Archive(Protocol):
 
         From CANCELLED on no provider is called: whoever asks the ledger is told.
         """
-        ...
-
-    def revive(self, mail_ids: Sequence[str]) -> None:
-        """Record that dead mails are queued again, before a queue elsewhere redrives them."""
         ...

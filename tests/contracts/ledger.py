@@ -164,14 +164,14 @@ class LedgerContract:
         first = attempt(now, Failed(Fault.RATE, "Throttling", 30.0))
         second = attempt(now + 1.1, OUTAGE, "smtp")
         third = attempt(now + 40.7, SENT)
-        assert rig.begin(mail, now) == Begun()
+        assert rig.begin(mail, now) == Begun(possible_duplicate=False)
         assert rig.status(mail) is Status.SENDING
         rig.end(mail, Status.SENDING, first)
-        assert rig.begin(mail, now + 1.1, "smtp") == Begun()
+        assert rig.begin(mail, now + 1.1, "smtp") == Begun(possible_duplicate=False)
         rig.end(mail, Status.DEFERRED, second, next_at=now + 40)
         record = rig.archive.find(mail.id, None)
         assert (record.status, record.next_at) == (Status.DEFERRED, now + 40)
-        assert rig.begin(mail, now + 40.7) == Begun()
+        assert rig.begin(mail, now + 40.7) == Begun(possible_duplicate=False)
         [*_, last] = rig.archive.find(mail.id, None).tries
         assert last == Try(sender="ses", started_at=now + 40.7, attempt=None)
         rig.end(mail, Status.SENT, third, at=now + 41)
@@ -210,8 +210,8 @@ class LedgerContract:
             replace(start, mail_id="unknown"),
         ]
         assert rig.ledger.write(events) == [
-            Begun(),
-            Begun(),
+            Begun(possible_duplicate=False),
+            Begun(possible_duplicate=False),
             None,
             None,
             Begun(Leave.ALREADY_SENT),
@@ -230,7 +230,6 @@ class LedgerContract:
         before = rig.archive.find(mail.id, None)
         assert rig.begin(mail) == Begun(Leave.ALREADY_SENT)
         rig.end(mail, Status.DEAD, cause=CAUSE)
-        rig.archive.revive([mail.id])
         assert rig.archive.cancel(mail.id, None) is Status.SENT
         assert rig.archive.find(mail.id, None) == before
 
@@ -245,7 +244,7 @@ class LedgerContract:
     def test_who_started_before_another_does_not_say_what_follows(self, rig):
         mail, now = rig.submit(), rig.now()
         rig.begin(mail, now)
-        assert rig.begin(mail, now + 61) == Begun(unfinished=True)
+        assert rig.begin(mail, now + 61) == Begun(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now, OUTAGE), next_at=now + 90)
         rig.end(mail, Status.DEAD, cause=CAUSE)
         record = rig.archive.find(mail.id, None)
@@ -263,18 +262,18 @@ class LedgerContract:
 
     def test_an_attempt_without_an_outcome_makes_a_possible_duplicate(self, rig):
         mail, now = rig.submit(), rig.now()
-        assert rig.begin(mail, now) == rig.begin(mail, now) == Begun()
-        assert rig.begin(mail, now + 60, "smtp") == Begun(unfinished=True)
+        assert rig.begin(mail, now) == rig.begin(mail, now) == Begun(possible_duplicate=False)
+        assert rig.begin(mail, now + 60, "smtp") == Begun(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now + 60, OUTAGE, "smtp"))
         assert rig.archive.find(mail.id, None).possible_duplicate
-        assert rig.begin(mail, now + 90) == Begun(unfinished=True)
+        assert rig.begin(mail, now + 90) == Begun(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now + 90, OUTAGE), attempt(now, OUTAGE))
-        assert rig.begin(mail, now + 120) == Begun()
+        assert rig.begin(mail, now + 120) == Begun(possible_duplicate=True)
         assert rig.archive.find(mail.id, None).possible_duplicate
 
     def test_a_refused_mail_that_comes_anyway_may_be_a_duplicate(self, rig):
         mail = rig.bring_to(Status.REFUSED)
-        assert rig.begin(mail) == Begun(unfinished=True)
+        assert rig.begin(mail) == Begun(possible_duplicate=True)
         assert rig.status(mail) is Status.SENDING
 
     def test_the_first_outcome_of_an_attempt_stays(self, rig):
@@ -286,18 +285,9 @@ class LedgerContract:
     # redrive and cancellation
 
     def test_a_redriven_mail_may_go_again(self, rig):
-        mail, sent = rig.bring_to(Status.DEAD), rig.bring_to(Status.SENT)
-        rig.elapse(1)
-        rig.archive.revive([mail.id, sent.id, "unknown"])
-        record = rig.archive.find(mail.id, None)
-        assert (record.status, record.cause, record.updated_at) == (Status.QUEUED, None, rig.now())
-        assert rig.begin(mail) == Begun()
-        assert rig.begin(sent) == Begun(Leave.ALREADY_SENT)
-
-    def test_a_dead_mail_redriven_behind_its_back_may_go_as_well(self, rig):
         mail = rig.bring_to(Status.DEAD)
         rig.elapse(1)
-        assert rig.begin(mail) == Begun()
+        assert rig.begin(mail) == Begun(possible_duplicate=False)
         assert rig.status(mail) is Status.SENDING
 
     @pytest.mark.parametrize("status", Status)

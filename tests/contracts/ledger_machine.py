@@ -52,8 +52,8 @@ class LedgerMachine(RuleBasedStateMachine):
             sent = model.status is Status.SENT
             assert begun == Begun(Leave.ALREADY_SENT if sent else Leave.CANCELLED)
             return
-        assert begun == Begun(unfinished=bool(model.open))
         model.duplicate = model.duplicate or bool(model.open)
+        assert begun == Begun(possible_duplicate=model.duplicate)
         model.open.append(at)
         model.status = Status.SENDING
 
@@ -86,14 +86,6 @@ class LedgerMachine(RuleBasedStateMachine):
         if model.status in (Status.QUEUED, Status.DEFERRED):
             model.status = Status.CANCELLED
         assert self.rig.archive.cancel(id_, model.client) is model.status
-
-    @precondition(lambda self: self.mails)
-    @rule(index=_any)
-    def revive(self, index: int) -> None:
-        id_, model = self._pick(index)
-        if model.status is Status.DEAD:
-            model.status = Status.QUEUED
-        self.rig.archive.revive([id_])
 
     @precondition(lambda self: self.mails)
     @rule(limit=st.integers(1, 5))

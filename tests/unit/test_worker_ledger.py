@@ -1,0 +1,180 @@
+"""What the ledger knows of a worker's touches, and what a worker makes of what it knows."""
+
+import time
+
+import pytest
+
+from limbo.adapters.fake_sender import FakeScript, FakeSender, parse_script
+from limbo.adapters.gathered_ledger import GatheredLedger
+from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.dispatch import RetryPolicy
+from limbo.domain.errors import LedgerUnavailable
+from limbo.ports.ledger import Start, Status
+from limbo.ports.outbox import Submission
+from tests.support.working import a_mail, until, working
+
+
+class CutLedger(MemoryLedger):
+    """A real ledger in memory that can be cut off, as by a broken network."""
+
+    down = False
+
+    def write(self, events):
+        if self.down:
+            raise LedgerUnavailable("cut off")
+        return super().write(events)
+
+
+@pytest.fixture
+def ledger():
+    return CutLedger()
+
+
+@pytest.fixture
+def queue():
+    return MemoryQueue()
+
+
+@pytest.fixture
+def submit(queue, ledger):
+    def submit(to: str = "you@example.com"):
+        mail = a_mail(to)
+        ledger.reserve([Submission(mail=mail)])
+        ledger.conclude(kept=[Submission(mail=mail)], refused=[])
+        queue.put([mail])
+        return mail
+
+    return submit
+
+
+def fakes():
+    script = FakeScript(parse_script(""))
+    return [FakeSender("fake.a", script), FakeSender("fake.b", script)]
+
+
+def test_a_mail_that_was_sent_has_every_attempt_on_record(queue, ledger, submit):
+    mail = submit("outage+ok@limbo.test")
+    with working(queue, fakes(), ledger=ledger):
+        until(lambda: ledger.find(mail.id, None).status is Status.SENT)
+    first, second = ledger.find(mail.id, None).tries
+    assert first.attempt.verdict.fault == "outage"
+    assert second.attempt.verdict.provider_id
+    assert first.sender != second.sender
+    assert not ledger.find(mail.id, None).possible_duplicate
+
+
+@pytest.mark.parametrize(
+    ("to", "status"), [("reject@limbo.test", Status.DEAD), ("outage@limbo.test", Status.DEFERRED)]
+)
+def test_what_follows_is_on_record(queue, ledger, submit, to, status):
+    mail = submit(to)
+    with working(queue, fakes(), ledger=ledger):
+        until(lambda: ledger.find(mail.id, None).status is status)
+    record = ledger.find(mail.id, None)
+    assert (record.cause is not None) is (status is Status.DEAD)
+    assert (record.next_at is not None) is (status is Status.DEFERRED)
+
+
+def test_a_mail_whose_acceptance_is_on_record_is_not_sent_again(ledger, submit):
+    mail = submit()
+    senders = fakes()
+
+    class Forgetful(MemoryQueue):
+        """Loses each acknowledgement, as a worker that is killed before it does."""
+
+        def ack(self, leases):  # noqa: ARG002
+            return []
+
+    forgetful = Forgetful(lease_seconds=0.3)
+    forgetful.put([mail])
+    with working(forgetful, senders, ledger=ledger) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="already_sent") >= 1)
+    assert sum(len(sender.accepted) for sender in senders) == 1
+
+
+def test_an_attempt_without_an_outcome_marks_the_mail_and_no_other(queue, ledger, submit):
+    mail, other = submit(), submit("outage+ok@limbo.test")
+    ledger.write([Start(mail_id=mail.id, sender="fake.a", started_at=time.time() - 60)])
+    with working(queue, fakes(), ledger=ledger):
+        until(lambda: ledger.find(mail.id, None).status is Status.SENT)
+        until(lambda: ledger.find(other.id, None).status is Status.SENT)
+    assert ledger.find(mail.id, None).possible_duplicate
+    assert not ledger.find(other.id, None).possible_duplicate
+
+
+def test_the_ledger_knows_better_than_a_queue_that_only_counts(queue, ledger, submit):
+    mail = submit("outage@limbo.test")
+    [lease] = queue.receive(1, 0)
+    queue.release(lease.touched(possible_duplicate=True), 0)
+    with working(queue, fakes(), ledger=ledger):
+        until(lambda: ledger.find(mail.id, None).status is Status.DEFERRED)
+    assert not ledger.find(mail.id, None).possible_duplicate
+
+
+def test_a_cancelled_mail_is_taken_from_the_queue_and_not_sent(queue, ledger, submit):
+    mail = submit()
+    assert ledger.cancel(mail.id, None) is Status.CANCELLED
+    senders = fakes()
+    with working(queue, senders, ledger=ledger) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="cancelled") == 1)
+        until(lambda: queue.depth().in_flight == 0)
+    assert not any(sender.accepted for sender in senders)
+    assert ledger.find(mail.id, None).status is Status.CANCELLED
+
+
+def test_without_the_ledger_no_provider_is_called_and_no_touch_is_counted(queue, ledger, submit):
+    mail = submit()
+    ledger.down = True
+    senders = fakes()
+    with working(queue, senders, ledger=ledger) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="no_ledger") == 1)
+        assert not any(sender.accepted for sender in senders)
+        ledger.down = False
+        until(lambda: queue.depth().delayed == 1)
+    assert ledger.find(mail.id, None).status is Status.DEFERRED
+
+
+def test_an_outcome_that_the_ledger_did_not_hear_is_told_again_before_the_queue(ledger, submit):
+    mail = submit()
+    queue = MemoryQueue(lease_seconds=0.5)
+    queue.put([mail])
+
+    class Cutting(FakeSender):
+        def send(self, mail):
+            ledger.down = True
+            return super().send(mail)
+
+    sender = Cutting("fake.a")
+    with working(queue, [sender], ledger=ledger, lease_seconds=0.5):
+        until(lambda: len(sender.accepted) == 1)
+        time.sleep(0.7)
+        assert queue.depth().in_flight == 1, "extended, and not acknowledged before it is recorded"
+        ledger.down = False
+        until(lambda: ledger.find(mail.id, None).status is Status.SENT)
+        until(lambda: queue.depth().in_flight == 0)
+    assert len(sender.accepted) == 1
+
+
+def test_a_mail_is_tried_again_after_its_delay_with_the_ledger(queue, ledger, submit):
+    mail = submit("outage+outage+ok@limbo.test")
+    with working(queue, fakes(), ledger=ledger, retry=RetryPolicy(delays=(0.05,))):
+        until(lambda: ledger.find(mail.id, None).status is Status.SENT)
+    assert len(ledger.find(mail.id, None).tries) == 3
+
+
+def test_gathered_writes_are_answered_each_for_itself(ledger, submit):
+    gathered = GatheredLedger(ledger)
+    mail = submit()
+    start = Start(mail_id=mail.id, sender="fake.a", started_at=time.time())
+    assert [begun.possible_duplicate for begun in gathered.write([start])] == [False]
+    assert [begun.possible_duplicate for begun in gathered.write([start, start])] == [False, False]
+
+
+def test_a_gathered_write_that_fails_is_raised_where_it_was_asked_for(ledger):
+    gathered = GatheredLedger(ledger)
+    ledger.down = True
+    with pytest.raises(LedgerUnavailable, match="cut off"):
+        gathered.write([Start(mail_id="x", sender="fake.a", started_at=1.0)])
+    ledger.down = False
+    assert gathered.write([Start(mail_id="x", sender="fake.a", started_at=1.0)])
