@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from limbo.domain.address import Address, parse_address
 from limbo.domain.errors import InvalidMail, Problem
@@ -15,6 +16,8 @@ MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
 MAX_PROBLEMS = 100
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
 
+# Receivers are many and senders few.
+_known_sender = lru_cache(maxsize=1024)(parse_address)
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
@@ -160,7 +163,7 @@ def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address 
         problems.append(Problem(pointer="/from", detail=detail))
     else:
         try:
-            return parse_address(value)
+            return _known_sender(value)
         except ValueError as error:
             problems.append(Problem(pointer="/from", detail=f"from: {error}"))
     return None

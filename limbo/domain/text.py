@@ -19,9 +19,10 @@ _ADDRESS = re.compile(
 
 def header_problem(text: str) -> str | None:
     """Say what makes the text unfit for a header line, or nothing if it is fit."""
-    if found := _UNSAFE_IN_HEADER.search(text):
+    # What is printable holds nothing unsafe, and costs a tenth of the search to tell.
+    if not text.isprintable() and (found := _UNSAFE_IN_HEADER.search(text)):
         return _control_character(found)
-    if _ENCODED_WORD.search(text):
+    if "=?" in text and _ENCODED_WORD.search(text):
         return "holds an encoded word (=?…?=); send the characters themselves, in UTF-8"
     return None
 
@@ -35,6 +36,8 @@ def header_line_problem(text: str, limit: int) -> str | None:
 
 def body_problem(text: str) -> str | None:
     """Say what makes the text unfit for a body, or nothing if it is fit."""
+    if text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+        return None
     found = _UNSAFE_IN_BODY.search(text)
     return _control_character(found) if found else None
 

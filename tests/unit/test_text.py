@@ -1,5 +1,6 @@
 """Text from outside stays fit for headers, logs and errors."""
 
+import sys
 import time
 from email.message import EmailMessage
 
@@ -7,7 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from limbo.domain.text import body_problem, header_problem, one_line, redact
+from limbo.domain.text import (
+    _ENCODED_WORD,
+    _UNSAFE_IN_BODY,
+    _UNSAFE_IN_HEADER,
+    body_problem,
+    header_problem,
+    one_line,
+    redact,
+)
 from tests.strategies import emails
 
 CONTROL = [*range(0x20), *range(0x7F, 0xA0)]
@@ -27,6 +36,22 @@ def test_a_header_holds_no_control_character(code):
 def test_a_body_holds_no_control_character_but_tabs_and_line_ends(code):
     problem = body_problem(f"ab{chr(code)}c")
     assert problem == f"holds a forbidden character (U+{code:04X}) at position 2"
+
+
+any_text = st.text(st.characters(codec=None)) | st.text(st.sampled_from("=?uq\t\r\n\v\x85 é\u2028"))
+
+
+@given(any_text)
+def test_the_short_cuts_through_a_text_overlook_nothing(text):
+    unsafe = _UNSAFE_IN_HEADER.search(text) or _ENCODED_WORD.search(text)
+    assert (header_problem(text) is None) is (unsafe is None)
+    assert (body_problem(text) is None) is (_UNSAFE_IN_BODY.search(text) is None)
+
+
+def test_no_character_that_a_text_may_not_hold_is_printable():
+    unsafe = [c for c in map(chr, range(sys.maxunicode + 1)) if _UNSAFE_IN_HEADER.match(c)]
+    assert not [c for c in unsafe if c.isprintable()]
+    assert all(_UNSAFE_IN_HEADER.match(c) for c in map(chr, CONTROL))
 
 
 @pytest.mark.parametrize("code", [*LINE_CHARACTERS, *SEPARATORS, 0xA0, 0x1F600])
