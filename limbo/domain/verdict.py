@@ -84,6 +84,10 @@ class Cause:
     reason: str
     sender: str = ""
 
+    def __post_init__(self) -> None:
+        """Keep the reason to one line of 300 characters, as it goes to logs and indexes."""
+        object.__setattr__(self, "reason", one_line(self.reason))
+
     @property
     def id(self) -> str:
         """A short name for it, the same everywhere and always: eight hexadecimal digits."""

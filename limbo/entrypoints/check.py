@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from limbo.domain.errors import LimboError
 from limbo.entrypoints.container import Container
 from limbo.entrypoints.settings import Settings, load
+from limbo.ports.keys import Keys  # noqa: TC001 - beside what is imported at run time
+from limbo.ports.ledger import Archive, Query
 
 _HEALTH_SECONDS = 3.0
 
@@ -15,7 +17,11 @@ def check(environ: Mapping[str, str]) -> int:
     settings = load(environ)
     _print_settings(settings)
     container = Container(settings=settings)
-    results = [_try("queue", lambda: _queue(container))]
+    results = [
+        _try("queue", lambda: _queue(container)),
+        _try("ledger", lambda: _ledger(container)),
+        _try("keys", lambda: _keys(container)),
+    ]
     try:
         senders = container.senders()
     except LimboError as error:
@@ -45,6 +51,21 @@ def _queue(container: Container) -> str | None:
     depth = container.queue().depth()
     waiting = depth.ready + depth.delayed
     print(f"queue: {waiting} waiting, {depth.in_flight} in flight, {sum(depth.dead.values())} dead")  # noqa: T201
+    return None
+
+
+def _ledger(container: Container) -> str | None:
+    archive: Archive | None = container.archive()
+    if archive is not None:
+        archive.page(Query(client=None, limit=1))
+    return None
+
+
+def _keys(container: Container) -> str | None:
+    keys: Keys | None = container.keys()
+    if keys is not None:
+        active = sum(key.revoked_at is None for key in keys.list())
+        print(f"keys: {active} active")  # noqa: T201
     return None
 
 
