@@ -34,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._await_head()
+        self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
@@ -50,17 +50,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head that is too long; it is noticed after at most one read more (256 KiB)."""
-        if self._in_head and self._timer is None:
-            self._start()
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > self.max_head_bytes:
+        if not self._in_head or not self._head_bytes:
+            return
+        if self._head_bytes > self.max_head_bytes:
             self._refuse(431, f"the request's head is longer than {self.max_head_bytes} bytes")
+        elif self._timer is None:  # which a head that came in one piece never needed
+            self._start()
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest of the head."""
+        """Begin to wait anew: for the rest of this head, should it not be there already."""
         super().on_message_begin()
-        self._await_head()
+        self._in_head = True
+        self._stop()
 
     def on_headers_complete(self) -> None:
         """Stop to wait: the application bounds the body."""
@@ -83,11 +86,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of all other answers."""
         self._refuse(400, msg)
-
-    def _await_head(self) -> None:
-        self._in_head = True
-        self._stop()
-        self._start()
 
     def _start(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._expire)
