@@ -5,6 +5,7 @@ import asyncio
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from limbo.entrypoints.http.one_write import OneWrite
 from limbo.entrypoints.http.problems import NOT_SUBMITTED
 
 HEAD_SECONDS = 10.0
@@ -33,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type] # as one
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
