@@ -15,6 +15,8 @@ from limbo.entrypoints.http.failure import log_failure
 from limbo.ports.outbox import Answer, Outbox, Submission
 from limbo.ports.queue import Kept, NotKept
 
+# What arrives in one turn of the loop is submitted in the next.
+_CALM_TURNS = 2
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
@@ -95,7 +97,7 @@ class Gatherer:
         self._bytes += size
         if not self._busy:
             self._busy = True
-            self._loop.call_soon(self._send)  # after the other requests of this turn of the loop
+            self._loop.call_soon(self._send_when_calm)
         if self._timer is None:
             self._timer = self._loop.call_at(entry.until, self._expire)
         return await entry.answer
@@ -107,6 +109,19 @@ class Gatherer:
         if self._under_way and self._under_way[0].until <= self._loop.time():
             return NotKept(reason="the queue has not answered for too long")
         return None
+
+    def _send_when_calm(self, before: int = 0, turns: int = _CALM_TURNS) -> None:
+        """Start the next call once some turns of the loop have brought no further mails.
+
+        The outbox and the loop share one interpreter: at the same time, both are slower.
+        """
+        waiting = len(self._waiting)
+        if before < waiting < self._limits.batch:
+            self._loop.call_soon(self._send_when_calm, waiting)
+        elif waiting and turns:
+            self._loop.call_soon(self._send_when_calm, waiting, turns - 1)
+        else:
+            self._send()
 
     def _send(self) -> None:
         """Start the next call of the outbox with what has been gathered."""
@@ -150,7 +165,8 @@ class Gatherer:
                 kept = isinstance(answer, Kept)
                 mail_id = entry.submission.mail.id
                 log.warning("the queue answered late", mail_id=mail_id, kept=kept)
-        self._send()
+        self._under_way = []
+        self._send_when_calm()
 
     def _forget(self, entry: _Entry) -> None:
         self._mails -= 1
