@@ -26,7 +26,6 @@ _FORM = [
 
 def main(url: str, threads: int, mails: int) -> None:
     session = requests.Session()
-    session.trust_env = False
     session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=threads))
 
     def send(_: int) -> None:
