@@ -15,10 +15,15 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotKept:
-    """The queue does not have the mail; ``too_large`` when it never will."""
+    """The queue does not have the mail; ``too_large`` when it never will.
+
+    ``in_doubt`` says that it may have it all the same, as when no answer came to what was sent:
+    then neither may be claimed, that it is kept or that it is not.
+    """
 
     reason: str
     too_large: bool = False
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
