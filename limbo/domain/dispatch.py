@@ -136,7 +136,11 @@ class Dispatcher:
             if admission is None:
                 continue
             started_at = self._now()
-            stop = permit(sender=sender.name, started_at=started_at, earlier=attempts)
+            try:
+                stop = permit(sender=sender.name, started_at=started_at, earlier=attempts)
+            except BaseException:
+                self._withdraw(sender.name, admission)
+                raise
             if stop is not None:
                 self._withdraw(sender.name, admission)
                 return Stopped(attempts=attempts, why=stop)

@@ -16,8 +16,9 @@ MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
 MAX_PROBLEMS = 100
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
 
-# Receivers are many and senders few.
+# Receivers are many and senders few; but no client may fill the memory with long texts.
 _known_sender = lru_cache(maxsize=1024)(parse_address)
+_MAX_KNOWN = 320
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
@@ -163,7 +164,7 @@ def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address 
         problems.append(Problem(pointer="/from", detail=detail))
     else:
         try:
-            return _known_sender(value)
+            return (_known_sender if len(value) <= _MAX_KNOWN else parse_address)(value)
         except ValueError as error:
             problems.append(Problem(pointer="/from", detail=f"from: {error}"))
     return None

@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, BrokenPipeError):
         return 1
+    except OSError as error:
+        print(f"limbo: {error.strerror or type(error).__name__}", file=sys.stderr)  # noqa: T201
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:

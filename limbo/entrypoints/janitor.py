@@ -54,4 +54,7 @@ class Janitor:
         except LedgerUnavailable as error:
             _log.warning("cannot purge the ledger", reason=str(error))
             return False
+        except Exception:  # noqa: BLE001 - housekeeping must not end a process that sends mails
+            _log.exception("cannot purge the ledger")
+            return False
         return forgotten >= _STEP

@@ -1,5 +1,6 @@
 """Logs and counts what a worker did; the domain does neither."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -22,6 +23,7 @@ class Journal:
     def __init__(self, metrics: Metrics, now: Callable[[], float]) -> None:
         self._metrics = metrics
         self._now = now
+        self._lock = threading.Lock()
         self._states: Mapping[str, BreakerState] = {}
 
     def touched(
@@ -104,7 +106,8 @@ class Journal:
         )
 
     def _breakers(self, states: Mapping[str, BreakerState]) -> None:
-        before, self._states = self._states, states
+        with self._lock:
+            before, self._states = self._states, states
         for sender, state in states.items():
             was = before.get(sender, BreakerState.CLOSED)
             if state is BreakerState.OPEN and was is not BreakerState.OPEN:

@@ -5,7 +5,9 @@ import logging
 import sys
 import time
 import traceback
+from contextlib import suppress
 from contextvars import ContextVar
+from typing import IO, Any, BinaryIO, TextIO, cast
 
 import orjson
 import structlog
@@ -28,10 +30,12 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stdout.isatty(), pad_event_to=16, sort_keys=False
         )
-        own: structlog.typing.WrappedLogger = structlog.PrintLoggerFactory(sys.stdout)
+        own: structlog.typing.WrappedLogger = structlog.PrintLoggerFactory(
+            cast("TextIO", _Unfailing(sys.stdout))
+        )
     else:
         renderer = structlog.processors.JSONRenderer(serializer=orjson.dumps)
-        own = structlog.BytesLoggerFactory(sys.stdout.buffer)
+        own = structlog.BytesLoggerFactory(cast("BinaryIO", _Unfailing(sys.stdout.buffer)))
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -39,6 +43,24 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_foreign_logs(shared, renderer)
+
+
+class _Unfailing:
+    """Standard output, where a full disk or a reader that is gone costs lines and no mails."""
+
+    def __init__(self, stream: IO[Any]) -> None:
+        self._stream = stream
+
+    def write(self, line: str | bytes) -> int:
+        """Write, or lose the line."""
+        with suppress(OSError, ValueError):
+            self._stream.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        """Flush, or lose what was not."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def begin_request(**fields: object) -> None:

@@ -260,6 +260,19 @@ def test_a_probe_that_is_not_permitted_leaves_its_place_to_the_next():
     assert isinstance(made.dispatch(MAIL, 0), Sent)
 
 
+def test_a_probe_whose_permission_fails_leaves_its_place_to_the_next():
+    clock = Clock()
+    made = opened(Scripted("a", *[OUTAGE] * 10, OK), clock=clock)
+    clock.time = 30
+
+    def fail(**_):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        made.dispatch(MAIL, 0, fail)
+    assert isinstance(made.dispatch(MAIL, 0), Sent)
+
+
 def test_a_probe_that_raises_is_over():
     clock = Clock()
     made = opened(Scripted("a", *[OUTAGE] * 10, RuntimeError(), OK), clock=clock)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from limbo.domain.address import _PLAIN, Address, parse_address
 from limbo.domain.errors import InvalidMail, Problem
-from limbo.domain.mail import FIELDS, Mail, parse_mail
+from limbo.domain.mail import FIELDS, Mail, _known_sender, parse_mail
 from tests.strategies import addresses, documents, emails, json_values
 
 VALID = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}
@@ -537,3 +537,9 @@ def _validated(text: str) -> str | None:
 def test_an_address_that_could_be_read_as_an_encoded_word_is_refused(email):
     with pytest.raises(ValueError, match="encoded word"):
         parse_address(email)
+
+
+def test_a_sender_buried_in_blanks_is_not_remembered():
+    before = _known_sender.cache_info().currsize
+    assert parse(from_=" " * 500 + "a@b.example").from_ == Address("a@b.example")
+    assert _known_sender.cache_info().currsize == before
