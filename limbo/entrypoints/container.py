@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _LOCAL_POLL_SECONDS = 1.0
 _SQS_POLL_SECONDS = 10.0  # Each poll of SQS costs money, and a stop waits for the one under way.
+_SQS_BATCH = 10
 _Build = Callable[[SenderSettings, Settings], Sender]
 
 
@@ -307,5 +308,12 @@ class Container(containers.DeclarativeContainer):
             sqlite=providers.Object(_LOCAL_POLL_SECONDS),
             postgresql=providers.Object(_LOCAL_POLL_SECONDS),
             sqs=providers.Object(_SQS_POLL_SECONDS),
+        ),
+        batch=providers.Selector(
+            settings.provided.queue_kind,
+            memory=providers.Object(1),
+            sqlite=providers.Object(1),
+            postgresql=providers.Object(1),
+            sqs=providers.Object(_SQS_BATCH),
         ),
     )

@@ -10,6 +10,7 @@ from limbo.domain.errors import LedgerUnavailable, SettingsError
 from limbo.entrypoints.container import Container
 from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.http.gather import GatherLimits
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.logs import configure_logging
 from limbo.entrypoints.runner import Part, run_parts
@@ -25,6 +26,8 @@ from limbo.entrypoints.variables import (
 )
 from limbo.ports.keys import Keys
 
+# SQS takes ten mails a call and is far away; where a ledger comes first, fewer steps are better.
+_ON_SQS = GatherLimits(batch=10, calls=8)
 _log = structlog.get_logger()
 
 
@@ -131,6 +134,7 @@ def _api_server(container: Container, settings: Settings, access: Access) -> Htt
         access=access,
         archive=container.archive(),
         dead_letters=container.dead_letters(),
+        gather=_ON_SQS if settings.queue_kind == "sqs" and settings.ledger_kind == "none" else None,
     )
     return HttpServer(
         app,

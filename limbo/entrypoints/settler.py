@@ -12,6 +12,7 @@ from limbo.entrypoints.clock import Clock
 from limbo.ports.ledger import End, Ledger
 from limbo.ports.queue import Death, Lease, MailQueue
 
+LINGER_SECONDS = 0.05  # how long it may be waited until a call of the queue is worth its price
 _BACKOFF_SECONDS = 0.5
 _log = structlog.get_logger()
 
@@ -59,11 +60,13 @@ class Settler:
         *,
         clock: Clock,
         settled: Callable[[Lease], None],
+        batch: int = 1,
     ) -> None:
         self._queue = queue
         self._ledger = ledger
         self._clock = clock
         self._settled = settled
+        self._batch = batch
         self._changed = threading.Condition()
         self._waiting: list[Settlement] = []
         self._busy = False
@@ -98,6 +101,7 @@ class Settler:
             with self._changed:
                 while not self._waiting:
                     self._changed.wait()
+                self._linger()
                 batch, self._waiting = self._waiting, []
                 self._busy = True
             left = self._carry_out(batch)
@@ -107,6 +111,11 @@ class Settler:
                 self._changed.notify_all()
                 if left:
                     self._clock.wait(self._changed, _BACKOFF_SECONDS)
+
+    def _linger(self) -> None:
+        until = self._clock.now() + LINGER_SECONDS
+        while len(self._waiting) < self._batch and (left := until - self._clock.now()) > 0:
+            self._clock.wait(self._changed, left)
 
     def _carry_out(self, batch: Sequence[Settlement]) -> list[Settlement]:
         """Return what has to be tried again."""

@@ -12,7 +12,7 @@ from limbo.domain.verdict import UNDECODABLE, Cause
 from limbo.entrypoints.clock import Clock
 from limbo.entrypoints.holdings import Holdings
 from limbo.entrypoints.journal import Journal
-from limbo.entrypoints.settler import Bury, Release, Settlement, Settler
+from limbo.entrypoints.settler import LINGER_SECONDS, Bury, Release, Settlement, Settler
 from limbo.entrypoints.touch import Touch
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import Death, Lease, MailQueue, Undecodable
@@ -38,8 +38,13 @@ class Worker:
         lease_seconds: float,
         shutdown_seconds: float,
         poll_seconds: float,
+        batch: int = 1,
     ) -> None:
-        """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end."""
+        """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end.
+
+        ``batch`` is how many mails a call of the queue is good for: the worker waits a little for
+        so many to receive, and to acknowledge.
+        """
         self._queue = queue
         self._ledger = ledger
         self._dispatcher = dispatcher
@@ -50,7 +55,10 @@ class Worker:
         self._shutdown_seconds = shutdown_seconds
         self._poll_seconds = poll_seconds
         self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
-        self._settler = Settler(queue, ledger, clock=clock, settled=self._holdings.drop)
+        self._batch = min(batch, concurrency)
+        self._settler = Settler(
+            queue, ledger, clock=clock, settled=self._holdings.drop, batch=self._batch
+        )
         self._work: SimpleQueue[Lease] = SimpleQueue()
         self._changed = threading.Condition()
         self._free = concurrency
@@ -91,11 +99,17 @@ class Worker:
 
     def _room(self) -> int | None:
         """Wait until a mail is worth receiving; return how many are, or None when stopping."""
+        patient_until: float | None = None
         with self._changed:
             while not self._stopping:
                 capacity = self._dispatcher.capacity()
                 if capacity is None:
                     room = self._free
+                    if 0 < room < self._batch:
+                        patient_until = patient_until or self._clock.now() + LINGER_SECONDS
+                        if (left := patient_until - self._clock.now()) > 0:
+                            self._clock.wait(self._changed, left)
+                            continue
                 else:  # only probes: one mail for each, those in flight included
                     room = min(self._free, capacity - (self._concurrency - self._free))
                 if room > 0:

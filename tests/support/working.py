@@ -48,6 +48,7 @@ class Working:
         concurrency: int = 8,
         lease_seconds: float = 60.0,
         shutdown_seconds: float = 5.0,
+        batch: int = 1,
     ) -> None:
         self.clock = clock or Clock()
         self.metrics = Metrics()
@@ -63,6 +64,7 @@ class Working:
             lease_seconds=lease_seconds,
             shutdown_seconds=shutdown_seconds,
             poll_seconds=0.2,
+            batch=batch,
         )
         self.settled_all: bool | None = None
         self.thread = threading.Thread(target=self._run, daemon=True)

@@ -67,6 +67,40 @@ def test_one_call_at_a_time_of_at_most_so_many_mails_in_their_order():
     asyncio.run(run())
 
 
+def test_a_full_batch_goes_out_beside_the_calls_under_way_and_a_part_of_one_after_them():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox, GatherLimits(batch=10, calls=3)) as gatherer:
+            outbox.gate.clear()
+            first = submissions(gatherer, 23)
+            await until(lambda: len(outbox.calls) == 2)
+            more = submissions(gatherer, 40)
+            await until(lambda: len(outbox.calls) == 3)
+            await asyncio.sleep(0.01)
+            assert [len(call) for call in outbox.calls] == [10, 10, 10]
+            outbox.gate.set()
+            assert await asyncio.gather(*first, *more) == [Kept()] * 63
+        assert sorted(len(call) for call in outbox.calls) == [3, 10, 10, 10, 10, 10, 10]
+
+    asyncio.run(run())
+
+
+def test_mails_are_refused_once_every_call_hangs():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox, GatherLimits(batch=1, calls=2, seconds=0.05)) as gatherer:
+            outbox.gate.clear()
+            assert await asyncio.gather(*submissions(gatherer, 2)) == [Unknown()] * 2
+            [refused] = await asyncio.gather(*submissions(gatherer, 1))
+            assert isinstance(refused, NotKept)
+            outbox.gate.set()
+            async with asyncio.timeout(5):
+                while await asyncio.gather(*submissions(gatherer, 1)) != [Kept()]:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+
+
 def test_each_mail_gets_its_own_answer():
     async def run():
         outbox = ScriptedOutbox()

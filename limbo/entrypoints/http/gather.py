@@ -4,8 +4,9 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -30,9 +31,13 @@ Outcome = Answer | Unknown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatherLimits:
-    """How much may be gathered before mails are refused; times in seconds."""
+    """How much may be gathered before mails are refused; times in seconds.
+
+    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most.
+    """
 
     batch: int = 500
+    calls: int = 1
     mails: int = 10_000
     bytes: int = 64 * 1024 * 1024
     seconds: float = 15.0
@@ -47,26 +52,28 @@ class _Entry:
 
 
 class Gatherer:
-    """Hands mails to the outbox, one call at a time, in a thread of its own.
+    """Hands mails to the outbox, in threads of its own.
 
-    What comes while a call is under way goes out in the next: batches grow with the load, and no
-    mail waits for a timer. Used as an async context manager; leaving it answers what was gathered.
+    What comes while a call is under way goes out in the next, or at once when it fills a batch and
+    another call may be made: batches grow with the load, and no mail waits for a timer. Used as an
+    async context manager; leaving it answers what was gathered.
     """
 
     def __init__(self, outbox: Outbox, limits: GatherLimits | None = None) -> None:
         self._outbox = outbox
         self._limits = limits or GatherLimits()
         self._waiting: deque[_Entry] = deque()
-        self._under_way: list[_Entry] = []
+        self._under_way: list[list[_Entry]] = []
         self._mails = 0
         self._bytes = 0
-        self._busy = False
+        self._gathering = False
         self._timer: asyncio.TimerHandle | None = None
         self._batches: queue.SimpleQueue[list[_Entry] | None] = queue.SimpleQueue()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._run, name="outbox", daemon=True).start()
+        for _ in range(self._limits.calls):
+            threading.Thread(target=self._run, name="outbox", daemon=True).start()
         return self
 
     async def __aexit__(
@@ -75,12 +82,12 @@ class Gatherer:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        entries = (*self._under_way, *self._waiting)
-        if answers := [entry.answer for entry in entries if not entry.answer.done()]:
+        if answers := [entry.answer for entry in self._entries() if not entry.answer.done()]:
             await asyncio.wait(answers)
         if self._timer is not None:
             self._timer.cancel()
-        self._batches.put(None)
+        for _ in range(self._limits.calls):
+            self._batches.put(None)
 
     async def submit(self, submission: Submission, size: int) -> Outcome:
         """Return what became of the mail, whose request had ``size`` bytes."""
@@ -95,9 +102,7 @@ class Gatherer:
         self._waiting.append(entry)
         self._mails += 1
         self._bytes += size
-        if not self._busy:
-            self._busy = True
-            self._loop.call_soon(self._send_when_calm)
+        self._gather()
         if self._timer is None:
             self._timer = self._loop.call_at(entry.until, self._expire)
         return await entry.answer
@@ -106,9 +111,18 @@ class Gatherer:
         limits = self._limits
         if self._mails >= limits.mails or self._bytes + size > limits.bytes:
             return NotKept(reason="too many mails wait for the queue")
-        if self._under_way and self._under_way[0].until <= self._loop.time():
+        now = self._loop.time()
+        if self._is_busy() and all(batch[0].until <= now for batch in self._under_way):
             return NotKept(reason="the queue has not answered for too long")
         return None
+
+    def _gather(self) -> None:
+        if self._waiting and not self._gathering and not self._is_busy():
+            self._gathering = True
+            self._loop.call_soon(self._send_when_calm)
+
+    def _is_busy(self) -> bool:
+        return len(self._under_way) >= self._limits.calls
 
     def _send_when_calm(self, before: int = 0, turns: int = _CALM_TURNS) -> None:
         """Start the next call once some turns of the loop have brought no further mails.
@@ -118,10 +132,13 @@ class Gatherer:
         waiting = len(self._waiting)
         if before < waiting < self._limits.batch:
             self._loop.call_soon(self._send_when_calm, waiting)
-        elif waiting and turns:
+        elif 0 < waiting < self._limits.batch and turns:
             self._loop.call_soon(self._send_when_calm, waiting, turns - 1)
         else:
-            self._send()
+            self._gathering = False
+            if waiting >= self._limits.batch or not self._under_way:
+                self._send()
+                self._gather()
 
     def _send(self) -> None:
         """Start the next call of the outbox with what has been gathered."""
@@ -132,9 +149,8 @@ class Gatherer:
                 self._forget(entry)
             else:
                 batch.append(entry)
-        self._under_way = batch
-        self._busy = bool(batch)
         if batch:
+            self._under_way.append(batch)
             self._batches.put(batch)
 
     def _run(self) -> None:
@@ -156,7 +172,7 @@ class Gatherer:
             return answers
         return [NotKept(reason="the outbox failed")] * len(submissions)
 
-    def _settle(self, batch: Sequence[_Entry], answers: Sequence[Answer]) -> None:
+    def _settle(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
         for entry, answer in zip(batch, answers, strict=True):
             self._forget(entry)
             if not entry.answer.done():
@@ -165,8 +181,11 @@ class Gatherer:
                 kept = isinstance(answer, Kept)
                 mail_id = entry.submission.mail.id
                 log.warning("the queue answered late", mail_id=mail_id, kept=kept)
-        self._under_way = []
-        self._send_when_calm()
+        self._under_way.remove(batch)
+        self._gather()
+
+    def _entries(self) -> Iterator[_Entry]:
+        return chain(chain.from_iterable(self._under_way), self._waiting)
 
     def _forget(self, entry: _Entry) -> None:
         self._mails -= 1
@@ -175,7 +194,7 @@ class Gatherer:
     def _expire(self) -> None:
         """Answer what has waited too long; one timer serves all, as all wait equally long."""
         now = self._loop.time()
-        for entry in self._under_way:
+        for entry in chain.from_iterable(self._under_way):
             if entry.until <= now and not entry.answer.done():
                 entry.answer.set_result(Unknown())
         while self._waiting and self._waiting[0].until <= now:
@@ -183,5 +202,5 @@ class Gatherer:
             self._forget(entry)
             if not entry.answer.done():
                 entry.answer.set_result(NotKept(reason="the queue did not answer in time"))
-        pending = [e.until for e in (*self._under_way, *self._waiting) if not e.answer.done()]
+        pending = [entry.until for entry in self._entries() if not entry.answer.done()]
         self._timer = self._loop.call_at(min(pending), self._expire) if pending else None

@@ -1,0 +1,60 @@
+"""Where each call of the queue has its price, a worker waits a little for more to go into one."""
+
+import time
+
+from limbo.adapters.fake_sender import FakeScript, FakeSender
+from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.verdict import Accepted
+from tests.support.working import a_mail, until, working
+
+
+class CountingQueue(MemoryQueue):
+    def __init__(self):
+        super().__init__()
+        self.limits = []
+        self.acks = []
+
+    def receive(self, limit, wait):
+        leases = super().receive(limit, wait)
+        if leases:
+            self.limits.append(limit)
+        return leases
+
+    def ack(self, leases):
+        self.acks.append(len(leases))
+        return super().ack(leases)
+
+
+class OneAfterAnother:
+    """Takes a millisecond more for each mail than for the one before, up to twenty."""
+
+    name = "slow"
+
+    def __init__(self):
+        self.sent = 0
+
+    def send(self, _):
+        self.sent += 1
+        time.sleep(0.001 * (self.sent % 20))
+        return Accepted()
+
+    def check(self):
+        return None
+
+
+def test_mails_are_received_and_acknowledged_in_batches_where_they_can_be():
+    queue, sender = CountingQueue(), OneAfterAnother()
+    queue.put([a_mail() for _ in range(400)])
+    with working(queue, [sender], concurrency=20, batch=10):
+        until(lambda: sum(queue.acks) == 400)
+    assert len(queue.limits) + len(queue.acks) < 400 / 2
+
+
+def test_a_single_mail_waits_for_no_others_for_long():
+    queue = CountingQueue()
+    with working(queue, [FakeSender("fake", FakeScript([]))], concurrency=20, batch=10):
+        started = time.monotonic()
+        queue.put([a_mail()])
+        until(lambda: queue.acks == [1])
+        assert time.monotonic() - started < 1
+    assert queue.limits == [20]
