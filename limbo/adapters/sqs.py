@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, NoRegionError
 
+from limbo import __version__
 from limbo.domain.errors import QueueUnavailable, SettingsError
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
         connect_timeout=3,
         read_timeout=READ_TIMEOUT,
         max_pool_connections=connections,
+        # Both took a fifth of a call's CPU: all that is sent is built here, and is always the same.
+        parameter_validation=False,
+        user_agent=f"limbo/{__version__}",
     )
     try:
         return boto3.session.Session().client("sqs", region_name=region, config=config)
