@@ -13,7 +13,7 @@ from limbo.ports.ledger import End, Ledger
 from limbo.ports.queue import Death, Lease, MailQueue
 
 LINGER_SECONDS = 0.05  # how long it may be waited until a call of the queue is worth its price
-_BACKOFF_SECONDS = 0.5
+_BACKOFF_SECONDS = (0.5, 5.0)
 _log = structlog.get_logger()
 
 
@@ -38,10 +38,14 @@ class Bury:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What became of a leased mail: ``end`` is for the ledger, and None once that has it."""
+    """What became of a leased mail.
+
+    ``action`` is for the queue, None if it is to be left alone; ``end`` is for the ledger, None
+    once that has it.
+    """
 
     lease: Lease
-    action: Ack | Release | Bury
+    action: Ack | Release | Bury | None
     end: End | None = None
 
 
@@ -50,7 +54,8 @@ class Settler:
 
     The ledger hears first: a crash in between leaves a mail in the queue whose acceptance is on
     record. What either does not take is kept and tried again, so that an outage between a send and
-    its acknowledgement does not end in a second send.
+    its acknowledgement does not end in a second send. What cannot be settled at all holds up no
+    other: its lease runs out, and the mail comes again.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Settler:
         return True
 
     def _run(self) -> None:
+        backoff = _BACKOFF_SECONDS[0]
         while True:
             with self._changed:
                 while not self._waiting:
@@ -110,7 +116,8 @@ class Settler:
                 self._busy = False
                 self._changed.notify_all()
                 if left:
-                    self._clock.wait(self._changed, _BACKOFF_SECONDS)
+                    self._clock.wait(self._changed, backoff)
+            backoff = min(2 * backoff, _BACKOFF_SECONDS[1]) if left else _BACKOFF_SECONDS[0]
 
     def _linger(self) -> None:
         until = self._clock.now() + LINGER_SECONDS
@@ -120,17 +127,23 @@ class Settler:
     def _carry_out(self, batch: Sequence[Settlement]) -> list[Settlement]:
         """Return what has to be tried again."""
         try:
-            batch = self._record(batch)
-        except LedgerUnavailable as error:
-            self._tell(error)
-            return list(batch)
-        left: list[Settlement] = []
+            return self._try(batch)
+        except Exception:  # noqa: BLE001 - a defect met with one mail must not cost the others
+            if len(batch) > 1:
+                return [left for settlement in batch for left in self._carry_out([settlement])]
+            _log.exception("cannot settle a mail", mail_id=batch[0].lease.mail.id)
+            self._settled(batch[0].lease)
+            return []
+
+    def _try(self, batch: Sequence[Settlement]) -> list[Settlement]:
+        ready, left = self._record(batch)
+        acks = [settlement for settlement in ready if isinstance(settlement.action, Ack)]
         try:
-            self._acknowledge([s for s in batch if isinstance(s.action, Ack)])
+            self._acknowledge(acks)
         except QueueUnavailable as error:
             self._tell(error)
-            left += [s for s in batch if isinstance(s.action, Ack)]
-        for settlement in batch:
+            left += acks
+        for settlement in ready:
             try:
                 self._give_back(settlement)
             except QueueUnavailable as error:
@@ -140,12 +153,16 @@ class Settler:
             self._tell(None)
         return left
 
-    def _record(self, batch: Sequence[Settlement]) -> Sequence[Settlement]:
+    def _record(self, batch: Sequence[Settlement]) -> tuple[list[Settlement], list[Settlement]]:
+        """Tell the ledger; return what the queue may be told, and what has to wait."""
         ends = [settlement.end for settlement in batch if settlement.end is not None]
-        if not ends:
-            return batch
-        self._ledger.write(ends)
-        return [replace(settlement, end=None) for settlement in batch]
+        try:
+            if ends:
+                self._ledger.write(ends)
+        except LedgerUnavailable as error:
+            self._tell(error)
+            return [s for s in batch if s.end is None], [s for s in batch if s.end is not None]
+        return [replace(settlement, end=None) for settlement in batch], []
 
     def _acknowledge(self, settlements: Sequence[Settlement]) -> None:
         if not settlements:
@@ -163,6 +180,8 @@ class Settler:
                 self._queue.release(settlement.lease, delay)
             case Bury(death=death):
                 self._queue.bury(settlement.lease, death)
+            case None:
+                pass
             case _:
                 assert_never(settlement.action)
         self._settled(settlement.lease)

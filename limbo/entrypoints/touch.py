@@ -59,8 +59,8 @@ class Touch:
             case _:
                 assert_never(begun.leave)
 
-    def settlement(self, outcome: Outcome) -> Settlement | None:
-        """Return what ledger and queue are to be told; None when the mail is not ours to settle."""
+    def settlement(self, outcome: Outcome) -> Settlement:
+        """Return what ledger and queue are to be told."""
         match outcome:
             case Sent():
                 return self._settle(Ack(), Status.SENT, outcome)
@@ -77,12 +77,12 @@ class Touch:
             case _:
                 assert_never(outcome)
 
-    def _stopped(self, outcome: Stopped) -> Settlement | None:
+    def _stopped(self, outcome: Stopped) -> Settlement:
         match outcome.why:
             case Stop.LEASE_LOST:
-                return None
+                return self._settle(None, Status.SENDING, outcome)
             case Stop.ALREADY_SENT:
-                return Settlement(lease=self.lease, action=Ack())
+                return self._settle(Ack(), Status.SENDING, outcome)
             case Stop.CANCELLED:
                 return self._settle(Ack(), Status.CANCELLED, outcome)
             case Stop.NO_LEDGER:
@@ -90,13 +90,19 @@ class Touch:
             case _:
                 assert_never(outcome.why)
 
-    def _settle(self, action: Ack | Release | Bury, status: Status, outcome: Outcome) -> Settlement:
+    def _settle(
+        self, action: Ack | Release | Bury | None, status: Status, outcome: Outcome
+    ) -> Settlement:
+        untold = outcome.attempts[self._told :]
+        if isinstance(outcome, Stopped) and not untold:
+            # The ledger has no news from us, and may not be there to hear that.
+            return Settlement(lease=self.lease, action=action)
         now = self._now()
         end = End(
             mail_id=self.lease.mail.id,
             status=status,
             at=now,
-            attempts=outcome.attempts[self._told :],
+            attempts=untold,
             cause=outcome.cause if isinstance(outcome, Dead) else None,
             next_at=now + action.delay if isinstance(action, Release) else None,
             possible_duplicate=self.lease.possible_duplicate,

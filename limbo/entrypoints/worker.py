@@ -56,13 +56,12 @@ class Worker:
         self._poll_seconds = poll_seconds
         self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
         self._batch = min(batch, concurrency)
-        self._settler = Settler(
-            queue, ledger, clock=clock, settled=self._holdings.drop, batch=self._batch
-        )
+        self._settler = Settler(queue, ledger, clock=clock, settled=self._forget, batch=self._batch)
         self._work: SimpleQueue[Lease] = SimpleQueue()
         self._changed = threading.Condition()
         self._free = concurrency
         self._stopping = False
+        self._deadline = 0.0
 
     def run(self) -> bool:
         """Work until told to stop; return whether everything that was started is settled."""
@@ -76,7 +75,9 @@ class Worker:
     def stop(self) -> None:
         """Receive no more, give back what has not started, finish the rest in the time set."""
         with self._changed:
-            self._stopping = True
+            if not self._stopping:
+                self._stopping = True
+                self._deadline = self._clock.now() + self._shutdown_seconds
             self._changed.notify_all()
 
     def _receive(self) -> None:
@@ -87,6 +88,11 @@ class Worker:
                 leases = self._queue.receive(limit, self._poll_seconds)
             except QueueUnavailable as error:
                 _log.error("queue unavailable", doing="receive", reason=str(error))
+                leases = None
+            except Exception:  # noqa: BLE001 - a defect of a queue must not end the worker
+                _log.exception("queue failed", doing="receive")
+                leases = None
+            if leases is None:
                 self._sleep(backoff)
                 backoff = min(2 * backoff, _BACKOFF_SECONDS[1])
                 continue
@@ -99,19 +105,17 @@ class Worker:
 
     def _room(self) -> int | None:
         """Wait until a mail is worth receiving; return how many are, or None when stopping."""
-        patient_until: float | None = None
+        patient_until = self._clock.now() + LINGER_SECONDS
         with self._changed:
             while not self._stopping:
                 capacity = self._dispatcher.capacity()
-                if capacity is None:
-                    room = self._free
-                    if 0 < room < self._batch:
-                        patient_until = patient_until or self._clock.now() + LINGER_SECONDS
-                        if (left := patient_until - self._clock.now()) > 0:
-                            self._clock.wait(self._changed, left)
-                            continue
-                else:  # only probes: one mail for each, those in flight included
-                    room = min(self._free, capacity - (self._concurrency - self._free))
+                # What is sent and not yet settled is held as well, while ledger or queue is down.
+                room = min(self._free, 2 * self._concurrency - len(self._holdings))
+                if capacity is not None:  # only probes: one mail for each, those in flight included
+                    room = min(room, capacity - (self._concurrency - self._free))
+                elif 0 < room < self._batch and (left := patient_until - self._clock.now()) > 0:
+                    self._clock.wait(self._changed, left)
+                    continue
                 if room > 0:
                     return room
                 ready_in = self._dispatcher.ready_in() if capacity == 0 else _PAUSE_SECONDS
@@ -123,12 +127,13 @@ class Worker:
             lease = self._work.get()
             try:
                 self._touch(lease)
-            except Exception:  # noqa: BLE001 - the thread must outlive a defect; the lease runs out by itself
+            except Exception:  # noqa: BLE001 - the thread must outlive a defect
                 _log.exception("touch failed", mail_id=lease.mail.id)
-                self._holdings.drop(lease)
-            with self._changed:
-                self._free += 1
-                self._changed.notify_all()
+                self._holdings.drop(lease)  # it runs out by itself, and the mail comes again
+            finally:
+                with self._changed:
+                    self._free += 1
+                    self._changed.notify_all()
 
     def _touch(self, lease: Lease) -> None:
         if self._stopping:
@@ -137,42 +142,45 @@ class Worker:
         match lease.mail:
             case Undecodable(reason=reason) as body:
                 cause = Cause(kind=UNDECODABLE, reason=reason)
-                self._journal.dead(body.id, cause, possible_duplicate=False)
                 self._settler.settle(Settlement(lease=lease, action=Bury(Death(cause=cause))))
+                self._journal.dead(body.id, cause, possible_duplicate=False)
             case Mail(understood=False) as mail:
                 # To send what only a newer limbo understands might leave part of it out.
-                self._journal.newer(mail)
                 self._settler.settle(Settlement(lease=lease, action=Release(_NEWER_DELAY)))
+                self._journal.newer(mail)
             case Mail() as mail:
                 self._dispatch(mail, lease)
 
     def _dispatch(self, mail: Mail, lease: Lease) -> None:
         touch = Touch(lease, ledger=self._ledger, holds=self._holdings.holds, now=self._clock.now)
         outcome = self._dispatcher.dispatch(mail, lease.touches, touch.permit)
-        settlement = touch.settlement(outcome)
+        self._settler.settle(touch.settlement(outcome))  # before anything that may fail
         self._journal.touched(mail, touch.lease, outcome, self._dispatcher.states())
-        if settlement is None:
-            self._holdings.drop(lease)
-        else:
-            self._settler.settle(settlement)
+
+    def _forget(self, lease: Lease) -> None:
+        self._holdings.drop(lease)
+        with self._changed:
+            self._changed.notify_all()
 
     def _keep_leases(self) -> None:
         pause = threading.Condition()
         while True:
             with pause:
                 self._clock.wait(pause, self._lease_seconds / 3)
-            self._holdings.extend()
+            try:
+                self._holdings.extend()
+            except Exception:  # noqa: BLE001 - without heartbeats every lease would be lost
+                _log.exception("cannot extend the leases")
 
     def _finish(self) -> bool:
-        deadline = self._clock.now() + self._shutdown_seconds
         with self._changed:
             while self._free < self._concurrency:
-                left = deadline - self._clock.now()
+                left = self._deadline - self._clock.now()
                 if left <= 0:
                     break
                 self._clock.wait(self._changed, left)
             unfinished = self._concurrency - self._free
-        settled = self._settler.flush(max(deadline, self._clock.now() + 1))
+        settled = self._settler.flush(max(self._deadline, self._clock.now() + 1))
         if unfinished or not settled:
             _log.warning("stopped with mails in flight", count=max(unfinished, len(self._holdings)))
         return settled and not unfinished

@@ -48,6 +48,7 @@ class Working:
         concurrency: int = 8,
         lease_seconds: float = 60.0,
         shutdown_seconds: float = 5.0,
+        poll_seconds: float = 0.2,
         batch: int = 1,
     ) -> None:
         self.clock = clock or Clock()
@@ -63,7 +64,7 @@ class Working:
             concurrency=concurrency,
             lease_seconds=lease_seconds,
             shutdown_seconds=shutdown_seconds,
-            poll_seconds=0.2,
+            poll_seconds=poll_seconds,
             batch=batch,
         )
         self.settled_all: bool | None = None

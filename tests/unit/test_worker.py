@@ -277,3 +277,77 @@ def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
         until(lambda: worker.count("limbo_mails_settled_total", outcome="newer") == 1)
     assert sent_ids(senders) == []
     assert queue.depth().delayed == 1
+
+
+class BrokenQueue(MemoryQueue):
+    """A real queue in memory that has a defect for as long as ``defect`` names its method."""
+
+    defect: str | None = None
+    broken_ids: frozenset[str] = frozenset()
+
+    def receive(self, limit, wait):
+        self._break("receive")
+        return super().receive(limit, min(wait, 0.05))
+
+    def ack(self, leases):
+        if self.broken_ids & {lease.mail.id for lease in leases}:
+            raise KeyError("QueueUrl")
+        return super().ack(leases)
+
+    def extend(self, leases):
+        self._break("extend")
+        return super().extend(leases)
+
+    def _break(self, method):
+        if self.defect == method:
+            raise KeyError("QueueUrl")
+
+
+def test_a_defect_met_with_one_mail_holds_up_no_other():
+    queue = BrokenQueue()
+    mails = [a_mail() for _ in range(50)]
+    queue.broken_ids = frozenset({mails[7].id})
+    queue.put(mails)
+    with working(queue, fakes()) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="sent") == 50)
+        until(lambda: queue.depth().in_flight == 1)
+
+
+def test_a_worker_outlives_a_defect_of_its_receive():
+    queue = BrokenQueue()
+    queue.defect = "receive"
+    queue.put([a_mail()])
+    senders = fakes()
+    with working(queue, senders):
+        time.sleep(0.1)
+        queue.defect = None
+        until(lambda: is_empty(queue))
+    assert len(sent_ids(senders)) == 1
+
+
+def test_leases_are_extended_again_after_a_defect():
+    queue = BrokenQueue(lease_seconds=0.9)
+    queue.put([a_mail()])
+    sender = GateSender()
+    queue.defect = "extend"
+    with working(queue, [sender], lease_seconds=0.9):
+        until(lambda: sender.waiting == 1)
+        time.sleep(0.4)
+        queue.defect = None
+        time.sleep(1.2)
+        assert queue.receive(1, 0) == []
+        sender.gate.set()
+        until(lambda: is_empty(queue))
+    assert len(sender.sent) == 1
+
+
+def test_the_time_for_a_stop_counts_from_the_signal(queue):
+    queue.put([a_mail()])
+    sender = GateSender()
+    with working(queue, [sender], shutdown_seconds=0.4, poll_seconds=0.3) as worker:
+        until(lambda: sender.waiting == 1)
+        began = time.monotonic()
+        worker.stop()
+        # What remains after the receive, and the second in which settlements are flushed.
+        assert time.monotonic() - began < 0.4 + 1 + 0.2
+        sender.gate.set()

@@ -129,10 +129,27 @@ def test_without_the_ledger_no_provider_is_called_and_no_touch_is_counted(queue,
     senders = fakes()
     with working(queue, senders, ledger=ledger) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="no_ledger") == 1)
-        assert not any(sender.accepted for sender in senders)
-        ledger.down = False
         until(lambda: queue.depth().delayed == 1)
-    assert ledger.find(mail.id, None).status is Status.DEFERRED
+    assert not any(sender.accepted for sender in senders)
+    assert ledger.find(mail.id, None).status is Status.QUEUED
+
+
+def test_an_outage_of_the_ledger_does_not_make_a_worker_hoard_the_queue(queue, ledger, submit):
+    for _ in range(100):
+        submit("outage+ok@limbo.test")
+
+    class Cutting(FakeSender):
+        def send(self, mail):
+            ledger.down = True
+            return super().send(mail)
+
+    script = FakeScript(parse_script(""))
+    senders = [Cutting("fake.a", script), Cutting("fake.b", script)]
+    with working(queue, senders, ledger=ledger, concurrency=4):
+        until(lambda: ledger.down)
+        time.sleep(0.5)
+        assert queue.depth().in_flight <= 8
+        ledger.down = False
 
 
 def test_an_outcome_that_the_ledger_did_not_hear_is_told_again_before_the_queue(ledger, submit):
