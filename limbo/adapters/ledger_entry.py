@@ -23,8 +23,9 @@ def lowest_id(at: float) -> str:
 class Entry:
     """What changes of an entry.
 
-    ``last_start`` is when the last provider was started, ``unfinished`` are the senders and starts
-    of attempts without an outcome, and ``changed`` says that an event left its mark.
+    ``last_start`` is the ``started_at`` of the Start that was heard last, whatever the workers'
+    clocks say, ``unfinished`` are the senders and starts of attempts without an outcome, and
+    ``changed`` says that an event left its mark.
     """
 
     status: Status
@@ -51,7 +52,7 @@ class Entry:
         unfinished = bool(self.unfinished) or self.status is Status.REFUSED
         self.unfinished.add(this)
         self.possible_duplicate = self.possible_duplicate or unfinished
-        self.last_start = max(start.started_at, self.last_start or 0.0)
+        self.last_start = start.started_at
         self._become(Status.SENDING, start.started_at)
         return Begun(possible_duplicate=self.possible_duplicate)
 
@@ -67,18 +68,23 @@ class Entry:
         if status is Status.SENT:
             if self.status is not Status.SENT:
                 self._become(Status.SENT, end.at)
-        elif not self.status.is_settled and self._is_latest(end.attempts):
+        elif not self.status.is_settled and self._says_what_follows(end.attempts):
             self._become(status, end.at, next_at=end.next_at, cause=end.cause)
 
     def move(self, status: Status, at: float) -> None:
         """Give the mail another status, as no worker does."""
         self._become(status, at)
 
-    def _is_latest(self, attempts: Sequence[Attempt]) -> bool:
-        """Tell that nobody started later: else the mail is in the hands of whoever did."""
-        if self.status is not Status.SENDING or self.last_start is None:
+    def _says_what_follows(self, attempts: Sequence[Attempt]) -> bool:
+        """Tell that nobody began since: else the mail is in the hands of whoever did.
+
+        A touch that called nobody is believed, or a mail whose worker died amid a send would be
+        SENDING for as long as no provider is free. Should it end late, while another sends, the
+        entry is wrong until that one ends: the lesser harm, as an acceptance counts all the same.
+        """
+        if not attempts or self.last_start is None:
             return True
-        return any(attempt.started_at >= self.last_start for attempt in attempts)
+        return any(attempt.started_at == self.last_start for attempt in attempts)
 
     def _become(
         self,

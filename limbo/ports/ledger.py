@@ -42,8 +42,9 @@ class Start:
 class End:
     """Attempts are over, and a status follows: SENDING while the touch goes on.
 
-    An acceptance makes it SENT whatever ``status`` says. ``next_at`` is when the mail is tried
-    again, ``cause`` why it is dead.
+    An acceptance makes it SENT whatever ``status`` says; else the status follows from the attempt
+    that was begun last, in the order in which the ledger heard of them, or from a touch that called
+    nobody. ``next_at`` is when the mail is tried again, ``cause`` why it is dead.
     """
 
     mail_id: str

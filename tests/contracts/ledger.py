@@ -246,17 +246,41 @@ class LedgerContract:
         rig.begin(mail, now)
         assert rig.begin(mail, now + 61) == Begun(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now, OUTAGE), next_at=now + 90)
-        rig.end(mail, Status.DEAD, cause=CAUSE)
         record = rig.archive.find(mail.id, None)
         assert (record.status, record.next_at, record.cause) == (Status.SENDING, None, None)
         assert rig.archive.cancel(mail.id, None) is Status.SENDING
         rig.end(mail, Status.DEFERRED, attempt(now + 61, OUTAGE))
         assert rig.status(mail) is Status.DEFERRED
 
-    def test_a_touch_that_called_nobody_puts_a_mail_off_again(self, rig):
-        mail = rig.bring_to(Status.DEFERRED)
+    @pytest.mark.parametrize("skew", [-60.0, 60.0])
+    def test_who_began_last_is_whom_the_ledger_heard_last(self, rig, skew):
+        mail, now = rig.submit(), rig.now()
+        rig.begin(mail, now + skew)
+        rig.end(mail, Status.DEFERRED, attempt(now + skew, OUTAGE), next_at=now + skew + 30)
+        rig.begin(mail, now + 20)
+        rig.end(mail, Status.DEAD, attempt(now + skew, OUTAGE), cause=CAUSE)
+        assert rig.status(mail) is Status.SENDING
+        rig.end(mail, Status.DEAD, attempt(now + 20, OUTAGE), cause=CAUSE)
+        record = rig.archive.find(mail.id, None)
+        assert (record.status, record.cause) == (Status.DEAD, CAUSE)
+
+    def test_who_comes_late_does_not_say_what_follows_on_another_s_end(self, rig):
+        mail, now = rig.submit(), rig.now()
+        rig.begin(mail, now)
+        rig.begin(mail, now + 61)
+        rig.end(mail, Status.DEFERRED, attempt(now + 61, OUTAGE), next_at=now + 99)
+        rig.end(mail, Status.DEAD, attempt(now, OUTAGE), cause=CAUSE)
+        record = rig.archive.find(mail.id, None)
+        assert (record.status, record.next_at) == (Status.DEFERRED, now + 99)
+
+    @pytest.mark.parametrize("status", [Status.QUEUED, Status.DEFERRED, Status.SENDING])
+    def test_a_touch_that_called_nobody_puts_a_mail_off(self, rig, status):
+        """Whoever began may have died amid it."""
+        mail = rig.bring_to(status)
         rig.end(mail, Status.DEFERRED, next_at=rig.now() + 77)
-        assert rig.archive.find(mail.id, None).next_at == rig.now() + 77
+        record = rig.archive.find(mail.id, None)
+        assert (record.status, record.next_at) == (Status.DEFERRED, rig.now() + 77)
+        assert rig.begin(mail, rig.now() + 77).possible_duplicate is (status is Status.SENDING)
 
     # what may have been sent
 

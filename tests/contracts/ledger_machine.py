@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.contracts.ledger import LedgerRig
 
 CLIENTS = ("", "shop")
+SKEWS = (0.0, 60.25, -60.5)  # of workers' clocks; never twice the same time
 _any = st.integers(0, 1000)  # picks one of what there is
 
 
@@ -22,6 +23,7 @@ class Model:
 
     client: str
     status: Status = Status.QUEUED
+    last: float | None = None
     open: list[float] = field(default_factory=list)
     closed: dict[float, str] = field(default_factory=dict)
     duplicate: bool = False
@@ -42,11 +44,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.mails[mail.id] = Model(client)
 
     @precondition(lambda self: self.mails)
-    @rule(index=_any)
-    def begin(self, index: int) -> None:
+    @rule(index=_any, skew=st.sampled_from(SKEWS))
+    def begin(self, index: int, skew: float) -> None:
         id_, model = self._pick(index)
         self.rig.elapse(1)
-        at = self.rig.now()
+        at = self.rig.now() + skew
         [begun] = self.rig.ledger.write([Start(mail_id=id_, sender="ses", started_at=at)])
         if model.status in (Status.SENT, Status.CANCELLED):
             sent = model.status is Status.SENT
@@ -55,6 +57,7 @@ class LedgerMachine(RuleBasedStateMachine):
         model.duplicate = model.duplicate or bool(model.open)
         assert begun == Begun(possible_duplicate=model.duplicate)
         model.open.append(at)
+        model.last = at
         model.status = Status.SENDING
 
     @precondition(lambda self: any(model.open for model in self.mails.values()))
@@ -68,16 +71,23 @@ class LedgerMachine(RuleBasedStateMachine):
         touched = [item for item in sorted(self.mails.items()) if item[1].open]
         id_, model = touched[index % len(touched)]
         at = model.open[which % len(model.open)]
-        latest = at == max(*model.open, *model.closed, at)
         accepted = status is Status.SENT
         verdict = Accepted("x") if accepted else Failed(Fault.OUTAGE, "no")
         attempt = Attempt(sender="ses", started_at=at, duration=0.5, verdict=verdict)
         self.rig.ledger.write([End(mail_id=id_, status=status, at=at + 0.5, attempts=[attempt])])
         model.open.remove(at)
         model.closed[at] = "x" if accepted else "no"
-        settled = model.status in (Status.SENT, Status.DEAD, Status.CANCELLED)
-        if accepted or (not settled and (latest or model.status is not Status.SENDING)):
+        if accepted or (not model.status.is_settled and at == model.last):
             model.status = status
+
+    @precondition(lambda self: self.mails)
+    @rule(index=_any)
+    def put_off(self, index: int) -> None:
+        """End a touch that called nobody."""
+        id_, model = self._pick(index)
+        self.rig.ledger.write([End(mail_id=id_, status=Status.DEFERRED, at=self.rig.now())])
+        if not model.status.is_settled:
+            model.status = Status.DEFERRED
 
     @precondition(lambda self: self.mails)
     @rule(index=_any)
