@@ -19,13 +19,25 @@ def lowest_id(at: float) -> str:
     return mail_id(min(max(at, 0.0), _LAST), bytes(10))
 
 
+def read_status(text: str) -> Status:
+    """Return the status of that name; one that only a newer limbo knows says more of a sent mail.
+
+    Whoever adds a status that does not follow on SENT has to raise the version of the tables.
+    """
+    try:
+        return Status(text)
+    except ValueError:
+        return Status.SENT
+
+
 @dataclass(slots=True)
 class Entry:
     """What changes of an entry.
 
     ``last_start`` is the ``started_at`` of the Start that was heard last, whatever the workers'
-    clocks say, ``unfinished`` are the senders and starts of attempts without an outcome, and
-    ``changed`` says that an event left its mark.
+    clocks say, and ``unfinished`` are the senders and starts of attempts without an outcome.
+    ``changed`` says that an event gave it a status, with the time and the cause that go with it,
+    and ``marked`` that one made it a possible duplicate.
     """
 
     status: Status
@@ -36,6 +48,7 @@ class Entry:
     possible_duplicate: bool = False
     unfinished: set[tuple[str, float]] = field(default_factory=set)
     changed: bool = False
+    marked: bool = False
 
     def begin(self, start: Start) -> Begun:
         """Say whether the provider may be called, and if so note that it is."""
@@ -51,15 +64,14 @@ class Entry:
         # Who was told that a mail is refused may have submitted it again.
         unfinished = bool(self.unfinished) or self.status is Status.REFUSED
         self.unfinished.add(this)
-        self.possible_duplicate = self.possible_duplicate or unfinished
+        self._mark(possible_duplicate=unfinished)
         self.last_start = start.started_at
         self._become(Status.SENDING, start.started_at)
         return Begun(possible_duplicate=self.possible_duplicate)
 
     def end(self, end: End) -> None:
         """Note the outcomes, and the status unless the mail is past it."""
-        if end.possible_duplicate and not self.possible_duplicate:
-            self.possible_duplicate = self.changed = True
+        self._mark(possible_duplicate=end.possible_duplicate)
         status = end.status
         for attempt in end.attempts:
             self.unfinished.discard((attempt.sender, attempt.started_at))
@@ -85,6 +97,10 @@ class Entry:
         if not attempts or self.last_start is None:
             return True
         return any(attempt.started_at == self.last_start for attempt in attempts)
+
+    def _mark(self, *, possible_duplicate: bool) -> None:
+        if possible_duplicate and not self.possible_duplicate:
+            self.possible_duplicate = self.marked = True
 
     def _become(
         self,

@@ -51,6 +51,7 @@ class LedgerSql:
     read_entries: str
     read_unfinished: str
     change_mails: str
+    mark_mails: str
     write_attempts: str
     revive: str
     forget_contents: str
@@ -153,7 +154,7 @@ def _statements(dialect: Dialect) -> LedgerSql:
             WHERE {among("id")} AND status = 'submitting'
         """,
         read_entries=f"""
-            SELECT id, status, updated_at, last_start, next_at, cause, possible_duplicate
+            SELECT id, status, updated_at, last_start, possible_duplicate
             FROM limbo_mails WHERE {among("id")} ORDER BY id {lock}
         """,
         read_unfinished=f"""
@@ -161,6 +162,7 @@ def _statements(dialect: Dialect) -> LedgerSql:
             WHERE {among("mail_id")} AND outcome IS NULL
         """,
         change_mails=update("limbo_mails", {"id": "text"}, CHANGE),
+        mark_mails=f"UPDATE limbo_mails SET possible_duplicate = TRUE WHERE {among('id')}",
         write_attempts=insert(
             "limbo_attempts AS a",
             _ATTEMPT,

@@ -8,10 +8,11 @@ import orjson
 
 from limbo.adapters.codec import decode_attempts, decode_cause, decode_mail
 from limbo.adapters.database import Database, Row
-from limbo.adapters.ledger_entry import lowest_id
+from limbo.adapters.ledger_entry import lowest_id, read_status
 from limbo.adapters.ledger_statements import BY_DIALECT, COLUMNS
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail import Mail
+from limbo.domain.verdict import Attempt, Cause
 from limbo.ports.ledger import Query, Record, Status, Try
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a mail; no other is asked for
@@ -98,7 +99,7 @@ class SqlArchive:
                 transaction.execute(_UNQUEUE, values)
                 return Status.CANCELLED
             [row] = transaction.execute(_FIND, values)
-            return Status(row[2])
+            return read_status(row[2])
 
     def _rows(
         self, query: Query, conditions: Sequence[str], values: Mapping[str, object]
@@ -154,7 +155,7 @@ def _record(row: Row, mail: Mail | None = None, tries: Sequence[Try] = ()) -> Re
     return Record(
         id=id_,
         client=client,
-        status=Status(status),
+        status=read_status(status),
         submitted_at=submitted_at,
         updated_at=updated_at,
         from_=from_,
@@ -163,12 +164,29 @@ def _record(row: Row, mail: Mail | None = None, tries: Sequence[Try] = ()) -> Re
         mail=mail,
         tries=tries,
         next_at=next_at,
-        cause=None if cause is None else decode_cause(cause),
+        cause=_cause(cause),
         possible_duplicate=bool(possible_duplicate),
     )
 
 
 def _try(row: Row) -> Try:
     sender, started_at, outcome = row
-    attempts = [None] if outcome is None else decode_attempts(outcome)
-    return Try(sender=sender, started_at=started_at, attempt=attempts[0])
+    return Try(sender=sender, started_at=started_at, attempt=_attempt(outcome))
+
+
+# What a newer limbo wrote, and this one cannot read, it shows as not known.
+
+
+def _cause(body: bytes | None) -> Cause | None:
+    try:
+        return None if body is None else decode_cause(body)
+    except ValueError:
+        return None
+
+
+def _attempt(body: bytes | None) -> Attempt | None:
+    try:
+        [attempt] = [None] if body is None else decode_attempts(body)
+    except ValueError:
+        return None
+    return attempt

@@ -15,7 +15,7 @@ from limbo.adapters.sql_statements import (
     LETTER_IDS_BY_CAUSE,
     read_mail,
 )
-from limbo.domain.verdict import Cause
+from limbo.domain.verdict import Attempt, Cause
 from limbo.ports.queue import DeadLetter, Done
 
 _BATCH = 500
@@ -105,10 +105,18 @@ def _letter(row: Row) -> DeadLetter:
         id=id_,
         mail=read_mail(body, mail_id_),
         cause=Cause(kind=kind, sender=sender, reason=reason),
-        attempts=tuple(decode_attempts(attempts)),
+        attempts=_attempts(attempts),
         buried_at=buried_at,
         possible_duplicate=bool(possible_duplicate),
     )
+
+
+def _attempts(body: bytes) -> Sequence[Attempt]:
+    """Read the attempts; of those that a newer limbo wrote in another way, none is known."""
+    try:
+        return tuple(decode_attempts(body))
+    except ValueError:
+        return ()
 
 
 def _is_name(text: str) -> bool:

@@ -6,10 +6,10 @@ from typing import assert_never
 
 import orjson
 
-from limbo.adapters.codec import decode_cause, encode_attempts, encode_cause
+from limbo.adapters.codec import encode_attempts, encode_cause
 from limbo.adapters.database import Database, Row, Statements
 from limbo.adapters.idempotency import Reservation, key_hash, reserved
-from limbo.adapters.ledger_entry import Entry, lowest_id
+from limbo.adapters.ledger_entry import Entry, lowest_id, read_status
 from limbo.adapters.ledger_statements import (
     BY_DIALECT,
     CHANGE,
@@ -95,13 +95,11 @@ class SqlLedger:
         """Read the entries, and keep them from changing until the transaction is over."""
         entries = {}
         for row in statements.execute_each(self._sql.read_entries, {"id": ids}):
-            id_, status, updated_at, last_start, next_at, cause, possible_duplicate = row
+            id_, status, updated_at, last_start, possible_duplicate = row
             entries[id_] = Entry(
-                status=Status(status),
+                status=read_status(status),
                 updated_at=updated_at,
                 last_start=last_start,
-                next_at=next_at,
-                cause=None if cause is None else decode_cause(cause),
                 possible_duplicate=bool(possible_duplicate),
             )
         for row in statements.execute_each(self._sql.read_unfinished, {"mail_id": ids}):
@@ -111,6 +109,7 @@ class SqlLedger:
         return entries
 
     def _change(self, statements: Statements, entries: Mapping[str, Entry]) -> None:
+        """Write what the events left, and nothing else of what a newer limbo may have written."""
         rows = [
             (
                 id_,
@@ -126,6 +125,9 @@ class SqlLedger:
         ]
         if rows:
             statements.execute_each(self._sql.change_mails, columns(("id", *CHANGE), rows))
+        marked = [id_ for id_, entry in entries.items() if entry.marked and not entry.changed]
+        if marked:
+            statements.execute_each(self._sql.mark_mails, {"id": marked})
 
     @contextmanager
     def _transaction(self) -> Iterator[Statements]:

@@ -3,6 +3,7 @@ import itertools
 import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,8 @@ from limbo.adapters.sql_queue import SqlQueue
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail import Mail
-from limbo.domain.verdict import Cause
-from limbo.ports.ledger import Begun, End, Leave, Query, Start, Status
+from limbo.domain.verdict import Accepted, Attempt, Cause
+from limbo.ports.ledger import Begun, End, Leave, Query, Start, Status, Try
 from limbo.ports.outbox import KeyConflict, Replayed, Submission
 from limbo.ports.queue import Death, Kept, NotKept
 from tests.contracts.ledger import LedgerContract, LedgerRig
@@ -209,6 +210,64 @@ def outbox(database: Database, queue: SqlQueue) -> SqlOutbox:
 def begin(ledger: SqlLedger, mail: Mail) -> Begun | None:
     [begun] = ledger.write([Start(mail_id=mail.id, sender="ses", started_at=1.5)])
     return begun
+
+
+# what a newer limbo wrote
+
+NEWER_ATTEMPT = b'[{"sender": "ses", "started_at": 1.5, "duration": 0.5, "fault": "quota"}]'
+NEWER_CAUSE = b'{"v": 2}'
+
+
+def test_a_status_of_a_newer_limbo_is_left_alone_and_costs_no_other_mail(database, ledger):
+    newer, other = plain(), plain()
+    ledger.reserve([newer, other])
+    plant = "UPDATE limbo_mails SET status = 'bounced' WHERE id = :id"
+    database.execute(plant, {"id": newer.mail.id})
+    start = Start(mail_id=newer.mail.id, sender="ses", started_at=1.5)
+    sent = Attempt(sender="ses", started_at=1.0, duration=0.5, verdict=Accepted("x"))
+    end = End(mail_id=newer.mail.id, status=Status.SENT, at=1.5, attempts=[sent])
+    answers = ledger.write(
+        [start, replace(start, mail_id=other.mail.id), replace(end, possible_duplicate=True)]
+    )
+    assert answers == [Begun(Leave.ALREADY_SENT), Begun(possible_duplicate=False), None]
+    rows = database.execute("SELECT status, possible_duplicate FROM limbo_mails ORDER BY status")
+    assert rows == [("bounced", True), ("sending", False)]
+    record = ledger.archive.find(newer.mail.id, None)
+    assert record.status is Status.SENT
+    assert [t.attempt for t in record.tries] == [sent]
+    assert len(ledger.archive.page(Query(client=None))) == 2
+    assert ledger.archive.cancel(newer.mail.id, None) is Status.SENT
+
+
+def test_a_cause_or_an_outcome_of_a_newer_limbo_is_not_known_and_stays(database, ledger):
+    submission = plain()
+    ledger.reserve([submission])
+    attempt = Attempt(sender="ses", started_at=1.5, duration=0.5, verdict=Accepted("x"))
+    end = End(mail_id=submission.mail.id, status=Status.DEAD, at=2.0, cause=OUTAGE)
+    ledger.write([end])
+    database.execute("UPDATE limbo_mails SET cause = :cause", {"cause": NEWER_CAUSE})
+    database.execute(
+        "INSERT INTO limbo_attempts VALUES (:id, 1.5, 'ses', :outcome)",
+        {"id": submission.mail.id, "outcome": NEWER_ATTEMPT},
+    )
+    ledger.write([replace(end, possible_duplicate=True)])
+    assert database.execute("SELECT cause FROM limbo_mails") == [(NEWER_CAUSE,)]
+    record = ledger.archive.find(submission.mail.id, None)
+    assert (record.status, record.cause) == (Status.DEAD, None)
+    assert record.possible_duplicate
+    assert [*record.tries] == [Try(sender="ses", started_at=1.5, attempt=None)]
+    assert [r.cause for r in ledger.archive.page(Query(client=None))] == [None]
+    ledger.write([replace(end, attempts=[attempt], status=Status.SENT)])
+    assert ledger.archive.find(submission.mail.id, None).status is Status.SENT
+    assert database.execute("SELECT outcome FROM limbo_attempts") == [(NEWER_ATTEMPT,)]
+
+
+def test_a_dead_letter_whose_attempts_a_newer_limbo_wrote_is_listed(database, outbox, queue):
+    outbox.submit([plain(), plain()])
+    for lease in queue.receive(2, 0):
+        queue.bury(lease, Death(cause=OUTAGE))
+    database.execute("UPDATE limbo_dead_letters SET attempts = :body", {"body": NEWER_ATTEMPT})
+    assert [letter.attempts for letter in queue.dead_letters.list(10)] == [(), ()]
 
 
 # queue and ledger in one database
