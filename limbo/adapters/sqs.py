@@ -3,11 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    InvalidRegionError,
+    NoRegionError,
+    SSLError,
+)
 
 from limbo import __version__
 from limbo.domain.errors import QueueUnavailable, SettingsError
@@ -64,10 +72,14 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a message was not sent; ``too_large`` when it never can be."""
+    """Why a message was not sent; ``too_large`` when it never can be.
+
+    ``in_doubt`` says that SQS may have it all the same.
+    """
 
     reason: str
     too_large: bool = False
+    in_doubt: bool = False
 
 
 def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
@@ -99,20 +111,41 @@ def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
 
 @contextmanager
 def sqs_errors() -> Iterator[None]:
-    """Raise botocore's errors as QueueUnavailable, which quotes nothing of what was sent."""
+    """Raise whatever a call ends in as QueueUnavailable, which quotes nothing of what was sent."""
     try:
         yield
+    except QueueUnavailable:
+        raise
     except ClientError as error:
         msg = f"SQS answered {error_code(error)}"
         raise QueueUnavailable(msg) from error
     except BotoCoreError as error:
         msg = f"SQS did not answer: {type(error).__name__}"
         raise QueueUnavailable(msg) from error
+    except Exception as error:  # a proxy may answer anything, and botocore trips in many ways
+        msg = f"SQS gave an answer that cannot be read: {type(error).__name__}"
+        raise QueueUnavailable(msg) from error
+
+
+def is_in_doubt(error: BaseException | None) -> bool:
+    """Tell whether the call that ended so may have been carried out all the same.
+
+    A status of 5xx may be a gateway's that lost the answer, and a TLS error may come as the answer
+    is read.
+    """
+    match error:
+        case ClientError():
+            status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            return status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        case BotoCoreError():
+            return isinstance(error, HTTPClientError | SSLError)
+        case _:
+            return True
 
 
 def error_code(error: ClientError) -> str:
     """Return the code without the namespace that some carry."""
-    return error.response["Error"]["Code"].rpartition(".")[2]
+    return error.response.get("Error", {}).get("Code", "").rpartition(".")[2]
 
 
 def lost_ids(failed: "Sequence[BatchResultErrorEntryTypeDef]") -> list[str]:
@@ -127,7 +160,7 @@ def lost_ids(failed: "Sequence[BatchResultErrorEntryTypeDef]") -> list[str]:
 def refusal_of(entry: "BatchResultErrorEntryTypeDef | None") -> Refusal:
     """Read the ``Failed`` entry of a message that is not among the ``Successful``."""
     if entry is None:
-        return Refusal("SQS did not say whether it has the message")
+        return Refusal("SQS did not say whether it has the message", in_doubt=True)
     code = entry["Code"].rpartition(".")[2]
     return Refusal(f"SQS answered {code}", too_large=TOO_LARGE in entry.get("Message", ""))
 

@@ -20,6 +20,7 @@ from limbo.adapters.sqs import (
     Outgoing,
     Refusal,
     error_code,
+    is_in_doubt,
     lost_ids,
     message_of,
     refusal_of,
@@ -29,7 +30,10 @@ from limbo.domain.errors import QueueUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        SendMessageBatchRequestEntryTypeDef,
+        SendMessageBatchResultTypeDef,
+    )
 
 _CALLS_AT_ONCE = 8
 
@@ -139,24 +143,23 @@ class SqsChannel:
 
     def _send(self, batch: Sequence[Outgoing]) -> Sequence[Refusal | None]:
         try:
+            url = self.url
+        except QueueUnavailable as error:
+            return [Refusal(str(error))] * len(batch)
+        try:
             with sqs_errors():
                 answer = self._client.send_message_batch(
-                    QueueUrl=self.url,
+                    QueueUrl=url,
                     Entries=[self._entry(str(i), message) for i, message in enumerate(batch)],
                 )
+                return _answers(answer, len(batch))
         except QueueUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and error_code(cause) in ENTRY_AT_FAULT:
                 if len(batch) > 1:
                     return [self._send([message])[0] for message in batch]
                 return [Refusal(str(error), too_large=TOO_LARGE in str(cause))]
-            return [Refusal(str(error))] * len(batch)
-        failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
-        sent = {entry["Id"] for entry in answer.get("Successful", ())}
-        return [
-            None if id_ in sent else refusal_of(failed.get(id_))
-            for id_ in map(str, range(len(batch)))
-        ]
+            return [Refusal(str(error), in_doubt=is_in_doubt(cause))] * len(batch)
 
     def _entry(self, id_: str, message: Outgoing) -> "SendMessageBatchRequestEntryTypeDef":
         entry: SendMessageBatchRequestEntryTypeDef = {
@@ -190,6 +193,13 @@ class SqsChannel:
         if len(items) > 1:
             return list(self._pool.map(call, items))
         return [call(item) for item in items]
+
+
+def _answers(answer: "SendMessageBatchResultTypeDef", count: int) -> Sequence[Refusal | None]:
+    """Read what SQS says of each message of a batch, None for one that was sent."""
+    failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
+    sent = {entry["Id"] for entry in answer.get("Successful", ())}
+    return [None if id_ in sent else refusal_of(failed.get(id_)) for id_ in map(str, range(count))]
 
 
 def _batches(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:

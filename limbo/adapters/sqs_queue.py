@@ -219,4 +219,4 @@ def _own(lease: Lease) -> _SqsLease:
 def _kept(refusal: Refusal | None) -> Kept | NotKept:
     if refusal is None:
         return Kept()
-    return NotKept(reason=refusal.reason, too_large=refusal.too_large)
+    return NotKept(reason=refusal.reason, too_large=refusal.too_large, in_doubt=refusal.in_doubt)

@@ -1,0 +1,123 @@
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.parsers import ResponseParserError
+from mypy_boto3_sqs import SQSClient
+
+from limbo.adapters.sqs import sqs_client
+from limbo.adapters.sqs_queue import SqsQueue
+from limbo.ports.queue import Kept, NotKept
+from tests.support.working import a_mail
+
+URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"
+HTML = b"<html>maintenance</html>"
+AT = {"endpoint_url": URL}
+
+
+@dataclass
+class Said:
+    """What stands in SQS's place answers."""
+
+    body: bytes = b"{}"
+    status: int = 200
+
+
+@dataclass
+class Sqs:
+    """A client as limbo builds it, and what its operations answer or raise."""
+
+    client: SQSClient
+    answers: dict[str, Said | Exception] = field(default_factory=dict)
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def queue(self, name: str = URL) -> SqsQueue:
+        return SqsQueue(self.client, name, DEAD_URL)
+
+    def respond(self, request: AWSRequest, event_name: str, **_: object) -> AWSResponse:
+        operation = event_name.rpartition(".")[2]
+        self.calls[operation] += 1
+        said = self.answers[operation]
+        if isinstance(said, Exception):
+            raise said
+        response = AWSResponse(request.url, said.status, {}, None)
+        response._content = said.body  # noqa: SLF001 - read instead of a socket
+        return response
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sqs]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "top-secret")
+    sqs = Sqs(sqs_client("eu-west-1"))
+    sqs.client.meta.events.register("before-send.sqs", sqs.respond)
+    yield sqs
+    sqs.client.close()
+
+
+def said(**document: object) -> Said:
+    return Said(json.dumps(document).encode())
+
+
+def error(status: int, code: str) -> Said:
+    return Said(json.dumps({"__type": code, "message": "no"}).encode(), status)
+
+
+# put
+
+
+@pytest.mark.parametrize(
+    ("answer", "in_doubt"),
+    [
+        (ReadTimeoutError(**AT), True),
+        (ConnectionClosedError(**AT), True),
+        (SSLError(**AT, error="EOF"), True),
+        (ResponseParserError("no"), True),
+        (error(500, "InternalFailure"), True),
+        (error(504, "GatewayTimeout"), True),
+        (Said(HTML), True),
+        (Said(HTML, 502), True),
+        (Said(b"[1]"), True),
+        (said(), True),
+        (said(Successful=7), True),
+        (said(Failed=[{"Id": "0"}]), True),
+        (said(Failed=[{"Id": "0", "Code": "InternalError", "SenderFault": False}]), False),
+        (EndpointConnectionError(**AT, error="refused"), False),
+        (ConnectTimeoutError(**AT), False),
+        (ProxyConnectionError(proxy_url=URL), False),
+        (error(403, "AccessDenied"), False),
+        (error(400, "RequestThrottled"), False),
+        (Said(HTML, 404), False),
+    ],
+    ids=repr,
+)
+def test_a_put_that_may_have_arrived_is_in_doubt(sqs, answer, in_doubt):
+    sqs.answers["SendMessageBatch"] = answer
+    kept = sqs.queue().put([a_mail(), a_mail()])
+    assert all(isinstance(one, NotKept) and not one.too_large for one in kept)
+    assert kept[0].in_doubt is in_doubt
+    assert sqs.calls["SendMessageBatch"] == 1
+
+
+@pytest.mark.parametrize("answer", [ReadTimeoutError(**AT), Said(HTML), Said(HTML, 502)], ids=repr)
+def test_a_put_that_could_not_find_its_queue_is_in_no_doubt(sqs, answer):
+    sqs.answers["GetQueueUrl"] = answer
+    [kept] = sqs.queue("queue").put([a_mail()])
+    assert isinstance(kept, NotKept)
+    assert not kept.in_doubt
+
+
+def test_a_put_is_kept_when_sqs_says_so_whatever_else_it_says(sqs):
+    sqs.answers["SendMessageBatch"] = said(Successful=[{"Id": "0"}], Failed=[])
+    assert sqs.queue().put([a_mail()]) == [Kept()]
