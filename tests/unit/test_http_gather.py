@@ -7,11 +7,12 @@ from structlog.testing import capture_logs
 
 from limbo.domain.ids import mail_id
 from limbo.domain.mail import parse_mail
-from limbo.entrypoints.http.gather import Gatherer, GatherLimits, Unknown
-from limbo.ports.outbox import Submission
+from limbo.entrypoints.http.gather import Gatherer, GatherLimits
+from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.support.http_app import MAIL, ScriptedOutbox
 
+LATE = NotKept(reason="the queue has not answered in time", in_doubt=True)
 serial = itertools.count()
 
 
@@ -90,7 +91,7 @@ def test_mails_are_refused_once_every_call_hangs():
         outbox = ScriptedOutbox()
         async with Gatherer(outbox, GatherLimits(batch=1, calls=2, seconds=0.05)) as gatherer:
             outbox.gate.clear()
-            assert await asyncio.gather(*submissions(gatherer, 2)) == [Unknown()] * 2
+            assert await asyncio.gather(*submissions(gatherer, 2)) == [LATE] * 2
             [refused] = await asyncio.gather(*submissions(gatherer, 1))
             assert isinstance(refused, NotKept)
             outbox.gate.set()
@@ -127,8 +128,9 @@ def test_an_outbox_that_breaks_its_promise_fails_one_batch(failure):
         async with gatherer:
             with capture_logs() as logs:
                 answers = await asyncio.gather(*submissions(gatherer, 2))
-            assert answers == [NotKept(reason="the outbox failed")] * 2
-            assert "bob" not in str(logs)
+            assert answers == [NotKept(reason="the outbox failed", in_doubt=True)] * 2
+            errors = [type(line["exc_info"]) for line in logs]
+            assert errors == ([KeyError] if failure == "raises" else [])
             outbox.error = None
             if failure == "answers for too few":
                 outbox.submit = submit
@@ -181,17 +183,41 @@ def test_what_was_handed_over_too_long_ago_is_unknown_and_what_was_not_is_not_ke
             (under_way,) = submissions(gatherer, 1)
             await until(lambda: outbox.calls)
             (waits,) = submissions(gatherer, 1)
-            assert await under_way == Unknown()
+            assert await under_way == LATE
             assert await waits == NotKept(reason="the queue did not answer in time")
             stuck = NotKept(reason="the queue has not answered for too long")
             assert await asyncio.gather(*submissions(gatherer, 2)) == [stuck] * 2  # at once
             with capture_logs() as logs:
                 outbox.gate.set()
                 await until(lambda: logs)
-            assert logs[0]["event"] == "the queue answered late"
-            assert logs[0]["kept"] is True
             assert await gatherer.submit(a_submission(), 1) == Kept()
         assert len(outbox.mails) == 2
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        (Kept(), True),
+        (KeptAs("x"), True),
+        (Replayed("x"), True),
+        (KeyConflict.REUSED, False),
+        (NotKept(reason="no"), False),
+        (NotKept(reason="no answer", in_doubt=True), None),
+    ],
+)
+def test_a_late_answer_is_logged_as_what_it_is(answer, kept):
+    async def run():
+        outbox = ScriptedOutbox()
+        outbox.answer = lambda _: answer
+        async with Gatherer(outbox, GatherLimits(seconds=0.02)) as gatherer:
+            outbox.gate.clear()
+            assert await asyncio.gather(*submissions(gatherer, 1)) == [LATE]
+            with capture_logs() as logs:
+                outbox.gate.set()
+                await until(lambda: logs)
+            assert (logs[0]["event"], logs[0]["kept"]) == ("the queue answered late", kept)
 
     asyncio.run(run())
 
@@ -241,7 +267,7 @@ def test_an_outbox_that_hangs_holds_up_neither_the_end_nor_the_exit():
             outbox.gate.clear()
             tasks = submissions(gatherer, 1)
             await until(lambda: outbox.calls)
-        assert await tasks[0] == Unknown()
+        assert await tasks[0] == LATE
 
     asyncio.run(run())
     outbox.gate.set()  # the loop is closed by now

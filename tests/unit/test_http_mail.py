@@ -4,7 +4,6 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.domain.errors import QueueUnavailable
 from limbo.entrypoints.http.gather import GatherLimits
 from limbo.entrypoints.logs import hash_address
 from limbo.ports.queue import Kept, NotKept
@@ -230,13 +229,9 @@ def test_a_client_that_goes_away_amid_its_body_is_no_news():
     assert http.metric("limbo_http_requests_total", **labels) == 1
 
 
-@pytest.mark.parametrize("down", ["not kept", "raises"])
-def test_a_queue_that_is_down_is_503_and_never_submitted(down):
+def test_a_queue_that_is_down_is_503_and_never_submitted():
     http = HttpApp()
-    if down == "raises":
-        http.outbox.error = QueueUnavailable("bob@example.org")
-    else:
-        http.outbox.answer = lambda _: NotKept(reason="cannot reach bob@example.org")
+    http.outbox.answer = lambda _: NotKept(reason="cannot reach bob@example.org")
     with capture_logs() as logs:
         reply = post(http)
     assert reply.status == 503
@@ -278,6 +273,29 @@ def test_a_queue_that_does_not_answer_in_time_is_504_and_claims_nothing():
     assert reply.headers["location"] == f"/v1/mail/{mail.id}"
     assert "retry-after" not in reply.headers  # many clients would post it again by themselves
     assert outcome(http, "unknown") == 1
+
+
+@pytest.mark.parametrize("key", [None, "a"])
+@pytest.mark.parametrize("doubt", ["no answer", "raises"])
+def test_a_mail_that_is_perhaps_kept_is_504_and_claims_nothing(doubt, key):
+    http = HttpApp()
+    if doubt == "raises":
+        http.outbox.error = KeyError("bob@example.org")
+    else:
+        reason = "no answer about bob@example.org"
+        http.outbox.answer = lambda _: NotKept(reason=reason, in_doubt=True)
+    with capture_logs() as logs:
+        reply = post(http, headers=None if key is None else {"Idempotency-Key": key})
+    (mail,) = http.outbox.mails
+    assert (reply.status, reply.json()["Message"]) == (504, "unknown")
+    assert "may have been submitted" in reply.json()["Problem"]
+    told = reply.headers.get("location"), reply.headers.get("retry-after")
+    assert told == ((f"/v1/mail/{mail.id}", None) if key is None else (None, "5"))
+    assert ("under the same Idempotency-Key" in reply.json()["Problem"]) is (key is not None)
+    assert outcome(http, "unknown") == 1
+    (line,) = (line for line in logs if line["event"] == "mail perhaps kept")
+    assert line["mail_id"] == mail.id
+    assert "bob@" not in str(line)
 
 
 def test_many_mails_at_once_are_each_answered_for_themselves():

@@ -80,6 +80,23 @@ def test_the_lines_of_libraries_show_the_request_as_well(capsys):
     assert (line["event"], line["request_id"], line["level"]) == ("slow", "r", "warning")
 
 
+@pytest.mark.parametrize("pretty", [False, True])
+def test_an_error_is_logged_by_its_type_and_place_and_without_its_text(capsys, pretty):
+    def explode():
+        raise KeyError("bob@example.org") from ValueError("carol@example.org")
+
+    configure_logging(pretty=pretty)
+    try:
+        explode()
+    except KeyError as error:
+        structlog.get_logger().exception("failed", exc_info=error)
+        logging.getLogger("uvicorn").exception("failed", exc_info=error)
+    written = capsys.readouterr().out
+    assert written.count("KeyError") == 2
+    assert written.count(" explode") == 2
+    assert "example.org" not in written
+
+
 def test_on_a_terminal_a_line_is_readable(capsys):
     configure_logging(pretty=True)
     structlog.get_logger().info("a mail", n=1)

@@ -12,21 +12,13 @@ from typing import Self
 
 import structlog
 
-from limbo.entrypoints.http.failure import log_failure
-from limbo.ports.outbox import Answer, Outbox, Submission
+from limbo.ports.outbox import Answer, KeptAs, Outbox, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
 
 # What arrives in one turn of the loop is submitted in the next.
 _CALM_TURNS = 2
+_LATE = NotKept(reason="the queue has not answered in time", in_doubt=True)
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """The outbox has not answered in time: the mail may be kept, now or later."""
-
-
-Outcome = Answer | Unknown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +40,7 @@ class _Entry:
     submission: Submission
     size: int
     until: float
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[Answer]
 
 
 class Gatherer:
@@ -89,7 +81,7 @@ class Gatherer:
         for _ in range(self._limits.calls):
             self._batches.put(None)
 
-    async def submit(self, submission: Submission, size: int) -> Outcome:
+    async def submit(self, submission: Submission, size: int) -> Answer:
         """Return what became of the mail, whose request had ``size`` bytes."""
         if refusal := self._refusal(size):
             return refusal
@@ -165,12 +157,12 @@ class Gatherer:
     def _ask(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
         try:
             answers = self._outbox.submit(submissions)
-        except Exception as error:  # noqa: BLE001 - one batch fails, and not the thread
-            log_failure(log, "the outbox failed", error)
+        except Exception as error:  # one batch fails, and not the thread
+            log.exception("the outbox failed", exc_info=error)
             answers = []
         if len(answers) == len(submissions):
             return answers
-        return [NotKept(reason="the outbox failed")] * len(submissions)
+        return [NotKept(reason="the outbox failed", in_doubt=True)] * len(submissions)
 
     def _settle(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
         for entry, answer in zip(batch, answers, strict=True):
@@ -178,9 +170,8 @@ class Gatherer:
             if not entry.answer.done():
                 entry.answer.set_result(answer)
             elif not entry.answer.cancelled():
-                kept = isinstance(answer, Kept)
                 mail_id = entry.submission.mail.id
-                log.warning("the queue answered late", mail_id=mail_id, kept=kept)
+                log.warning("the queue answered late", mail_id=mail_id, kept=_is_kept(answer))
         self._under_way.remove(batch)
         self._gather()
 
@@ -196,7 +187,7 @@ class Gatherer:
         now = self._loop.time()
         for entry in chain.from_iterable(self._under_way):
             if entry.until <= now and not entry.answer.done():
-                entry.answer.set_result(Unknown())
+                entry.answer.set_result(_LATE)
         while self._waiting and self._waiting[0].until <= now:
             entry = self._waiting.popleft()
             self._forget(entry)
@@ -204,3 +195,10 @@ class Gatherer:
                 entry.answer.set_result(NotKept(reason="the queue did not answer in time"))
         pending = [entry.until for entry in self._entries() if not entry.answer.done()]
         self._timer = self._loop.call_at(min(pending), self._expire) if pending else None
+
+
+def _is_kept(answer: Answer) -> bool | None:
+    """Say whether the mail is kept, or None if that is in doubt."""
+    if isinstance(answer, NotKept) and answer.in_doubt:
+        return None
+    return isinstance(answer, Kept | KeptAs | Replayed)

@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from limbo.entrypoints.http.body import ClientGone
-from limbo.entrypoints.http.failure import log_failure
 from limbo.entrypoints.http.headers import header
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.http.routing import OTHER
@@ -79,7 +78,7 @@ class Observation:
         except ClientGone:
             status = CLIENT_GONE
         except Exception as error:  # noqa: BLE001 - the last place that can answer at all
-            log_failure(self._log, "request failed", error)
+            self._log.exception("request failed", exc_info=error)
             if not status:
                 await _failure(scope)(scope, receive, send_with_headers)
         finally:

@@ -15,12 +15,12 @@ from limbo.domain.mail import Mail, parse_mail
 from limbo.entrypoints.http.access import Access, check_sender
 from limbo.entrypoints.http.answers import Answer
 from limbo.entrypoints.http.body import BodyReader, ClientGone
-from limbo.entrypoints.http.gather import Gatherer, Unknown
+from limbo.entrypoints.http.gather import Gatherer
 from limbo.entrypoints.http.idempotency import idempotency, read_key
 from limbo.entrypoints.http.operations import SUBMIT
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object
-from limbo.entrypoints.http.submitted import conflict, not_kept, replayed, submitted, unknown
+from limbo.entrypoints.http.submitted import conflict, not_kept, replayed, submitted
 from limbo.entrypoints.logs import hash_address
 from limbo.entrypoints.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
@@ -106,11 +106,9 @@ class SubmissionEndpoint:
                 mail = replayed(mail, name)
                 return mail, submitted(mail, scope, is_replay=True), True
             case NotKept() as refusal:
-                raise not_kept(refusal, mail)
+                raise not_kept(refusal, mail, has_key=key is not None)
             case KeyConflict() as clash:
                 raise conflict(clash)
-            case Unknown():
-                raise unknown(mail, has_key=key is not None)
             case never:
                 assert_never(never)
 

@@ -44,8 +44,11 @@ def replayed(mail: Mail, first_id: str) -> Mail:
     return replace(mail, id=first_id, submitted_at=milliseconds / 1000)
 
 
-def not_kept(refusal: NotKept, mail: Mail) -> Refused:
-    """Say that the queue did not take the mail."""
+def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> Refused:
+    """Say that the queue did not take the mail, or that this is in doubt."""
+    if refusal.in_doubt:
+        log.warning("mail perhaps kept", mail_id=mail.id, reason=redact(refusal.reason))
+        return _unknown(mail, has_key=has_key)
     if refusal.too_large:
         detail = "the mail is larger than the queue takes"
         return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
@@ -67,15 +70,14 @@ def conflict(clash: KeyConflict) -> Refused:
             assert_never(never)
 
 
-def unknown(mail: Mail, *, has_key: bool) -> Refused:
-    """Tell the truth: it may be kept. No Retry-After, lest a client doubles it by itself."""
+def _unknown(mail: Mail, *, has_key: bool) -> Refused:
+    """Claim nothing. Without a key no Retry-After, lest a client doubles the mail by itself."""
     again = (
         "post it again under the same Idempotency-Key to be sure"
         if has_key
         else "and would be sent twice if it was and is posted again"
     )
-    detail = f"the queue has not answered in time: the mail may have been submitted, {again}"
-    log.warning("mail perhaps kept", mail_id=mail.id)
+    detail = f"the queue has not said that it took the mail: it may have been submitted, {again}"
     return Refused(
         HTTPStatus.GATEWAY_TIMEOUT,
         detail,
