@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
+from limbo.domain.errors import LedgerUnavailable
 from limbo.ports.ledger import Begun, End, Ledger, Start
 
 _MOST = 500  # writes in one step
@@ -28,6 +29,8 @@ class _Write:
 
     def wait(self) -> list[Begun | None]:
         self._done.acquire()
+        if isinstance(self._error, LedgerUnavailable):  # shared: each thread adds its traceback
+            raise LedgerUnavailable(str(self._error)) from self._error
         if self._error is not None:
             raise self._error
         return [*self.answers]
@@ -39,10 +42,13 @@ class GatheredLedger:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._writes: SimpleQueue[_Write] = SimpleQueue()
-        threading.Thread(target=self._run, name="ledger", daemon=True).start()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
         """Write the events, together with those of other threads."""
+        if self._thread is None:
+            self._start()
         write = _Write(events)
         self._writes.put(write)
         return write.wait()
@@ -52,6 +58,14 @@ class GatheredLedger:
         return self._ledger.purge(
             bodies_before=bodies_before, records_before=records_before, limit=limit
         )
+
+    def _start(self) -> None:
+        """Start the thread: at the first write, when the process has blocked its signals."""
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         while True:
@@ -66,9 +80,16 @@ class GatheredLedger:
     def _write(self, writes: Sequence[_Write]) -> None:
         try:
             answers = self._ledger.write([event for write in writes for event in write.events])
-        except Exception as error:  # noqa: BLE001 - raised where each thread waits for it
+        except LedgerUnavailable as error:
             for write in writes:
                 write.finish((), error)
+            return
+        except Exception as error:  # noqa: BLE001 - raised where a thread waits for it
+            if len(writes) == 1:
+                writes[0].finish((), error)
+            else:  # what one cannot be written for is no other's fault
+                for write in writes:
+                    self._write([write])
             return
         start = 0
         for write in writes:
