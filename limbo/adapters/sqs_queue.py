@@ -77,10 +77,18 @@ class SqsQueue:
 
     @classmethod
     def connect(
-        cls, queue: str, dead_letter_queue: str, *, region: str | None, lease_seconds: float
+        cls,
+        queue: str,
+        dead_letter_queue: str,
+        *,
+        region: str | None,
+        lease_seconds: float,
+        now: Callable[[], float] = time.time,
     ) -> Self:
         """Build the queue from names or URLs; nothing is asked of SQS before the first call."""
-        return cls(sqs_client(region), queue, dead_letter_queue, lease_seconds=lease_seconds)
+        return cls(
+            sqs_client(region), queue, dead_letter_queue, lease_seconds=lease_seconds, now=now
+        )
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
         """Send the mails, each its own group: a shared one would let workers in one by one.

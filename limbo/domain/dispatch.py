@@ -93,11 +93,16 @@ class RetryPolicy:
         """Return the pause after the touch of that number, counted from 1.
 
         ``jitter`` is in 0.5 to 1. A ``Retry-After`` counts when every provider tried gave one that
-        is longer: the soonest of them is when the mail may find somebody again.
+        is longer: the soonest of them is when the mail may find somebody again. With one that gave
+        none the mail may find that one, so it does not wait for the others.
         """
         pause = self.delays[min(touch, len(self.delays)) - 1] * jitter
-        asked = [_retry_after(attempt.verdict) for attempt in attempts]
-        return min(max(pause, min(asked, default=0.0)), MAX_RETRY_AFTER)
+        return min(max(pause, self.asked(attempts)), MAX_RETRY_AFTER)
+
+    @staticmethod
+    def asked(attempts: Sequence[Attempt]) -> float:
+        """Return the soonest time that the providers tried asked for, 0 if one asked for none."""
+        return min((_retry_after(attempt.verdict) for attempt in attempts), default=0.0)
 
 
 class Dispatcher:
@@ -227,7 +232,8 @@ class Dispatcher:
             delay = self._retry.delay(touches + 1, attempts, jitter)
         else:
             pause = min(self.ready_in(), self._retry.delays[0])
-            delay = pause + self._retry.delays[0] * (jitter - 0.5)
+            pause = max(pause, self._retry.asked(attempts))
+            delay = min(pause + self._retry.delays[0] * (jitter - 0.5), MAX_RETRY_AFTER)
         return Retry(attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate)
 
     def _note(self, sender: str, mail_id: str, verdict: Verdict) -> None:

@@ -11,7 +11,7 @@ from limbo.domain.text import body_problem, header_line_problem
 
 VERSION = 1
 MAX_RECIPIENTS = 50  # SES refuses more in one message.
-MAX_ENTRIES = 1000  # in one field, repeats included: more is no mistake, but work for nothing
+MAX_ENTRIES = 100  # in one field, repeats included: more is no mistake, but work for nothing
 MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
 MAX_PROBLEMS = 100
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")

@@ -5,6 +5,8 @@ import re
 _MAX_LINE = 300
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
 _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# What turns the direction of a line, and so can make it read otherwise than it is.
+_DECEPTIVE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS does.
 _UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 # The beginning of an encoded word (RFC 2047) is enough: before 3.11.10, Python's own email package
@@ -49,7 +51,7 @@ def redact(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return a foreign text as one line of at most 300 characters, fit for a log."""
-    line = " ".join(_UNSAFE_IN_HEADER.sub(" ", text).split())
+    line = " ".join(_UNSAFE_IN_HEADER.sub(" ", _DECEPTIVE.sub("", text)).split())
     return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 1] + "…"
 
 

@@ -52,7 +52,7 @@ def _postgresql(url: str) -> "Database":
         from limbo.adapters.postgres_database import PostgresDatabase
     except ImportError:
         raise SettingsError(
-            "LIMBO_QUEUE must not be postgresql://… without psycopg: pip install 'limbo[postgres]'"
+            "LIMBO_QUEUE must not be postgresql://… without psycopg: pip install 'psycopg[binary]'"
         ) from None
     return PostgresDatabase.connect(url)
 
@@ -69,7 +69,7 @@ def _sql_queue(database: "Database", settings: Settings) -> "SqlQueue":
     return SqlQueue(database, lease_seconds=settings.lease)
 
 
-def _sqs_queue(settings: Settings) -> "SqsQueue":
+def _sqs_queue(settings: Settings, clock: Clock) -> "SqsQueue":
     from limbo.adapters.sqs_queue import SqsQueue
 
     return SqsQueue.connect(
@@ -77,6 +77,7 @@ def _sqs_queue(settings: Settings) -> "SqsQueue":
         settings.dead_letter_queue or "",
         region=settings.region,
         lease_seconds=settings.lease,
+        now=clock.now,
     )
 
 
@@ -229,7 +230,7 @@ class Container(containers.DeclarativeContainer):
         memory=providers.Singleton(_memory_queue, settings),
         sqlite=sql_queue,
         postgresql=sql_queue,
-        sqs=providers.Singleton(_sqs_queue, settings),
+        sqs=providers.Singleton(_sqs_queue, settings, clock),
     )
     dead_letters = providers.Selector(
         settings.provided.queue_kind,

@@ -1,6 +1,7 @@
 """Reads variables, and remembers where each value is from."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -9,6 +10,7 @@ from limbo.domain.errors import SettingsError
 from limbo.entrypoints.variables import PREFIX, Variable
 
 T = TypeVar("T")
+_SECRETIVE = re.compile(r":[^@]*@|password", re.IGNORECASE)  # a URL or DSN gone wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +82,7 @@ def _without_password(text: str) -> str:
     """Mask the password, and what else may hide one, of a URL."""
     scheme, separator, rest = text.partition("://")
     if not separator:
-        return text
-    authority, slash, path = rest.partition("/")
-    _, at, host = authority.rpartition("@")
-    path, query, _ = path.partition("?")
-    return f"{scheme}://{'***@' if at else ''}{host}{slash}{path}{'?***' if query else ''}"
+        return "(not shown)" if _SECRETIVE.search(text) else text
+    rest, query, _ = rest.partition("?")
+    _, at, rest = rest.rpartition("@")  # the last: a password that is not encoded may hold more
+    return f"{scheme}://{'***@' if at else ''}{rest}{'?***' if query else ''}"

@@ -13,7 +13,7 @@ from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.gather import GatherLimits
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.logs import configure_logging
-from limbo.entrypoints.runner import Part, run_parts
+from limbo.entrypoints.runner import Part, hold_signals, run_parts
 from limbo.entrypoints.server import HttpServer
 from limbo.entrypoints.settings import Settings, load
 from limbo.entrypoints.variables import (
@@ -36,6 +36,7 @@ def api(environ: Mapping[str, str]) -> int:
     settings = load(environ)
     _refuse_memory(settings, "api")
     configure_logging()
+    hold_signals()
     container = Container(settings=settings)
     server = _api_server(container, settings, _access(container, settings))
     return run_parts([server], started=lambda: _tell("api started", server, settings))
@@ -46,6 +47,7 @@ def worker(environ: Mapping[str, str]) -> int:
     settings = load(environ)
     _refuse_memory(settings, "worker")
     configure_logging()
+    hold_signals()
     container = Container(settings=settings)
     part: Part = container.worker()
     metrics = container.metrics()
@@ -66,6 +68,7 @@ def dev(environ: Mapping[str, str]) -> int:
     """Run api and worker in one process, and say how to post a first mail."""
     settings = load(environ, dev=True)
     configure_logging(pretty=True)
+    hold_signals()
     container = Container(settings=settings)
     if settings.only_fakes and not _has_keys(container):
         access = Access(None, anonymous_scopes=[*KeyScope])

@@ -28,6 +28,11 @@ class Part(Protocol):
         ...
 
 
+def hold_signals() -> None:
+    """Block the signals that stop a process, before it has threads that they could be given to."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None) -> int:
     """Run the parts, each on a thread, until SIGTERM or SIGINT; return the exit code.
 
@@ -37,7 +42,7 @@ def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None)
     gc.freeze()  # what is there by now stays: nothing of it has to be looked at again
     gc.set_threshold(*_COLLECT_AFTER)
     # Blocked in every thread, and waited for in this one: no handler runs amid other code.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    hold_signals()
     threads = [threading.Thread(target=_run, args=(part,), daemon=True) for part in parts]
     for thread in threads:
         thread.start()

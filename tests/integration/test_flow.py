@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import time
 import urllib.error
@@ -215,3 +216,27 @@ def test_an_api_that_could_send_for_anybody_does_not_start(tmp_path):
     assert ended.stderr.startswith(b"limbo: LIMBO_ALLOW_ANONYMOUS must be true")
     assert ended.stderr.count(b"\n") == 1
     assert b"geheim" not in ended.stderr
+
+
+def test_a_second_signal_ends_a_worker_at_once(tmp_path):
+    fleet = Fleet(
+        tmp_path,
+        {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/q.db", "LIMBO_FAKE_SCRIPT": "slow(20)"},
+    )
+    fleet.environ["LIMBO_SENDERS"] = "fake"
+    try:
+        api, worker = fleet.start("api", "api"), fleet.start("worker", "worker")
+        for process in (api, worker):
+            process.wait_until_ready()
+        post(api.url, MAIL)
+        in_flight = 'limbo_queue_messages{state="in_flight"}'
+        until(lambda: worker.metric(in_flight) == 1, 20)
+        worker.signal(signal.SIGTERM)
+        until(lambda: bool(told(fleet, "stopping")))
+        time.sleep(0.5)
+        began = time.monotonic()
+        code, _ = worker.terminate()
+        assert code == 1
+        assert time.monotonic() - began < 2
+    finally:
+        fleet.close()

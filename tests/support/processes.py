@@ -77,6 +77,10 @@ class LimboProcess:
         self._running.kill()
         self._running.wait(10)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
+        self._running.send_signal(number)
+
     def terminate(self, seconds: float = 60.0) -> tuple[int, float]:
         """End it as an operator does; return its exit code and how many seconds it took."""
         began = time.monotonic()

@@ -250,6 +250,23 @@ def test_a_sender_that_raises_may_have_sent():
     assert attempt.verdict == Failed(Fault.UNKNOWN, "the sender raised RuntimeError")
 
 
+@pytest.mark.parametrize(
+    ("answers", "least", "most"),
+    [
+        ([Failed(Fault.RATE, "", 3600)], 3600, 3615),
+        ([Failed(Fault.RATE, "", 3600), Failed(Fault.RATE, "", 600)], 600, 615),
+        ([Failed(Fault.RATE, "", 3600), OUTAGE], 15, 30),
+        ([Failed(Fault.RATE, "", 3600), ACCOUNT], 30, 45),
+        ([Failed(Fault.RATE, "", 90_000)], 43_200, 43_200),
+        ([RATE], 5, 20),
+    ],
+)
+def test_a_throttled_mail_waits_as_long_as_it_is_asked_to(answers, least, most):
+    outcome, _ = ordered(*answers)
+    assert isinstance(outcome, Retry)
+    assert least <= outcome.delay <= most
+
+
 def test_a_probe_that_is_not_permitted_leaves_its_place_to_the_next():
     clock = Clock()
     made = opened(Scripted("a", *[OUTAGE] * 10, OK), clock=clock)

@@ -194,10 +194,10 @@ def test_only_exact_repeats_are_dropped():
 
 
 def test_a_hostile_document_gets_a_short_answer():
-    assert text(to=["a@b.c"] * 1001) == "to: 1001 entries; at most 1000 are allowed"
-    found = problems(to=[1] * 1000, **{f"x{number}": 1 for number in range(10_000)})
+    assert text(to=["a@b.c"] * 101) == "to: 101 entries; at most 100 are allowed"
+    found = problems(to=[1] * 100, **{f"x{number}": 1 for number in range(10_000)})
     assert len(found) == 101
-    assert found[-1] == Problem(pointer="", detail="and 10900 more problems")
+    assert found[-1] == Problem(pointer="", detail="and 10000 more problems")
 
 
 @pytest.mark.parametrize(

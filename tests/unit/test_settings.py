@@ -134,6 +134,15 @@ def test_what_is_shown_names_its_source_and_masks_secrets():
     assert "geheim" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:ge/heim@h/d", "postgresql://u:ge@heim@h/d", "postgresql://h/d?p=ge/heim@x"],
+)
+def test_no_part_of_a_password_is_shown(url):
+    (shown,) = (r.shown for r in load({"LIMBO_QUEUE": url}).readings if r.name == "LIMBO_QUEUE")
+    assert "ge" not in shown.removeprefix("postgresql")
+
+
 def test_every_variable_has_a_meaning_and_the_prefix():
     for variable in VARIABLES:
         assert variable.name.startswith("LIMBO_")

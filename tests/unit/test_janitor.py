@@ -1,0 +1,87 @@
+"""What is forgotten, when, and that nothing ends the forgetting."""
+
+import threading
+import time
+
+from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.ids import mail_id
+from limbo.entrypoints.clock import Clock
+from limbo.entrypoints.janitor import Janitor
+from limbo.ports.ledger import End, Status
+from limbo.ports.outbox import Submission
+from tests.support.working import a_mail, until
+
+DAY = 86_400
+
+
+class Hurried(Clock):
+    """Waits a thousandth of the time."""
+
+    def wait(self, condition, seconds):
+        super().wait(condition, seconds / 1000)
+
+
+class CountingLedger(MemoryLedger):
+    """A real ledger that fails for as long as it is told to, and counts its purges."""
+
+    error: Exception | None = None
+    purges = 0
+
+    def purge(self, *, bodies_before, records_before, limit):
+        self.purges += 1
+        if self.error is not None:
+            raise self.error
+        return super().purge(
+            bodies_before=bodies_before, records_before=records_before, limit=limit
+        )
+
+
+def a_sent_mail(ledger, days_ago):
+    mail = a_mail()
+    object.__setattr__(mail, "submitted_at", time.time() - days_ago * DAY)
+    object.__setattr__(mail, "id", mail_id(mail.submitted_at))
+    ledger.reserve([Submission(mail=mail)])
+    ledger.conclude(kept=[Submission(mail=mail)], refused=[])
+    ledger.write([End(mail_id=mail.id, status=Status.SENT, at=mail.submitted_at)])
+    return mail
+
+
+def run(janitor):
+    threading.Thread(target=janitor.run, daemon=True).start()
+
+
+def test_bodies_go_before_records_and_both_by_themselves():
+    ledger = CountingLedger()
+    kept, stripped, gone = (a_sent_mail(ledger, days) for days in (1, 10, 100))
+    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    run(janitor)
+    until(lambda: ledger.find(gone.id, None) is None)
+    until(lambda: ledger.find(stripped.id, None).mail is None)
+    assert ledger.find(kept.id, None).mail == kept
+    janitor.stop()
+
+
+def test_more_than_a_step_is_forgotten_step_by_step():
+    ledger = CountingLedger()
+    mails = [a_sent_mail(ledger, 100) for _ in range(450)]
+    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    steps = 1
+    while janitor.purge():
+        steps += 1
+    assert steps == 5, "450 bodies and 450 records, 200 at a time"
+    assert not any(ledger.find(mail.id, None) for mail in mails)
+
+
+def test_neither_an_outage_nor_a_defect_ends_it():
+    ledger = CountingLedger()
+    mail = a_sent_mail(ledger, 100)
+    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    run(janitor)
+    for error in (LedgerUnavailable("cut off"), KeyError("x")):
+        ledger.error = error
+        seen = ledger.purges
+        until(lambda seen=seen: ledger.purges > seen + 2)
+    ledger.error = None
+    until(lambda: ledger.find(mail.id, None) is None)
+    janitor.stop()
