@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -16,6 +16,7 @@ from botocore.exceptions import (
     NoRegionError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from limbo import __version__
 from limbo.domain.errors import QueueUnavailable, SettingsError
@@ -97,7 +98,7 @@ def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
         user_agent=f"limbo/{__version__}",
     )
     try:
-        return boto3.session.Session().client("sqs", region_name=region, config=config)
+        client = boto3.session.Session().client("sqs", region_name=region, config=config)
     except NoRegionError:
         msg = "LIMBO_REGION: must name the AWS region of the queue, for example eu-west-1"
         raise SettingsError(msg) from None
@@ -107,6 +108,17 @@ def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
     except ValueError:
         msg = "AWS_ENDPOINT_URL_SQS: is not a URL"
         raise SettingsError(msg) from None
+    client.meta.events.register("before-parse.sqs", _check_body)
+    return client
+
+
+def _check_body(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Refuse a proxy's page and half an answer: botocore would read them as an empty answer."""
+    body: bytes = response_dict["body"].strip()
+    if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES and not (
+        body.startswith(b"{") and body.endswith(b"}")
+    ):
+        raise ResponseParserError
 
 
 @contextmanager

@@ -104,7 +104,7 @@ class SqsChannel:
                     QueueUrl=self.url,
                     Entries=[{"Id": str(i), "ReceiptHandle": r} for i, r in enumerate(batch)],
                 )
-            return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
+                return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
 
         return set().union(*self._at_once(delete, _tens(receipts)))
 
@@ -120,7 +120,7 @@ class SqsChannel:
                         for i, r in enumerate(batch)
                     ],
                 )
-            return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
+                return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
 
         return set().union(*self._at_once(change, _tens(list(receipts))))
 
@@ -135,11 +135,11 @@ class SqsChannel:
                     "ApproximateNumberOfMessagesDelayed",
                 ],
             )["Attributes"]
-        return (
-            int(attributes["ApproximateNumberOfMessages"]),
-            int(attributes["ApproximateNumberOfMessagesNotVisible"]),
-            int(attributes["ApproximateNumberOfMessagesDelayed"]),
-        )
+            return (
+                int(attributes["ApproximateNumberOfMessages"]),
+                int(attributes["ApproximateNumberOfMessagesNotVisible"]),
+                int(attributes["ApproximateNumberOfMessagesDelayed"]),
+            )
 
     def _send(self, batch: Sequence[Outgoing]) -> Sequence[Refusal | None]:
         try:
@@ -185,7 +185,7 @@ class SqsChannel:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
-        return [message_of(item) for item in answer.get("Messages", ())]
+            return [message_of(item) for item in answer.get("Messages", ())]
 
     def _at_once(
         self, call: Callable[[_Item], _Result], items: Sequence[_Item]

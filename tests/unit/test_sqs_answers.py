@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -6,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.exceptions import (
+    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -16,13 +18,16 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from mypy_boto3_sqs import SQSClient
 
+from limbo.adapters.codec import encode_mail
 from limbo.adapters.sqs import sqs_client
 from limbo.adapters.sqs_queue import SqsQueue
+from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Kept, NotKept
 from tests.support.working import a_mail
 
 URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"
 HTML = b"<html>maintenance</html>"
+COUNTS = ("Messages", "MessagesNotVisible", "MessagesDelayed")
 AT = {"endpoint_url": URL}
 
 
@@ -121,3 +126,62 @@ def test_a_put_that_could_not_find_its_queue_is_in_no_doubt(sqs, answer):
 def test_a_put_is_kept_when_sqs_says_so_whatever_else_it_says(sqs):
     sqs.answers["SendMessageBatch"] = said(Successful=[{"Id": "0"}], Failed=[])
     assert sqs.queue().put([a_mail()]) == [Kept()]
+
+
+# whatever is answered
+
+
+def a_message(**changes: object) -> dict[str, object]:
+    message: dict[str, object] = {
+        "MessageId": "m",
+        "ReceiptHandle": "r",
+        "Body": encode_mail(a_mail()).decode(),
+        "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
+    }
+    return {**message, **changes}
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer"),
+    [
+        *itertools.product(
+            ("GetQueueUrl", "ReceiveMessage", "GetQueueAttributes"),
+            (Said(HTML), Said(b""), Said(b"[1]"), Said(b"{"), Said(HTML, 302), Said(HTML, 502)),
+        ),
+        ("GetQueueUrl", said()),
+        ("GetQueueUrl", ResponseParserError("no")),
+        ("ReceiveMessage", said(Messages=7)),
+        ("ReceiveMessage", said(Messages=[{}])),
+        ("ReceiveMessage", said(Messages=[a_message(Attributes={"SentTimestamp": "soon"})])),
+        ("GetQueueAttributes", said()),
+        ("GetQueueAttributes", said(Attributes={})),
+        (
+            "GetQueueAttributes",
+            said(Attributes=dict.fromkeys(map("ApproximateNumberOf{}".format, COUNTS), "many")),
+        ),
+    ],
+    ids=repr,
+)
+def test_an_answer_that_cannot_be_read_makes_the_queue_unavailable(sqs, operation, answer):
+    good = {"GetQueueUrl": said(QueueUrl=URL), "ReceiveMessage": said(), operation: answer}
+    sqs.answers.update(good)
+    queue = sqs.queue("queue")
+    with pytest.raises(QueueUnavailable, match=r"^SQS "):
+        queue.depth() if operation == "GetQueueAttributes" else queue.receive(1, 0)
+
+
+def test_an_error_without_a_code_makes_the_queue_unavailable(sqs):
+    sqs.answers["ReceiveMessage"] = ClientError({}, "ReceiveMessage")
+    with pytest.raises(QueueUnavailable):
+        sqs.queue().receive(1, 0)
+
+
+@pytest.mark.parametrize("call", ["ack", "extend"])
+@pytest.mark.parametrize("answer", [Said(HTML), said(Failed=[{"Id": "0"}]), said(Failed=7)])
+def test_a_settlement_whose_answer_cannot_be_read_makes_the_queue_unavailable(sqs, call, answer):
+    sqs.answers["ReceiveMessage"] = said(Messages=[a_message()])
+    sqs.answers["DeleteMessageBatch"] = sqs.answers["ChangeMessageVisibilityBatch"] = answer
+    queue = sqs.queue()
+    leases = queue.receive(1, 0)
+    with pytest.raises(QueueUnavailable):
+        getattr(queue, call)(leases)
