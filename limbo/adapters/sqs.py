@@ -23,7 +23,14 @@ from limbo.domain.errors import QueueUnavailable, SettingsError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        ChangeMessageVisibilityBatchResultTypeDef,
+        DeleteMessageBatchResultTypeDef,
+        MessageTypeDef,
+    )
+
+    _Settled = DeleteMessageBatchResultTypeDef | ChangeMessageVisibilityBatchResultTypeDef
 
 BATCH = 10  # entries in one call
 MAX_BYTES = 1024 * 1024  # of a message, and of a batch; attributes count
@@ -160,13 +167,23 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "").rpartition(".")[2]
 
 
-def lost_ids(failed: "Sequence[BatchResultErrorEntryTypeDef]") -> list[str]:
-    """Return the ids of the entries whose receipt is no longer good; any other failure raises."""
-    for entry in failed:
+def lost_receipts(receipts: Sequence[str], answer: "_Settled") -> set[str]:
+    """Return the receipts of a batch that are no longer good.
+
+    Raises QueueUnavailable when anything else failed, or when SQS left one out.
+    """
+    done = {entry["Id"] for entry in answer.get("Successful", ())}
+    lost: set[str] = set()
+    for entry in answer.get("Failed", ()):
         if (code := entry["Code"].rpartition(".")[2]) not in _LOST:
             msg = f"SQS answered {code}"
             raise QueueUnavailable(msg)
-    return [entry["Id"] for entry in failed]
+        lost.add(entry["Id"])
+    by_id = {str(index): receipt for index, receipt in enumerate(receipts)}
+    if not by_id.keys() <= done | lost:
+        msg = "SQS did not say of each message whether it did as told"
+        raise QueueUnavailable(msg)
+    return {receipt for id_, receipt in by_id.items() if id_ in lost}
 
 
 def refusal_of(entry: "BatchResultErrorEntryTypeDef | None") -> Refusal:

@@ -21,7 +21,7 @@ from limbo.adapters.sqs import (
     Refusal,
     error_code,
     is_in_doubt,
-    lost_ids,
+    lost_receipts,
     message_of,
     refusal_of,
     sqs_errors,
@@ -104,7 +104,7 @@ class SqsChannel:
                     QueueUrl=self.url,
                     Entries=[{"Id": str(i), "ReceiptHandle": r} for i, r in enumerate(batch)],
                 )
-                return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
+                return lost_receipts(batch, answer)
 
         return set().union(*self._at_once(delete, _tens(receipts)))
 
@@ -120,7 +120,7 @@ class SqsChannel:
                         for i, r in enumerate(batch)
                     ],
                 )
-                return {batch[int(id_)] for id_ in lost_ids(answer.get("Failed", ()))}
+                return lost_receipts(batch, answer)
 
         return set().union(*self._at_once(change, _tens(list(receipts))))
 

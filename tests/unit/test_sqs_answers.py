@@ -3,6 +3,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 from botocore.awsrequest import AWSRequest, AWSResponse
@@ -185,3 +186,24 @@ def test_a_settlement_whose_answer_cannot_be_read_makes_the_queue_unavailable(sq
     leases = queue.receive(1, 0)
     with pytest.raises(QueueUnavailable):
         getattr(queue, call)(leases)
+
+
+# settlements
+
+
+@pytest.mark.parametrize("call", ["ack", "extend"])
+@pytest.mark.parametrize(
+    ("ids", "known"), [((0, 1), True), ((0,), False), ((), False), ((0, 2), False)]
+)
+def test_a_settlement_counts_only_when_sqs_says_so(sqs, call, ids, known):
+    messages = [a_message(ReceiptHandle=receipt) for receipt in "ab"]
+    sqs.answers["ReceiveMessage"] = said(Messages=messages)
+    settled = said(Successful=[{"Id": str(id_)} for id_ in ids])
+    sqs.answers["DeleteMessageBatch"] = sqs.answers["ChangeMessageVisibilityBatch"] = settled
+    queue = sqs.queue()
+    settle = partial(getattr(queue, call), queue.receive(10, 0))
+    if known:
+        assert settle() == []
+    else:
+        with pytest.raises(QueueUnavailable, match=r"^SQS did not say"):
+            settle()
