@@ -321,3 +321,27 @@ def test_garbage_behind_a_request_under_way_is_not_taken_for_its_answer():
             connection.answer()
         app.outbox.gate.set()
     assert len(app.outbox.mails) == 1
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one packet", "in two"])
+def test_a_body_behind_an_upgrade_is_not_read_as_a_request(connection, together):
+    head = (
+        b"POST /v1/mail HTTP/1.1\r\nHost: h\r\nContent-Length: 36\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEA\r\n\r\n"
+    )
+    body = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n\r\n"
+    connection.send(head + body if together else head)
+    if not together:
+        with contextlib.suppress(ConnectionError):
+            connection.send(body)
+    status, _, answer = connection.answer()
+    assert status == 400
+    assert b"Upgrade" in answer
+    assert connection.is_closed()
+
+
+def test_requests_that_pile_up_behind_an_unread_answer_close_the_connection(connection, address):
+    with contextlib.suppress(ConnectionError):
+        connection.send(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n" * 5000)
+    assert connection.is_closed()
+    assert still_serves(address)

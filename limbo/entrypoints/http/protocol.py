@@ -10,6 +10,7 @@ from limbo.entrypoints.http.problems import NOT_SUBMITTED
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
+MAX_PIPELINE = 64  # requests that wait for the answer to an earlier one
 STOP = "limbo.stop"
 """In the lifespan's state: a function that ends what holds requests up on purpose."""
 _PHRASES = {
@@ -31,6 +32,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+    _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
@@ -70,7 +72,13 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop to wait: the application bounds the body."""
         self._in_head = False
         self._stop()
-        super().on_headers_complete()
+        if len(self.pipeline) >= MAX_PIPELINE or self.transport.is_closing():
+            self.transport.abort()
+        elif self.parser.should_upgrade() and self._has_body():
+            # The parser would skip the body, and read it as the next request.
+            self._refuse(400, "no Upgrade is known here; send HTTP/1.1 without that header")
+        else:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Count the next head from here."""
@@ -88,6 +96,10 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer what is no HTTP, in the form of all other answers."""
         self._refuse(400, msg)
 
+    def _has_body(self) -> bool:
+        headers = dict(self.headers)
+        return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+
     def _start(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._expire)
 
@@ -98,7 +110,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expire(self) -> None:
         self._timer = None
-        if self._is_answering():
+        unread, self._unread = self._unread, self.transport.get_write_buffer_size()
+        if 0 < unread <= self._unread:  # nobody has read any of it for all that time
+            self.transport.abort()
+        elif self._is_answering():
             self._start()
         elif self._in_head and self._head_bytes:
             self._refuse(408, f"the request's head did not arrive within {self.head_seconds:g} s")
