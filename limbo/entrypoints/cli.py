@@ -1,4 +1,4 @@
-"""The command line: limbo dev | api | worker | check | health."""
+"""The command line: limbo dev | api | worker | check | health | dead-letters | keys."""
 
 import argparse
 import os

@@ -98,12 +98,14 @@ def open_keys(environ: Mapping[str, str]) -> Keys:
 def _access(container: Container, settings: Settings) -> Access:
     """Let in who has a key; anybody, where that is asked for or where no mail can get out."""
     has_keys = _has_keys(container)
-    if settings.allow_anonymous or (settings.only_fakes and not has_keys):
+    if settings.only_fakes and not has_keys:
         return Access(container.keys(), anonymous_scopes=[KeyScope.SEND, KeyScope.READ])
+    if settings.allow_anonymous:  # to send is not to read what others sent
+        return Access(container.keys(), anonymous_scopes=[KeyScope.SEND])
     if not has_keys:
         raise SettingsError(
-            f"{ALLOW_ANONYMOUS.name} must be true to let anybody who reaches the api send mail, or"
-            " API keys must be made: limbo keys create --help"
+            f"{ALLOW_ANONYMOUS.name} must be true to let anybody who reaches the api send mail;"
+            " or make an API key: limbo keys create --name me --scope send,read --from '*'"
         )
     return Access(container.keys())
 

@@ -97,7 +97,7 @@ MAILGUN_URL = Variable(
 FAKE_SCRIPT = Variable(
     name="LIMBO_FAKE_SCRIPT",
     default="",
-    meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider" below',
+    meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider"',
 )
 HOST = Variable(
     name="LIMBO_HOST",
@@ -147,7 +147,7 @@ SEND_TIMEOUT_SECONDS = Variable(
 ALLOW_ANONYMOUS = Variable(
     name="LIMBO_ALLOW_ANONYMOUS",
     default="false",
-    meaning="`true` lets anybody who reaches the api send through real providers",
+    meaning="`true` lets anybody who reaches the api send through real providers, without a key",
 )
 VARIABLES = (
     QUEUE,
