@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo
 
 from limbo.adapters.database import Dialect, Pool, Row, Statements
+from limbo.adapters.postgres_arrays import as_column, with_columns
 from limbo.adapters.schema import migrate
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.text import redact
@@ -32,6 +34,7 @@ _OPTIONS = f"-c statement_timeout={_STATEMENT_SECONDS}s -c idle_in_transaction_s
 _CLOCK = "CAST(extract(epoch FROM statement_timestamp()) AS double precision)"
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 _CHANNEL = "limbo_queue"
+_ADAPTERS = SimpleNamespace(adapters=with_columns(), connection=None)
 R = TypeVar("R")
 
 
@@ -70,7 +73,8 @@ class PostgresDatabase:
             msg = "the queue's URL is no valid postgresql://user:password@host/database"
             raise SettingsError(msg) from None  # libpq's own message repeats the URL
         options = f"{_OPTIONS} {given.get('options') or ''}"  # the last of two counts
-        settings = {**_SETTINGS, **given, "options": options}
+        # What is dumped by postgres_arrays.py is UTF-8, whatever the database is.
+        settings = {**_SETTINGS, **given, "options": options, "client_encoding": "utf8"}
         database = cls(settings, now=now, answer_seconds=answer_seconds)
         try:
             migrate(database)
@@ -142,7 +146,9 @@ class _Connection:
         self, settings: Mapping[str, Any], now: Callable[[], float] | None, answer_seconds: float
     ) -> None:
         self._now = now
-        self._connection = _LimitedConnection.connect(**settings, autocommit=True)
+        self._connection = _LimitedConnection.connect(
+            **settings, autocommit=True, context=_ADAPTERS
+        )
         self._connection.answer_seconds = answer_seconds
         self._cursor = self._connection.cursor(binary=True)
         self._unread = select.poll()
@@ -162,7 +168,8 @@ class _Connection:
     def execute_each(
         self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
     ) -> list[Row]:
-        return self.execute(sql, columns, news=news)
+        given = {name: as_column(values) for name, values in columns.items()}
+        return self.execute(sql, given, news=news)
 
     def sleep(self, seconds: float) -> None:
         for _ in self._connection.notifies(timeout=min(seconds, _STATEMENT_SECONDS), stop_after=1):

@@ -1,0 +1,76 @@
+"""Columns as PostgreSQL's binary arrays, made at once: psycopg asks anew for each value how to."""
+
+from collections.abc import Callable, Sequence
+from struct import Struct
+from typing import Any
+
+from psycopg import adapters
+from psycopg.adapt import AdaptersMap, Dumper
+from psycopg.pq import Format
+
+_HEAD = Struct("!iiIii")  # dimensions, whether there are nulls, the elements' type, length, origin
+_LENGTH = Struct("!i")
+_NULL = _LENGTH.pack(-1)
+
+
+class _Column(list[Any]):
+    """A column of one type or null."""
+
+
+class _Texts(_Column):
+    pass
+
+
+class _Floats(_Column):
+    pass
+
+
+class _Bytes(_Column):
+    pass
+
+
+class _Booleans(_Column):
+    pass
+
+
+_COLUMNS: dict[type, type[_Column]] = {
+    str: _Texts,
+    float: _Floats,
+    bytes: _Bytes,
+    bool: _Booleans,
+}
+
+
+def as_column(values: Sequence[object]) -> Sequence[object]:
+    """Return the values as what is dumped at once, if they are of one type that can be."""
+    kinds = {type(value) for value in values if value is not None}
+    column = _COLUMNS.get(kinds.pop()) if len(kinds) == 1 else None
+    return values if column is None else column(values)
+
+
+def _dumper(encode: Callable[[Any], bytes], element: int, array: int) -> type[Dumper]:
+    class ColumnDumper(Dumper):
+        format = Format.BINARY
+        oid = array
+
+        def dump(self, obj: Sequence[object]) -> bytes:
+            parts = [_HEAD.pack(1, None in obj, element, len(obj), 1)]
+            for value in obj:
+                if value is None:
+                    parts.append(_NULL)
+                else:
+                    data = encode(value)
+                    parts += (_LENGTH.pack(len(data)), data)
+            return b"".join(parts)
+
+    return ColumnDumper
+
+
+def with_columns() -> AdaptersMap:
+    """Return psycopg's own adapters and those of columns."""
+    known = AdaptersMap(adapters)
+    known.register_dumper(_Texts, _dumper(str.encode, 25, 1009))
+    known.register_dumper(_Floats, _dumper(Struct("!d").pack, 701, 1022))
+    known.register_dumper(_Bytes, _dumper(bytes, 17, 1001))
+    known.register_dumper(_Booleans, _dumper(Struct("!?").pack, 16, 1000))
+    return known
