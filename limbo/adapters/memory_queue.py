@@ -5,7 +5,7 @@ import itertools
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from limbo.domain.ids import mail_id
@@ -115,6 +115,7 @@ class MemoryQueue:
                 in_flight=len(self._leased),
                 delayed=self._delayed,
                 oldest_age=0.0 if oldest is None else max(0.0, self._now() - oldest[0]),
+                dead=self.dead_letters.kinds(),
             )
 
     def _redrive(self, letters: Sequence[DeadLetter]) -> None:
@@ -224,6 +225,11 @@ class MemoryDeadLetters:
         with self._lock:
             letters = self._letters.values()
             return [letter.id for letter in letters if causes is None or letter.cause in causes]
+
+    def kinds(self) -> Mapping[str, int]:
+        """Count by kind of cause."""
+        with self._lock:
+            return Counter(letter.cause.kind for letter in self._letters.values())
 
     def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Put the mails back into the queue, as if they had just been submitted."""

@@ -1,12 +1,16 @@
 """A queue on SQS, FIFO or standard, with a second SQS queue for its dead letters.
 
-SQS counts receives by itself: ``touches`` is the receives before this one, and every mail received
-before is a possible duplicate, for SQS cannot tell a crash from a retry. So is one whose message
-says so: it was redriven from the dead letters.
+SQS counts receives, and nothing can be written to a message. So ``touches`` are those after which
+this process released the mail itself: a mail that several workers had is touched oftener before it
+is buried, but none is buried for a throttle, a restart or a probe. Each mail received before is a
+possible duplicate, for SQS cannot tell a crash from a retry. So is one whose message says so: it
+was redriven from the dead letters.
 """
 
 import math
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need beyond its mail
 # SQS hides a message for 12 h after a receive and refuses to go beyond; clocks differ a little.
 MAX_HIDDEN = 12 * 3600 - 60
+REMEMBERED = 100_000  # mails whose touches a process knows
+ENOUGH_RECEIVES = 50  # after which a mail has had its touches, whoever counted them
 
 
 @dataclass(slots=True)
@@ -57,8 +63,8 @@ class _SqsLease(Lease):
 class SqsQueue:
     """A MailQueue on SQS: its names end in .fifo or not, and both kinds work, also mixed.
 
-    A lease that has run out by our clock counts as lost without asking: SQS accepts old receipts on
-    standard queues, and would take the mail from whoever has it now.
+    But for ``ack``, a lease that has run out by our clock is lost without asking: SQS accepts old
+    receipts on standard queues, and would take the mail from whoever has it now.
     """
 
     def __init__(
@@ -74,6 +80,8 @@ class SqsQueue:
         self._dead = SqsChannel(client, dead_letter_queue)
         self._lease_seconds = math.ceil(lease_seconds)
         self._now = now
+        self._touches: OrderedDict[str, int] = OrderedDict()
+        self._remembering = threading.Lock()
 
     @classmethod
     def connect(
@@ -114,15 +122,22 @@ class SqsQueue:
         return []
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Delete the mails; return the leases that were lost before."""
+        """Delete the mails, also after their lease: they are done with, whoever has them now.
 
-        def delete(good: Sequence[_SqsLease]) -> set[str]:
-            return self._queue.delete([lease.receipt for lease in good])
-
-        return self._settle(leases, delete, until=0)
+        A lease that ran out by our clock is returned as lost even if its mail is removed: another
+        may have had it since.
+        """
+        owned = [_own(lease) for lease in leases]
+        now = self._now()
+        lost = self._queue.delete([own.receipt for own in owned])
+        lost |= {own.receipt for own in owned if own.term.until <= now}
+        for own in owned:
+            own.term.until = 0
+        return [lease for lease in leases if lease.receipt in lost]
 
     def release(self, lease: Lease, delay: float) -> None:
         """Show the mail again in ``delay`` seconds, rounded up, or as late as SQS allows."""
+        self._remember(_own(lease))
         self._settle([lease], lambda good: self._hide(good, delay), until=0)
 
     def bury(self, lease: Lease, death: Death) -> None:
@@ -159,15 +174,25 @@ class SqsQueue:
     def depth(self) -> Depth:
         """Count as SQS does: roughly, what was put off as in flight, and nothing by age."""
         ready, in_flight, delayed = self._queue.counts()
-        return Depth(ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=None)
+        dead = {"any": sum(self._dead.counts())}
+        return Depth(ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=None, dead=dead)
+
+    def _remember(self, lease: _SqsLease) -> None:
+        with self._remembering:
+            self._touches[lease.message_id] = lease.touches
+            self._touches.move_to_end(lease.message_id)
+            if len(self._touches) > REMEMBERED:
+                self._touches.popitem(last=False)
 
     def _lease(self, message: Message, received_at: float) -> _SqsLease:
-        touches = max(0, message.receive_count - 1)
+        received = max(0, message.receive_count - 1)
+        with self._remembering:
+            known = self._touches.get(message.id, 0)
         return _SqsLease(
             mail=decode_mail(message.body, message.id),
             receipt=message.receipt,
-            touches=touches,
-            possible_duplicate=touches > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+            touches=known if received < ENOUGH_RECEIVES else received,
+            possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
             message_id=message.id,
             body=message.body,
             received_at=received_at,

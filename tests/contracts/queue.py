@@ -106,8 +106,8 @@ class QueueContract:
 
     lease_seconds: ClassVar[float] = 60.0
     """Whole seconds: SQS knows no others. Keep it short where ``elapse`` really sleeps."""
-    counts_touches: ClassVar[bool] = True
-    """False where every receive counts as a touch and may be a duplicate (SQS)."""
+    knows_duplicates: ClassVar[bool] = True
+    """False where a crash cannot be told from a retry (SQS)."""
     tells_delayed: ClassVar[bool] = True
     """False where a mail put off counts as in flight."""
     tells_age: ClassVar[bool] = True
@@ -244,7 +244,7 @@ class QueueContract:
         again = take_one(queue)
         assert again.mail == lease.mail
         assert again.possible_duplicate
-        assert again.touches == (0 if self.counts_touches else 1)
+        assert again.touches == 0
 
     def test_an_extended_lease_lasts_longer(self, queue, elapse):
         queue.put([a_mail() for _ in range(12)])
@@ -283,7 +283,7 @@ class QueueContract:
         queue.release(lease, 0)
         again = take_one(queue)
         assert again.mail == lease.mail
-        if self.counts_touches:
+        if self.knows_duplicates:
             assert (again.touches, again.possible_duplicate) == (0, False)
 
     def test_a_mail_put_off_is_due_after_its_delay(self, queue, elapse):
@@ -303,7 +303,7 @@ class QueueContract:
             queue.release(lease, 0)
         again = take_one(queue)
         assert again.touches == 2
-        if self.counts_touches:
+        if self.knows_duplicates:
             assert again.possible_duplicate == possible_duplicate
 
     def test_a_lost_lease_releases_nothing(self, queue, lost):
@@ -322,6 +322,11 @@ class QueueContract:
         assert self._counts(queue.depth()) == ((3, 2, 1) if self.tells_delayed else (3, 3, 0))
         queue.ack(leases[1:])
         assert self._counts(queue.depth()) == ((3, 0, 1) if self.tells_delayed else (3, 1, 0))
+
+    def test_counts_the_dead(self, queue):
+        assert sum(queue.depth().dead.values()) == 0
+        self._bury(queue, KEY, 3)
+        assert sum(queue.depth().dead.values()) == 3
 
     def test_a_mail_whose_lease_ran_out_waits_again(self, queue, elapse):
         queue.put([a_mail(), a_mail()])

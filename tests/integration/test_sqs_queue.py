@@ -2,17 +2,20 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from limbo.adapters.sqs_dead_letters import SqsDeadLetters
 from limbo.adapters.sqs_queue import SqsQueue
-from tests.contracts.queue import QueueContract, Rig
+from tests.contracts.queue import QueueContract, Rig, a_mail, take_one
+from tests.contracts.queue_machine import DEATH, QueueMachine
 from tests.support.moto import Aws
 
 
 class SqsContract(QueueContract):
     fifo: bool
     dead_fifo: bool
-    counts_touches = False
+    knows_duplicates = False
     tells_delayed = False
     tells_age = False
     wakes_within = 0.5
@@ -41,9 +44,49 @@ class SqsContract(QueueContract):
         return new
 
 
+class LateAckMachine(QueueMachine):
+    """A standard queue takes an old receipt: the mail is gone for whoever has it now."""
+
+    @precondition(lambda self: self._taken_over())
+    @rule(index=st.integers(0, 1000))
+    def settle_another_s_mail(self, index: int) -> None:
+        taken_over = self._taken_over()
+        lease = taken_over[index % len(taken_over)]
+        assert self.rig.queue.extend([lease]) == [lease]
+        self.rig.queue.release(lease, 0)
+        self.rig.queue.bury(lease, DEATH)
+        assert self.rig.queue.ack([lease]) == [lease]
+        if lease.message_id == self.leased[lease.mail.id].message_id:  # not redriven since
+            del self.leased[lease.mail.id]
+
+
 class TestSqsStandardQueue(SqsContract):
     fifo = dead_fifo = False
+
+    def test_loses_and_invents_nothing_whatever_is_called(self, new_rig):
+        run_state_machine_as_test(
+            lambda: LateAckMachine(new_rig(), self.lease_seconds), settings=self.machine_settings
+        )
+
+    def test_a_mail_acknowledged_late_that_nobody_has_is_gone(self, queue, elapse):
+        queue.put([a_mail()])
+        lease = take_one(queue)
+        elapse(self.lease_seconds * 1.2)
+        assert queue.ack([lease]) == [lease]
+        assert queue.receive(10, 0) == []
+
+    def test_a_mail_acknowledged_late_is_gone_for_whoever_has_it(self, queue, elapse, lost):
+        old, new = lost
+        assert queue.ack([old]) == [old]
+        elapse(self.lease_seconds * 1.2)
+        assert queue.receive(10, 0) == []
+        assert queue.ack([new]) == [new]
 
 
 class TestSqsFifoQueue(SqsContract):
     fifo = dead_fifo = True
+
+    def test_a_mail_is_not_acknowledged_late(self, queue, lost):
+        old, new = lost
+        assert queue.ack([old]) == [old]
+        assert queue.ack([new]) == []
