@@ -85,8 +85,3 @@ class TestSqsStandardQueue(SqsContract):
 
 class TestSqsFifoQueue(SqsContract):
     fifo = dead_fifo = True
-
-    def test_a_mail_is_not_acknowledged_late(self, queue, lost):
-        old, new = lost
-        assert queue.ack([old]) == [old]
-        assert queue.ack([new]) == []
