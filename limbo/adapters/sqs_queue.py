@@ -52,7 +52,10 @@ class _Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SqsLease(Lease):
-    """A lease that remembers the raw body, for the dead letters, and its times."""
+    """A lease that remembers the raw body, for the dead letters, and its times.
+
+    ``received_at`` is no later than SQS gave the mail.
+    """
 
     message_id: str
     body: str = field(repr=False)
@@ -110,15 +113,19 @@ class SqsQueue:
         return [_kept(refusal) for refusal in self._queue.send(messages, spare=ATTRIBUTES_ROOM)]
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails; ``wait`` is rounded up to whole seconds."""
+        """Lease up to ``limit`` mails; ``wait`` is rounded up to whole seconds.
+
+        A lease starts before the call, for who knows when in it SQS hid the mail, and lasts longer
+        by what the call may wait.
+        """
         left = math.ceil(wait)
         while limit > 0:
             poll = min(left, LONG_POLL)
-            messages = self._queue.receive(limit, wait=poll, hidden_for=self._lease_seconds)
+            called_at, hidden_for = self._now(), self._lease_seconds + poll
+            messages = self._queue.receive(limit, wait=poll, hidden_for=hidden_for)
             left -= poll
             if messages or left <= 0:
-                received_at = self._now()
-                return [self._lease(message, received_at) for message in messages]
+                return [_lease(message, called_at, hidden_for) for message in messages]
         return []
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
@@ -184,21 +191,6 @@ class SqsQueue:
             if len(self._touches) > REMEMBERED:
                 self._touches.popitem(last=False)
 
-    def _lease(self, message: Message, received_at: float) -> _SqsLease:
-        received = max(0, message.receive_count - 1)
-        with self._remembering:
-            known = self._touches.get(message.id, 0)
-        return _SqsLease(
-            mail=decode_mail(message.body, message.id),
-            receipt=message.receipt,
-            touches=known if received < ENOUGH_RECEIVES else received,
-            possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
-            message_id=message.id,
-            body=message.body,
-            received_at=received_at,
-            term=_Term(received_at + self._lease_seconds),
-        )
-
     def _hide(self, leases: Sequence[_SqsLease], seconds: float) -> set[str]:
         """Hide the mails for so long, up to 12 h since they were received."""
         now = self._now()
@@ -227,6 +219,20 @@ class SqsQueue:
         for own in good:
             own.term.until = until if own.receipt in kept else 0
         return [lease for lease in leases if lease.receipt not in kept]
+
+
+def _lease(message: Message, received_at: float, hidden_for: int) -> _SqsLease:
+    touches = max(0, message.receive_count - 1)
+    return _SqsLease(
+        mail=decode_mail(message.body, message.id),
+        receipt=message.receipt,
+        touches=touches,
+        possible_duplicate=touches > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+        message_id=message.id,
+        body=message.body,
+        received_at=received_at,
+        term=_Term(received_at + hidden_for),
+    )
 
 
 def _attributes(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapping[str, str]]:

@@ -245,7 +245,7 @@ def test_a_stop_of_the_server_ends_a_wait():
 def test_a_client_that_goes_away_amid_its_wait_leaves_no_trace(caplog, capsys):
     ledger = MemoryLedger()
     archive = Watched(ledger)
-    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive, waits=1)
+    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive, long_polls=1)
     path = f"/v1/mail/{site.submit().id}?wait=60"
     with serving(site.app) as address:
         with Connection(address) as connection:

@@ -19,7 +19,7 @@ GONE = Cause(kind="outage", sender="fake.a", reason="gone")
 
 def a_site(anonymous):
     """Return a site with mails in every state and dead letters, on which no wait lasts."""
-    site = WholeApp(anonymous=anonymous, waits=0)
+    site = WholeApp(anonymous=anonymous, long_polls=0)
     client, key = site.keys.create(*KeyScope)
     for number in range(20):
         mail = site.submit(client, subject=f"mail {number}")

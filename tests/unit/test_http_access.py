@@ -460,8 +460,9 @@ def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
         with pytest.raises(LedgerUnavailable):
             await KeyCache(keys, seconds=30, look_up_seconds=0.01).find(SHOP.id)
 
+    before = {*threading.enumerate()}
     asyncio.run(use())
-    [thread] = [t for t in threading.enumerate() if t.name == "lane"]
+    [thread] = {*threading.enumerate()} - before
     keys.gate.set()
     thread.join(10)
     assert not thread.is_alive()

@@ -14,6 +14,7 @@ from limbo.entrypoints.http.body import BodyReader
 from limbo.entrypoints.http.dead_letters import DeadLetterDesk
 from limbo.entrypoints.http.endpoint import Endpoint, Handler
 from limbo.entrypoints.http.gather import Gatherer, GatherLimits
+from limbo.entrypoints.http.long_poll import LongPolls
 from limbo.entrypoints.http.mails import Mails
 from limbo.entrypoints.http.middleware import ObservedApp
 from limbo.entrypoints.http.offload import Offload
@@ -24,7 +25,6 @@ from limbo.entrypoints.http.probes import OpenEndpoint, Probes, open_endpoints
 from limbo.entrypoints.http.protocol import STOP
 from limbo.entrypoints.http.routing import Routes
 from limbo.entrypoints.http.submission import SubmissionEndpoint
-from limbo.entrypoints.http.waits import Waits
 from limbo.entrypoints.metrics import Metrics
 from limbo.ports.ledger import Archive
 from limbo.ports.outbox import Outbox
@@ -43,8 +43,8 @@ class HttpLimits:
     archive_seconds: float = 10.0
     letters_calls: int = 16
     letters_seconds: float = 60.0
-    waits: int = 200
-    wait_pause: float = 0.2
+    long_polls: int = 200
+    poll_pause: float = 0.2
 
 
 def create_app(
@@ -70,9 +70,9 @@ def create_app(
         threads=limits.archive_threads, calls=limits.archive_calls, seconds=limits.archive_seconds
     )
     clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
-    waits = Waits(most=limits.waits, pause=limits.wait_pause)
+    polls = LongPolls(most=limits.long_polls, pause=limits.poll_pause)
     handlers = _handlers(
-        Mails(archive, offload=reading, waits=waits), DeadLetterDesk(dead_letters, offload=clearing)
+        Mails(archive, offload=reading, polls=polls), DeadLetterDesk(dead_letters, offload=clearing)
     )
     document = openapi_document(anonymous_scopes=access.anonymous_scopes)
     routes = Routes(
@@ -92,10 +92,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with gatherer:
-            yield {STOP: waits.stop}
-        waits.stop()
-        reading.stop()
-        clearing.stop()
+            yield {STOP: polls.stop}
+        polls.stop()
 
     return ObservedApp(routes, metrics=metrics, lifespan=lifespan)
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from limbo.domain.access import ApiKey
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.text import redact
-from limbo.entrypoints.http.lane import Lane, LaneFull
+from limbo.entrypoints.http.offload import Offload, Overloaded
 from limbo.ports.keys import Keys
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -18,7 +19,7 @@ T = TypeVar("T")
 _MOST = 10_000
 _UNKNOWN_SECONDS = 5.0  # a key that is only just being rolled out is not refused for long
 _THREADS = 4
-_WAITING = 256
+_CALLS = _THREADS + 256
 _LOOK_UP_SECONDS = 5.0
 
 
@@ -43,8 +44,7 @@ class KeyCache:
         self._known = _Recent[ApiKey](seconds, most)
         self._unknown = _Recent[bool](min(seconds, _UNKNOWN_SECONDS), most)
         self._refreshes, self._first_calls = (
-            Lane(self._ask, threads=_THREADS, waiting=_WAITING, seconds=look_up_seconds)
-            for _ in range(2)
+            Offload(threads=_THREADS, calls=_CALLS, seconds=look_up_seconds) for _ in range(2)
         )
         self._is_failing = False
 
@@ -58,10 +58,10 @@ class KeyCache:
         return await self._look_up(id_)
 
     async def _look_up(self, id_: str) -> ApiKey | None:
-        lane = self._refreshes if id_ in self._known else self._first_calls
+        offload = self._refreshes if id_ in self._known else self._first_calls
         try:
-            asked_at, key = await lane.call(id_)
-        except LaneFull:
+            asked_at, key = await offload.call(partial(self._ask, id_), key=id_)
+        except Overloaded:
             raise LedgerUnavailable("too many look-ups of API keys wait") from None
         except (LedgerUnavailable, TimeoutError) as error:
             problem = str(error) or "the store of API keys did not answer in time"

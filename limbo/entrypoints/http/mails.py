@@ -7,13 +7,13 @@ from typing import TypeVar
 import structlog
 
 from limbo.entrypoints.http.endpoint import Call
+from limbo.entrypoints.http.long_poll import LongPolls
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
 from limbo.entrypoints.http.parameters import ID
 from limbo.entrypoints.http.problems import Refused
 from limbo.entrypoints.http.resource import mail_entry, mail_resource
 from limbo.entrypoints.http.shapes import MailPage, MailResource
-from limbo.entrypoints.http.waits import Waits
 from limbo.ports.ledger import Archive, Query, Record, Status
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -24,10 +24,10 @@ T = TypeVar("T")
 class Mails:
     """The handlers; a client finds its own mails alone, and an admin everybody's."""
 
-    def __init__(self, archive: Archive | None, *, offload: Offload, waits: Waits) -> None:
+    def __init__(self, archive: Archive | None, *, offload: Offload, polls: LongPolls) -> None:
         self._archive = archive
         self._offload = offload
-        self._waits = waits
+        self._polls = polls
 
     async def show(self, call: Call) -> MailResource:
         """Show a mail, perhaps once it is settled."""
@@ -37,7 +37,7 @@ class Mails:
             return await self._ask(lambda archive: archive.find(call.id, call.client.sees))
 
         _check_id(call.id)
-        return _found(await self._waits.settled(look, call.receive, wait))
+        return _found(await self._polls.settled(look, call.receive, wait))
 
     async def list(self, call: Call) -> MailPage:
         """Show a page of mails."""

@@ -1,74 +1,106 @@
-"""Calls what blocks, off the event loop."""
+"""Calls what blocks, off the event loop and within bounds."""
 
 import asyncio
-import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_Call = tuple[Callable[[], Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
+_IDLE_SECONDS = 1.0  # to start a thread takes several times a call
 
 
 class Overloaded(Exception):  # noqa: N818 - a state, not a mistake
     """Too many calls are under way."""
 
 
-class Offload:
-    """A few threads that make calls, of which so many may be under way or wait.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    function: Callable[[], Any]
+    key: Hashable | None
+    answer: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop
 
-    The threads are daemons: a call that hangs holds up neither the event loop nor the exit.
+
+class Offload:
+    """Makes calls in a few threads; so many may be under way or wait, and for so many seconds each.
+
+    The threads are daemons, and end once there is nothing to do: a call that hangs holds up neither
+    the event loop nor the exit.
     """
 
     def __init__(self, *, threads: int, calls: int, seconds: float) -> None:
         self._threads = threads
-        self._started = 0
         self._most = calls
-        self._under_way = 0
         self._seconds = seconds
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
+        self._under_way = 0
+        self._shared: dict[Hashable, asyncio.Future[Any]] = {}
+        self._changed = threading.Condition()
+        self._started = 0
+        self._idle = 0
+        self._waiting: deque[_Call] = deque()
 
-    async def call(self, function: Callable[[], T]) -> T:
-        """Return what the function returns; raises what it raises, Overloaded or TimeoutError."""
+    async def call(self, function: Callable[[], T], *, key: Hashable | None = None) -> T:
+        """Return what the function returns; raises what it raises, Overloaded or TimeoutError.
+
+        Those who ask under one key at the same time share one call, which is made even if they are
+        gone by then; a call without a key is not.
+        """
+        answer: asyncio.Future[T] | None = None if key is None else self._shared.get(key)
+        if answer is None:
+            answer = self._begin(function, key)
+        async with asyncio.timeout(self._seconds):
+            return await (answer if key is None else asyncio.shield(answer))
+
+    def _begin(self, function: Callable[[], T], key: Hashable | None) -> "asyncio.Future[T]":
         if self._under_way >= self._most:
             raise Overloaded
-        self._under_way += 1
-        if self._started < min(self._threads, self._under_way):
-            self._started += 1
-            threading.Thread(target=self._run, name="offload", daemon=True).start()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._calls.put((function, answer, loop))
-        async with asyncio.timeout(self._seconds):
-            return await answer
-
-    def stop(self) -> None:
-        """Let the threads end once they have made the calls that wait."""
-        for _ in range(self._started):
-            self._calls.put(None)
-        self._started = 0
+        with self._changed:
+            if self._idle <= len(self._waiting) and self._started < self._threads:
+                threading.Thread(target=self._run, name="offload", daemon=True).start()
+                self._started += 1
+            self._waiting.append(_Call(function=function, key=key, answer=answer, loop=loop))
+            self._changed.notify()
+        self._under_way += 1
+        if key is not None:
+            self._shared[key] = answer
+            answer.add_done_callback(asyncio.Future.exception)  # seen, even if all are gone
+        return answer
 
     def _run(self) -> None:
-        while (call := self._calls.get()) is not None:
-            function, answer, loop = call
+        while (call := self._next()) is not None:
             result, error = None, None
-            if not answer.done():  # else nobody waits any more
+            if not call.answer.done():  # else nobody waits any more
                 try:
-                    result = function()
+                    result = call.function()
                 except Exception as raised:  # noqa: BLE001 - it is raised where it is awaited
                     error = raised
             try:
-                loop.call_soon_threadsafe(self._settle, answer, result, error)
+                call.loop.call_soon_threadsafe(self._settle, call, result, error)
             except RuntimeError:  # the loop was closed meanwhile
-                return
+                continue
 
-    def _settle(
-        self, answer: "asyncio.Future[Any]", result: object, error: Exception | None
-    ) -> None:
+    def _next(self) -> _Call | None:
+        with self._changed:
+            if not self._waiting:
+                self._idle += 1
+                self._changed.wait_for(lambda: self._waiting, _IDLE_SECONDS)
+                self._idle -= 1
+            if self._waiting:
+                return self._waiting.popleft()
+            self._started -= 1
+            return None
+
+    def _settle(self, call: _Call, result: object, error: Exception | None) -> None:
         self._under_way -= 1
-        if answer.done():
+        if call.key is not None:
+            del self._shared[call.key]
+        if call.answer.done():
             return
         if error is not None:
-            answer.set_exception(error)
+            call.answer.set_exception(error)
         else:
-            answer.set_result(result)
+            call.answer.set_result(result)

@@ -1,77 +1,32 @@
 """What is asked about limbo rather than of it: health, readiness, metrics."""
 
-import asyncio
-import threading
+import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Generic, TypeVar
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
 from limbo.entrypoints.http import operations as op
 from limbo.entrypoints.http.answers import Answer
+from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.metrics import CONTENT_TYPE, Metrics
 from limbo.ports.queue import QueueDepth
 
-T = TypeVar("T")
-_READY_CACHE_SECONDS = 1.0
-
-
-class SharedCall(Generic[T]):
-    """Calls a function that may block, in a thread, once for all who ask at the same time.
-
-    The thread is a daemon: a call that hangs holds up neither the event loop nor the exit.
-    """
-
-    def __init__(self, function: Callable[[], T], *, cache_seconds: float = 0.0) -> None:
-        self._function = function
-        self._cache_seconds = cache_seconds
-        self._call: asyncio.Future[T] | None = None
-        self._stale_at = 0.0
-
-    async def result(self, seconds: float) -> T:
-        """Return what the function returns; raises what it raises, or TimeoutError."""
-        loop = asyncio.get_running_loop()
-        if self._call is None or (self._call.done() and loop.time() >= self._stale_at):
-            self._call = self._start(loop)
-        async with asyncio.timeout(seconds):
-            return await asyncio.shield(self._call)
-
-    def _start(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[T]:
-        call: asyncio.Future[T] = loop.create_future()
-        call.add_done_callback(asyncio.Future.exception)  # seen, even if all who asked are gone
-
-        def settle(result: T | None, error: Exception | None) -> None:
-            self._stale_at = loop.time() + self._cache_seconds
-            if error is not None:
-                call.set_exception(error)
-            else:
-                call.set_result(result)  # type: ignore[arg-type]
-
-        def run() -> None:
-            try:
-                outcome: tuple[T | None, Exception | None] = (self._function(), None)
-            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-                outcome = (None, error)
-            try:
-                loop.call_soon_threadsafe(settle, *outcome)
-            except RuntimeError:  # the loop was closed meanwhile
-                return
-
-        threading.Thread(target=run, daemon=True).start()
-        return call
+_READY_SECONDS = 1.0
 
 
 class Probes:
     """The answers for people, orchestrators and Prometheus; none of them calls a provider."""
 
     def __init__(self, *, queue: QueueDepth, metrics: Metrics, seconds: float) -> None:
-        self._depth = SharedCall(queue.depth, cache_seconds=_READY_CACHE_SECONDS)
-        self._render = SharedCall(metrics.render)
-        self._seconds = seconds
+        self._queue = queue
+        self._metrics = metrics
+        self._offload = Offload(threads=2, calls=2, seconds=seconds)
+        self._is_ready = False
+        self._stale_at = 0.0
 
     async def hello(self) -> Answer:
         """Answer as the original limbo did."""
@@ -88,17 +43,31 @@ class Probes:
     async def ready(self) -> Answer:
         """Say whether the queue answers."""
         try:
-            await self._depth.result(self._seconds)
-        except Exception:  # noqa: BLE001 - whatever keeps the queue from answering
-            raise _no_queue("not ready") from None
+            is_ready = await self._offload.call(self._ask, key="ready")
+        except TimeoutError:
+            is_ready = False
+        if not is_ready:
+            raise _unavailable("not ready", "the queue does not answer")
         return _READY
 
+    def _ask(self) -> bool:
+        """Ask the queue, in a thread and at most once a second."""
+        if time.monotonic() >= self._stale_at:
+            try:
+                self._queue.depth()
+            except Exception:  # noqa: BLE001 - whatever keeps the queue from answering
+                self._is_ready = False
+            else:
+                self._is_ready = True
+            self._stale_at = time.monotonic() + _READY_SECONDS
+        return self._is_ready
+
     async def metrics(self) -> Answer:
-        """Render the metrics; they may ask the queue."""
+        """Render the metrics."""
         try:
-            text = await self._render.result(self._seconds)
+            text = await self._offload.call(self._metrics.render, key="metrics")
         except TimeoutError:
-            raise _no_queue("no metrics") from None
+            raise _unavailable("no metrics", "they were not gathered in time") from None
         return Answer(text, media_type=CONTENT_TYPE.encode())
 
 
@@ -109,7 +78,7 @@ class OpenEndpoint:
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
+        """Send what the handler returns, or why it does not."""
         try:
             response = await self._handler()
         except Refused as refused:
@@ -128,8 +97,7 @@ def open_endpoints(probes: Probes) -> dict[Operation, OpenEndpoint]:
     }
 
 
-def _no_queue(message: str) -> Refused:
-    detail = "the queue does not answer"
+def _unavailable(message: str, detail: str) -> Refused:
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, message=message)
 
 

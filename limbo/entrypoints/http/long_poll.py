@@ -11,7 +11,7 @@ from limbo.ports.ledger import Record
 Look = Callable[[], Awaitable[Record | None]]
 
 
-class Waits:
+class LongPolls:
     """Looks again and again, for so many requests at once; any more are answered at once."""
 
     def __init__(self, *, most: int = 200, pause: float = 0.2) -> None:

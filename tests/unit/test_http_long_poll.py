@@ -1,14 +1,12 @@
 import asyncio
 import dataclasses
-import threading
 import time
 
 import pytest
 
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.http.body import ClientGone
-from limbo.entrypoints.http.offload import Offload, Overloaded
-from limbo.entrypoints.http.waits import Waits
+from limbo.entrypoints.http.long_poll import LongPolls
 from limbo.ports.ledger import Record, Status
 
 QUEUED = Record(
@@ -56,10 +54,10 @@ def leaves_after(seconds):
     return receive
 
 
-def wait(looks, seconds, *, receive=stays, waits=None):
+def wait(looks, seconds, *, receive=stays, polls=None):
     async def run():
         started = time.monotonic()
-        held = waits or Waits(pause=0.02)
+        held = polls or LongPolls(pause=0.02)
         record = await held.settled(looks, receive, seconds)
         return record, time.monotonic() - started
 
@@ -104,16 +102,16 @@ def test_a_ledger_that_fails_ends_the_wait():
 
 def test_a_client_that_goes_away_frees_its_place():
     async def run():
-        waits = Waits(most=1, pause=5)
+        polls = LongPolls(most=1, pause=5)
         with pytest.raises(ClientGone):
-            await waits.settled(Looks(QUEUED), leaves_after(0.05), 30)
-        task = asyncio.create_task(waits.settled(Looks(QUEUED), stays, 30))
+            await polls.settled(Looks(QUEUED), leaves_after(0.05), 30)
+        task = asyncio.create_task(polls.settled(Looks(QUEUED), stays, 30))
         await asyncio.sleep(0.02)
         assert not task.done()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await waits.settled(Looks(QUEUED), stays, 0.01) is QUEUED
+        assert await polls.settled(Looks(QUEUED), stays, 0.01) is QUEUED
 
     started = time.monotonic()
     asyncio.run(run())
@@ -122,11 +120,11 @@ def test_a_client_that_goes_away_frees_its_place():
 
 def test_so_many_wait_and_no_more():
     async def run():
-        waits = Waits(most=2, pause=0.02)
-        tasks = [asyncio.create_task(waits.settled(Looks(QUEUED), stays, 0.3)) for _ in range(2)]
+        polls = LongPolls(most=2, pause=0.02)
+        tasks = [asyncio.create_task(polls.settled(Looks(QUEUED), stays, 0.3)) for _ in range(2)]
         await asyncio.sleep(0.05)
         started = time.monotonic()
-        assert await waits.settled(Looks(QUEUED), stays, 30) is QUEUED
+        assert await polls.settled(Looks(QUEUED), stays, 30) is QUEUED
         assert time.monotonic() - started < 0.2
         assert await asyncio.gather(*tasks) == [QUEUED, QUEUED]
 
@@ -135,68 +133,13 @@ def test_so_many_wait_and_no_more():
 
 def test_a_stop_answers_all_that_wait_and_lets_none_wait_any_more():
     async def run():
-        waits = Waits(pause=5)
-        tasks = [asyncio.create_task(waits.settled(Looks(QUEUED), stays, 30)) for _ in range(5)]
+        polls = LongPolls(pause=5)
+        tasks = [asyncio.create_task(polls.settled(Looks(QUEUED), stays, 30)) for _ in range(5)]
         await asyncio.sleep(0.02)
-        waits.stop()
+        polls.stop()
         assert await asyncio.gather(*tasks) == [QUEUED] * 5
-        assert await waits.settled(Looks(QUEUED), stays, 30) is QUEUED
+        assert await polls.settled(Looks(QUEUED), stays, 30) is QUEUED
 
     started = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - started < 2
-
-
-def test_calls_are_made_off_the_loop_and_say_what_they_say():
-    async def run():
-        offload = Offload(threads=2, calls=10, seconds=5)
-        names = await asyncio.gather(
-            *(offload.call(lambda: threading.current_thread().name) for _ in range(8))
-        )
-        assert set(names) == {"offload"}
-        with pytest.raises(KeyError):
-            await offload.call(lambda: {}["x"])
-        assert await offload.call(lambda: 7) == 7
-        offload.stop()
-
-    before = threading.active_count()
-    asyncio.run(run())
-    until = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < until:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
-
-
-def test_calls_that_hang_are_given_up_and_others_refused():
-    gate = threading.Event()
-
-    async def run():
-        offload = Offload(threads=1, calls=2, seconds=0.05)
-        hanging = await asyncio.gather(
-            offload.call(gate.wait), offload.call(lambda: 1), return_exceptions=True
-        )
-        assert [type(each) for each in hanging] == [TimeoutError, TimeoutError]
-        with pytest.raises(Overloaded):
-            await offload.call(lambda: 2)
-        gate.set()
-        async with asyncio.timeout(5):
-            while True:
-                try:
-                    assert await offload.call(lambda: 3) == 3
-                except Overloaded:
-                    await asyncio.sleep(0.01)
-                else:
-                    return
-
-    asyncio.run(run())
-
-
-def test_a_loop_that_ends_amid_a_call_is_no_error():
-    gate = threading.Event()
-
-    async def run():
-        with pytest.raises(TimeoutError):
-            await Offload(threads=1, calls=1, seconds=0.01).call(gate.wait)
-
-    asyncio.run(run())
-    gate.set()
