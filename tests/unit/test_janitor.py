@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 from limbo.adapters.memory_ledger import MemoryLedger
 from limbo.domain.errors import LedgerUnavailable
@@ -47,19 +48,24 @@ def a_sent_mail(ledger, days_ago):
     return mail
 
 
-def run(janitor):
-    threading.Thread(target=janitor.run, daemon=True).start()
+@contextmanager
+def running(janitor):
+    thread = threading.Thread(target=janitor.run, daemon=True)
+    thread.start()
+    yield
+    janitor.stop()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_bodies_go_before_records_and_both_by_themselves():
     ledger = CountingLedger()
     kept, stripped, gone = (a_sent_mail(ledger, days) for days in (1, 10, 100))
     janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
-    run(janitor)
-    until(lambda: ledger.find(gone.id, None) is None)
-    until(lambda: ledger.find(stripped.id, None).mail is None)
+    with running(janitor):
+        until(lambda: ledger.find(gone.id, None) is None)
+        until(lambda: ledger.find(stripped.id, None).mail is None)
     assert ledger.find(kept.id, None).mail == kept
-    janitor.stop()
 
 
 def test_more_than_a_step_is_forgotten_step_by_step():
@@ -77,11 +83,10 @@ def test_neither_an_outage_nor_a_defect_ends_it():
     ledger = CountingLedger()
     mail = a_sent_mail(ledger, 100)
     janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
-    run(janitor)
-    for error in (LedgerUnavailable("cut off"), KeyError("x")):
-        ledger.error = error
-        seen = ledger.purges
-        until(lambda seen=seen: ledger.purges > seen + 2)
-    ledger.error = None
-    until(lambda: ledger.find(mail.id, None) is None)
-    janitor.stop()
+    with running(janitor):
+        for error in (LedgerUnavailable("cut off"), KeyError("x")):
+            ledger.error = error
+            seen = ledger.purges
+            until(lambda seen=seen: ledger.purges > seen + 2)
+        ledger.error = None
+        until(lambda: ledger.find(mail.id, None) is None)
