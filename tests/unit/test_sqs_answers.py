@@ -207,12 +207,3 @@ def test_a_settlement_counts_only_when_sqs_says_so(sqs, call, ids, known):
     else:
         with pytest.raises(QueueUnavailable, match=r"^SQS did not say"):
             settle()
-
-
-# leases
-
-
-@pytest.mark.parametrize(("wait", "seconds", "good"), [(0, 59, True), (0, 61, False), (8, 67, True)])
-def test_a_lease_is_counted_from_before_the_call_that_brought_it(sqs, wait, seconds, good):
-    now = 1000.0
-    queue = SqsQueue.connect(URL, DEAD_URL, region="eu-west-1", lease_seconds=60, now=lambda: now)
