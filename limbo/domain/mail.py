@@ -14,6 +14,7 @@ MAX_RECIPIENTS = 50  # SES refuses more in one message.
 MAX_ENTRIES = 100  # in one field, repeats included: more is no mistake, but work for nothing
 MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
 MAX_PROBLEMS = 100
+YEAR_10000 = 253402300800  # in seconds since the epoch: no later time is written by RFC 3339
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
 
 # Receivers are many and senders few; but no client may fill the memory with long texts.

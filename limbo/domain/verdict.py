@@ -93,3 +93,7 @@ class Cause:
         """A short name for it, the same everywhere and always: eight hexadecimal digits."""
         text = f"{self.kind}\0{self.sender}\0{self.reason}"
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def is_called(self, name: str) -> bool:
+        """Say whether somebody who gives this name means it, by its id or by its kind."""
+        return name in (self.id, self.kind)

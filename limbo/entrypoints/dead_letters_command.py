@@ -7,14 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.dead_letters_settling import Console, settle
+from limbo.entrypoints.console import Console
+from limbo.entrypoints.dead_letters_settling import settle
 from limbo.entrypoints.dead_letters_view import (
-    cause_document,
     causes_table,
     letter_document,
     letter_text,
     letters_table,
 )
+from limbo.entrypoints.http.resource import causes_shape
 from limbo.entrypoints.parsers import whole
 from limbo.ports.queue import DeadLetters
 
@@ -120,8 +121,7 @@ def _show(parsed: argparse.Namespace, dead_letters: DeadLetters, console: Consol
 def _causes(parsed: argparse.Namespace, dead_letters: DeadLetters, console: Console) -> int:
     causes = dead_letters.causes()
     if parsed.json:
-        data = [{**cause_document(cause), "count": count} for cause, count in causes]
-        console.print_json({"data": data, "has_more": False})
+        console.print_json(causes_shape(causes))
     elif causes:
         for line in causes_table(causes, console.width):
             console.print(line)

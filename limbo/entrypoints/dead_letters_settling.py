@@ -1,43 +1,16 @@
 """Redriving and dropping dead letters: which ones, whether really, and how far it is."""
 
 import argparse
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TextIO
-
-import orjson
 
 from limbo.domain.errors import LimboError
+from limbo.entrypoints.console import Console
 from limbo.ports.queue import DeadLetters
 
 _DONE = {"redrive": "redriven", "drop": "dropped"}
 _MOST_NAMED = 20  # of those not found
 _TERMINAL_SECONDS, _PLAIN_SECONDS = 0.1, 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Console:
-    """What the command reads from and writes to; ``width`` is None where that is no terminal."""
-
-    out: TextIO
-    err: TextIO
-    input: TextIO
-    width: int | None = None
-    now: Callable[[], float] = time.monotonic
-
-    def print(self, text: str) -> None:
-        """Write a line of the result."""
-        self.out.write(f"{text}\n")
-
-    def print_json(self, document: object) -> None:
-        """Write the result as one JSON document."""
-        self.print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
-
-    def note(self, text: str) -> None:
-        """Write a line that is not the result."""
-        self.err.write(f"{text}\n")
-        self.err.flush()
 
 
 @dataclass(slots=True)
@@ -98,7 +71,7 @@ def _selected(
         console.note(f"{len(ids):,} dead letters there are")
         return ids
     known = [cause for cause, _ in dead_letters.causes()]
-    causes = [cause for cause in known if parsed.cause in (cause.id, cause.kind)]
+    causes = [cause for cause in known if cause.is_called(parsed.cause)]
     if not causes:
         names = sorted({str(cause.kind) for cause in known}) + [cause.id for cause in known]
         listed = ", ".join(names[:_MOST_NAMED]) or "none"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from limbo.domain.mail import Mail
 from limbo.domain.text import one_line
 from limbo.domain.verdict import Accepted, Attempt, Cause, Failed
+from limbo.entrypoints.http.resource import dead_letter_shape
 from limbo.ports.queue import DeadLetter, Undecodable
 
 Document = dict[str, object]
@@ -17,23 +18,11 @@ _LEAST_REASON = 24
 
 
 def letter_document(letter: DeadLetter, *, with_mail: bool = False) -> Document:
-    """Return the dead letter as JSON knows it; times in UTC."""
-    document: Document = {
-        "id": letter.id,
-        "mail_id": letter.mail.id,
-        "buried_at": _utc(letter.buried_at),
-        "cause": cause_document(letter.cause),
-        "possible_duplicate": letter.possible_duplicate,
-        "attempts": [_attempt_document(attempt) for attempt in letter.attempts],
-    }
+    """Return the dead letter as HTTP clients see it, and the mail itself if that is wanted."""
+    document: Document = {**dead_letter_shape(letter)}
     if with_mail:
         document["mail"] = _mail_document(letter.mail)
     return document
-
-
-def cause_document(cause: Cause) -> Document:
-    """Return a cause of death as JSON knows it."""
-    return {"id": cause.id, "kind": cause.kind, "sender": cause.sender, "reason": cause.reason}
 
 
 def letters_table(letters: Sequence[DeadLetter], width: int | None) -> Iterator[str]:
@@ -98,20 +87,6 @@ def _shown(text: str) -> str:
     return one_line(text) or "-"
 
 
-def _attempt_document(attempt: Attempt) -> Document:
-    document: Document = {
-        "sender": attempt.sender,
-        "started_at": _utc(attempt.started_at),
-        "duration": attempt.duration,
-    }
-    match attempt.verdict:
-        case Accepted(provider_id=provider_id):
-            document |= {"outcome": "accepted", "provider_id": provider_id}
-        case Failed(fault=fault, reason=reason, retry_after=retry_after):
-            document |= {"outcome": fault, "reason": reason, "retry_after": retry_after}
-    return document
-
-
 def _attempt_text(attempt: Attempt) -> str:
     match attempt.verdict:
         case Accepted(provider_id=provider_id):
@@ -129,7 +104,6 @@ def _mail_document(mail: Mail | Undecodable) -> Document:
             return {"undecodable": reason}
         case Mail():
             return {
-                "submitted_at": _utc(mail.submitted_at),
                 "from": str(mail.from_),
                 "to": [str(address) for address in mail.to],
                 "cc": [str(address) for address in mail.cc],
@@ -147,14 +121,6 @@ def _mail_facts(mail: Mail | Undecodable) -> list[tuple[str, str]]:
             names = (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc))
             recipients = [(name, str(address)) for name, group in names for address in group]
             return [("from", str(mail.from_)), *recipients, ("subject", mail.subject)]
-
-
-def _utc(seconds: float) -> str | None:
-    try:
-        text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError, OSError):  # another program may have written anything
-        return None
-    return text.replace("+00:00", "Z")
 
 
 def _local(seconds: float) -> str:

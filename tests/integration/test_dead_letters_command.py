@@ -137,7 +137,10 @@ def test_an_operator_works_with_the_dead_letters(site):
     refused = site.bury(REFUSED, 2)
     dead = site.bury(KEY, 12)
     causes = json.loads(site.run("causes", "--json").stdout)["data"]
-    assert [(cause["id"], cause["count"]) for cause in causes] == [(KEY.id, 12), (REFUSED.id, 2)]
+    assert [(each["cause"]["id"], each["count"]) for each in causes] == [
+        (KEY.id, 12),
+        (REFUSED.id, 2),
+    ]
 
     first = json.loads(site.run("list", "--json", "--limit", "10").stdout)
     assert first["has_more"]

@@ -10,8 +10,9 @@ from structlog.testing import capture_logs
 from limbo.adapters.memory_ledger import MemoryLedger
 from limbo.domain.access import KeyScope
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
-from limbo.domain.verdict import Cause
+from limbo.domain.verdict import Accepted, Attempt, Cause
 from limbo.entrypoints.http.operations import OPERATIONS
+from limbo.ports.queue import Death
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.server import Connection, serving
@@ -58,6 +59,53 @@ def test_a_store_that_does_not_answer_is_503(operation, error):
     assert reply.headers["retry-after"] == "5"
     assert reply.json()["Message"] == "not done"
     assert b"bob" not in reply.body
+
+
+class Hanging:
+    """A store of any kind that answers nothing until it is let go."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.asked = []
+
+    def __getattr__(self, name):
+        def method(*_, **__):
+            self.asked.append(name)
+            self.gate.wait(30)
+            return []
+
+        return method
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=named)
+def test_a_store_that_hangs_is_503_and_504_where_the_request_may_have_its_effect_yet(operation):
+    store = Hanging()
+    http = HttpApp(archive=store, dead_letters=store, archive_seconds=0.05, letters_seconds=0.05)
+    try:
+        reply = ask(http, operation)
+    finally:
+        store.gate.set()
+    assert len(store.asked) == 1
+    if operation.method == "GET":
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+        assert reply.json()["Message"] == "not done"
+    else:
+        assert (reply.status, reply.json()["Message"]) == (504, "unknown")
+        assert "may go on" in reply.json()["Problem"]
+        assert "retry-after" not in reply.headers  # many clients would ask again by themselves
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, -1.0, float("inf"), float("nan")])
+def test_a_dead_letter_with_times_that_are_none_is_shown_without_them(seconds):
+    site = WholeApp(anonymous=KeyScope)
+    mail = site.submit()
+    (lease,) = site.mails.receive(1, 0)
+    attempt = Attempt(sender="a", started_at=seconds, duration=seconds, verdict=Accepted(""))
+    site.mails.bury(lease, Death(cause=GONE, attempts=[attempt]))
+    reply = site.run(lambda app: call(app, "GET", f"/v1/dead-letters/{mail.id}"))
+    assert reply.json()["attempts"] == [
+        {"provider": "a", "started_at": None, "outcome": "accepted"}
+    ]
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=named)

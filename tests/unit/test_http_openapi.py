@@ -13,9 +13,9 @@ from limbo.domain.text import body_problem, header_problem
 from limbo.domain.verdict import Fault
 from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.idempotency import PATTERN
+from limbo.entrypoints.http.json_schema import Facts, Schemas
 from limbo.entrypoints.http.openapi import openapi_document, render
 from limbo.entrypoints.http.operations import OPERATIONS
-from limbo.entrypoints.http.schema import Facts, Schemas
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.whole_app import WholeApp

@@ -2,10 +2,11 @@
 
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.ids import mail_id
+from limbo.domain.ids import is_mail_id, mail_id
 
 times = st.floats(0, 253402300799)
 
@@ -33,3 +34,15 @@ def test_ids_of_one_instant_differ():
 def test_the_entropy_fills_all_that_is_left():
     assert mail_id(0, b"\xff" * 10) == "00000000-0000-7fff-bfff-ffffffffffff"
     assert mail_id(0, bytes(10)) == "00000000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize("text", [mail_id(0), mail_id(1e9), "x", "-", "_", "A9" * 32])
+def test_what_can_be_an_id_is_one(text):
+    assert is_mail_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a" * 65, "a b", "a\n", "é", "٣", "a/b", ".", "\x00", "\ud800"]
+)
+def test_what_cannot_be_an_id_is_none(text):
+    assert not is_mail_id(text)

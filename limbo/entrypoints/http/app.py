@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from limbo.entrypoints.http import operations as op
 from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.body import BodyReader
-from limbo.entrypoints.http.dead_letters import DeadLetterDesk
+from limbo.entrypoints.http.dead_letters import DeadLetterHandlers
 from limbo.entrypoints.http.endpoint import Endpoint, Handler
 from limbo.entrypoints.http.gather import Gatherer, GatherLimits
 from limbo.entrypoints.http.long_poll import LongPolls
@@ -59,7 +59,7 @@ def create_app(
     limits: HttpLimits | None = None,
     gather: GatherLimits | None = None,
 ) -> Starlette:
-    """Return the application; its lifespan must be run, as it owns the threads of the ports.
+    """Return the application; its lifespan must be run, as it owns the threads of the outbox.
 
     Without an ``archive`` or ``dead_letters``, what needs one answers 501.
     """
@@ -72,7 +72,8 @@ def create_app(
     clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
     polls = LongPolls(most=limits.long_polls, pause=limits.poll_pause)
     handlers = _handlers(
-        Mails(archive, offload=reading, polls=polls), DeadLetterDesk(dead_letters, offload=clearing)
+        Mails(archive, offload=reading, polls=polls),
+        DeadLetterHandlers(dead_letters, offload=clearing),
     )
     document = openapi_document(anonymous_scopes=access.anonymous_scopes)
     routes = Routes(
@@ -98,15 +99,15 @@ def create_app(
     return ObservedApp(routes, metrics=metrics, lifespan=lifespan)
 
 
-def _handlers(mails: Mails, desk: DeadLetterDesk) -> Mapping[Operation, Handler]:
+def _handlers(mails: Mails, letters: DeadLetterHandlers) -> Mapping[Operation, Handler]:
     return {
         op.LIST: mails.list,
         op.SHOW: mails.show,
         op.CANCEL: mails.cancel,
-        op.LIST_DEAD: desk.list,
-        op.CAUSES: desk.causes,
-        op.SHOW_DEAD: desk.show,
-        op.REDRIVE: desk.redrive,
-        op.DROP: desk.drop,
-        op.DROP_ONE: desk.drop_one,
+        op.LIST_DEAD: letters.list,
+        op.CAUSES: letters.causes,
+        op.SHOW_DEAD: letters.show,
+        op.REDRIVE: letters.redrive,
+        op.DROP: letters.drop,
+        op.DROP_ONE: letters.drop_one,
     }

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import TypeVar
 
 import structlog
 
-from limbo.entrypoints.http.endpoint import Call
+from limbo.domain.ids import is_mail_id
+from limbo.entrypoints.http.endpoint import Call, Store
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operations import AFTER, LIMIT
-from limbo.entrypoints.http.parameters import ID
 from limbo.entrypoints.http.problems import Refused
-from limbo.entrypoints.http.resource import cause_shape, dead_letter_shape
+from limbo.entrypoints.http.resource import causes_shape, dead_letter_shape
 from limbo.entrypoints.http.shapes import (
     MAX_IDS,
     Causes,
@@ -24,18 +23,17 @@ from limbo.ports.queue import DeadLetter, DeadLetters
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-T = TypeVar("T")
 Choice = Callable[[DeadLetters], Sequence[str]]
 _MAX_TEXT = 200
 _HOW = 'must be {"ids": […]}, {"cause": "…"} or {"all": true}'
 
 
-class DeadLetterDesk:
+class DeadLetterHandlers:
     """The handlers; they never show whom a mail is from or to, or what it says."""
 
     def __init__(self, letters: DeadLetters | None, *, offload: Offload) -> None:
-        self._letters = letters
-        self._offload = offload
+        missing = "this limbo cannot reach its dead letters"
+        self._ask = Store(letters, offload=offload, missing=missing).ask
 
     async def list(self, call: Call) -> DeadLetterPage:
         """Show a page of dead letters."""
@@ -46,12 +44,14 @@ class DeadLetterDesk:
 
     async def causes(self, _: Call) -> Causes:
         """Count by cause."""
-        counts = await self._ask(lambda letters: letters.causes())
-        return {"data": [{"cause": cause_shape(cause), "count": n} for cause, n in counts]}
+        return causes_shape(await self._ask(lambda letters: letters.causes()))
 
     async def show(self, call: Call) -> DeadLetterShape:
         """Show one dead letter."""
-        return dead_letter_shape(await self._find(call.id))
+        letter = await self._ask(lambda letters: _find(letters, call.id))
+        if letter is None:
+            raise _no_such_letter()
+        return dead_letter_shape(letter)
 
     async def redrive(self, call: Call) -> Redriven:
         """Put dead letters back into the queue."""
@@ -66,28 +66,28 @@ class DeadLetterDesk:
 
     async def drop_one(self, call: Call) -> Dropped:
         """Delete one dead letter."""
-        letter = await self._find(call.id)
-        return await self._drop(lambda _: [letter.id])
+
+        def choose(letters: DeadLetters) -> Sequence[str]:
+            letter = _find(letters, call.id)
+            return [] if letter is None else [letter.id]
+
+        dropped = await self._drop(choose)
+        if not dropped["dropped"]:
+            raise _no_such_letter()
+        return dropped
 
     async def _drop(self, choose: Choice) -> Dropped:
         count = await self._ask(lambda letters: letters.drop(choose(letters)))
         log.info("dead letters dropped", count=count)
         return {"dropped": count}
 
-    async def _find(self, text: str) -> DeadLetter:
-        letter = None
-        if ID.fullmatch(text) or self._letters is None:
-            letter = await self._ask(lambda letters: letters.show(text))
-        if letter is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "no such dead letter")
-        return letter
 
-    async def _ask(self, question: Callable[[DeadLetters], T]) -> T:
-        letters = self._letters
-        if letters is None:
-            detail = "this limbo cannot reach its dead letters"
-            raise Refused(HTTPStatus.NOT_IMPLEMENTED, detail)
-        return await self._offload.call(lambda: question(letters))
+def _find(letters: DeadLetters, text: str) -> DeadLetter | None:
+    return letters.show(text) if is_mail_id(text) else None
+
+
+def _no_such_letter() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "no such dead letter")
 
 
 def parse_choice(document: Mapping[str, object]) -> Choice:
@@ -96,7 +96,7 @@ def parse_choice(document: Mapping[str, object]) -> Choice:
         case {"ids": list(ids), **rest} if not rest and 0 < len(ids) <= MAX_IDS:
             names = [text for text in ids if isinstance(text, str) and 0 < len(text) <= _MAX_TEXT]
             if len(names) == len(ids):
-                return lambda _: [name for name in names if ID.fullmatch(name)]
+                return lambda _: [name for name in names if is_mail_id(name)]
         case {"cause": str(name), **rest} if not rest and 0 < len(name) <= _MAX_TEXT:
             return lambda letters: _of_cause(letters, name)
         case {"all": True, **rest} if not rest and document["all"] is True:
@@ -108,5 +108,5 @@ def parse_choice(document: Mapping[str, object]) -> Choice:
 
 
 def _of_cause(letters: DeadLetters, name: str) -> Sequence[str]:
-    causes = [cause for cause, _ in letters.causes() if name in (cause.id, cause.kind)]
+    causes = [cause for cause, _ in letters.causes() if cause.is_called(name)]
     return letters.select(causes) if causes else []

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 import structlog
@@ -15,13 +15,15 @@ from limbo.domain.text import redact
 from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.answers import Answer
 from limbo.entrypoints.http.body import BodyReader
-from limbo.entrypoints.http.offload import Overloaded
+from limbo.entrypoints.http.offload import Offload, Overloaded
 from limbo.entrypoints.http.operation import Operation
 from limbo.entrypoints.http.parameters import parse_query
-from limbo.entrypoints.http.problems import RETRY_AFTER, Refused, answer
+from limbo.entrypoints.http.problems import RETRY_AFTER, UNKNOWN, Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+S = TypeVar("S")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,22 @@ class Call:
 
 
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
+
+
+class Store(Generic[S]):
+    """What handlers ask, off the event loop; None where there is none, and ``missing`` says so."""
+
+    def __init__(self, store: S | None, *, offload: Offload, missing: str) -> None:
+        self._store = store
+        self._offload = offload
+        self._missing = missing
+
+    async def ask(self, question: Callable[[S], T]) -> T:
+        """Return the answer; raises Refused with 501, and what the store and the offload raise."""
+        store = self._store
+        if store is None:
+            raise Refused(HTTPStatus.NOT_IMPLEMENTED, self._missing)
+        return await self._offload.call(lambda: question(store))
 
 
 class Endpoint:
@@ -54,7 +72,7 @@ class Endpoint:
         self._reader = reader
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the request."""
+        """Send what the handler returns, or why it does not."""
         try:
             response = Answer(orjson.dumps(await self._handle(scope, receive)))
         except Refused as refused:
@@ -62,7 +80,9 @@ class Endpoint:
         except (LedgerUnavailable, QueueUnavailable, Overloaded, TimeoutError) as error:
             reason = f"{type(error).__name__}: {redact(str(error))}"
             log.warning("not answered", operation=self._operation.id, reason=reason)
-            response = answer(_unavailable(), scope, self._operation.failed)
+            may_go_on = isinstance(error, TimeoutError) and self._operation.method != "GET"
+            problem = _unknown() if may_go_on else _unavailable()
+            response = answer(problem, scope, self._operation.failed)
         await response(scope, receive, send)
 
     async def _handle(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
@@ -90,5 +110,11 @@ def _parse(body: bytes) -> Mapping[str, object]:
 
 
 def _unavailable() -> Refused:
-    detail = "limbo cannot look it up now; try again later"
+    detail = "limbo cannot do that now; try again later"
     return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
+
+
+def _unknown() -> Refused:
+    """Claim nothing of what may still be under way; no Retry-After, lest it is begun once more."""
+    detail = "limbo has not done it in time, and may go on; look before you ask for it again"
+    return Refused(HTTPStatus.GATEWAY_TIMEOUT, detail, message=UNKNOWN)

@@ -1,16 +1,14 @@
 """What became of mails: one, many, and no longer wanted."""
 
-from collections.abc import Callable
 from http import HTTPStatus
-from typing import TypeVar
 
 import structlog
 
-from limbo.entrypoints.http.endpoint import Call
+from limbo.domain.ids import is_mail_id
+from limbo.entrypoints.http.endpoint import Call, Store
 from limbo.entrypoints.http.long_poll import LongPolls
 from limbo.entrypoints.http.offload import Offload
 from limbo.entrypoints.http.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
-from limbo.entrypoints.http.parameters import ID
 from limbo.entrypoints.http.problems import Refused
 from limbo.entrypoints.http.resource import mail_entry, mail_resource
 from limbo.entrypoints.http.shapes import MailPage, MailResource
@@ -18,15 +16,12 @@ from limbo.ports.ledger import Archive, Query, Record, Status
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-T = TypeVar("T")
-
 
 class Mails:
     """The handlers; a client finds its own mails alone, and an admin everybody's."""
 
     def __init__(self, archive: Archive | None, *, offload: Offload, polls: LongPolls) -> None:
-        self._archive = archive
-        self._offload = offload
+        self._ask = Store(archive, offload=offload, missing="this limbo keeps no ledger").ask
         self._polls = polls
 
     async def show(self, call: Call) -> MailResource:
@@ -70,17 +65,10 @@ class Mails:
         log.info("mail cancelled", mail_id=found["id"])
         return found
 
-    async def _ask(self, question: Callable[[Archive], T]) -> T:
-        archive = self._archive
-        if archive is None:
-            detail = "this limbo keeps no ledger; LIMBO_LEDGER can name one"
-            raise Refused(HTTPStatus.NOT_IMPLEMENTED, detail)
-        return await self._offload.call(lambda: question(archive))
-
 
 def _check_id(text: str) -> None:
     """Keep from the ledger what can be no id: it may not even be able to ask for it."""
-    if not ID.fullmatch(text):
+    if not is_mail_id(text):
         raise _no_such_mail()
 
 

@@ -15,9 +15,9 @@ from limbo import __version__
 from limbo.domain.access import KeyScope
 from limbo.entrypoints.http import shapes
 from limbo.entrypoints.http.answers import Answer
+from limbo.entrypoints.http.json_schema import Schema, Schemas
 from limbo.entrypoints.http.operation import HeaderField, Operation
 from limbo.entrypoints.http.operations import OPERATIONS
-from limbo.entrypoints.http.schema import Schema, Schemas
 
 _EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
@@ -187,7 +187,7 @@ _WHY: dict[HTTPStatus, str] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: "Another mail was submitted under this key.",
     HTTPStatus.NOT_IMPLEMENTED: "This limbo keeps nothing that could answer.",
     HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was kept or changed for certain; try again later.",
-    HTTPStatus.GATEWAY_TIMEOUT: "The queue has not answered in time: the mail may be submitted.",
+    HTTPStatus.GATEWAY_TIMEOUT: "It is unknown whether it was done, and it may be yet.",
 }
 _ALL = sorted({*_EVERYWHERE, *_WITH_ACCESS, *(s for o in OPERATIONS for s in o.problems), *_WHY})
 _PARAMETERS: Schema = {

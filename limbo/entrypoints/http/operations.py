@@ -7,7 +7,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from limbo.domain.access import KeyScope
+from limbo.domain.mail import YEAR_10000
 from limbo.entrypoints.http import idempotency, shapes
+from limbo.entrypoints.http.json_schema import Facts
 from limbo.entrypoints.http.operation import HeaderField, Operation
 from limbo.entrypoints.http.parameters import (
     MAX_PAGE,
@@ -21,7 +23,6 @@ from limbo.entrypoints.http.parameters import (
     parse_wait,
 )
 from limbo.entrypoints.http.problems import NOT_SUBMITTED
-from limbo.entrypoints.http.schema import Facts
 from limbo.ports.ledger import Status
 
 LIMIT = Parameter(
@@ -50,7 +51,7 @@ TO: Parameter[str | None] = Parameter(
 )
 SINCE: Parameter[float | None] = Parameter(
     name="since",
-    kind=shapes.Time | Annotated[float, Facts(minimum=0, maximum=253402300799)],
+    kind=shapes.Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)],
     description="Submitted then or later: by RFC 3339, or in seconds since the epoch.",
     parse=parse_since,
     default=None,
@@ -63,6 +64,7 @@ WAIT = Parameter(
     default=0.0,
 )
 _UNAVAILABLE = (HTTPStatus.SERVICE_UNAVAILABLE,)
+_UNKNOWN = (HTTPStatus.GATEWAY_TIMEOUT,)
 _NO_LEDGER = (HTTPStatus.NOT_IMPLEMENTED,)
 _BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
 
@@ -105,7 +107,7 @@ SUBMIT = Operation(
         *_BODY,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         *_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
+        *_UNKNOWN,
     ),
     failed=NOT_SUBMITTED,
 )
@@ -145,7 +147,7 @@ CANCEL = Operation(
     tag="mails",
     scope=KeyScope.SEND,
     answer=shapes.MailResource,
-    problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE),
+    problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 LIST_DEAD = Operation(
     id="listDeadLetters",
@@ -190,7 +192,7 @@ REDRIVE = Operation(
     scope=KeyScope.ADMIN,
     request=shapes.Selection,
     answer=shapes.Redriven,
-    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE),
+    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP = Operation(
     id="dropDeadLetters",
@@ -201,7 +203,7 @@ DROP = Operation(
     scope=KeyScope.ADMIN,
     request=shapes.Selection,
     answer=shapes.Dropped,
-    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE),
+    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP_ONE = Operation(
     id="dropDeadLetter",
@@ -211,7 +213,7 @@ DROP_ONE = Operation(
     tag="dead letters",
     scope=KeyScope.ADMIN,
     answer=shapes.Dropped,
-    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+    problems=(*_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 HELLO = Operation(
     id="hello", method="GET", path="/", summary="Say hello", tag="probes", answer=shapes.Hello

@@ -9,15 +9,15 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from limbo.domain.address import parse_address
+from limbo.domain.ids import is_mail_id
+from limbo.domain.mail import YEAR_10000
 from limbo.entrypoints.http.problems import Refused
 from limbo.ports.ledger import Status
 
 T = TypeVar("T")
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MAX_PAGE = 100
 MAX_WAIT = 60
 _MAX_QUERY = 4096
-_YEAR_10000 = 253402300800
 _NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"[0-9]{1,3}")
 # A plus sign that was not escaped arrives as a space.
@@ -71,7 +71,7 @@ def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
 
 
 def parse_status(text: str) -> Status:
-    """Read the status of a mail."""
+    """Return it; raises ValueError that names all there are, as the others say what is right."""
     try:
         return Status(text)
     except ValueError:
@@ -79,34 +79,34 @@ def parse_status(text: str) -> Status:
 
 
 def parse_email(text: str) -> str:
-    """Read an address, and return its ASCII form."""
+    """Return the ASCII form of an address, without a name."""
     return parse_address(text).email
 
 
 def parse_page(text: str) -> int:
-    """Read how many entries a page has."""
+    """Return a number of entries from 1 to MAX_PAGE."""
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MAX_PAGE:
         raise ValueError(f"must be a whole number from 1 to {MAX_PAGE}")
     return int(text)
 
 
 def parse_wait(text: str) -> float:
-    """Read how many seconds to wait."""
+    """Return a number of seconds from 0 to MAX_WAIT, written without a sign."""
     if not _NUMBER.fullmatch(text) or not 0 <= float(text) <= MAX_WAIT:
         raise ValueError(f"must be a number of seconds from 0 to {MAX_WAIT}")
     return float(text)
 
 
 def parse_id(text: str) -> str:
-    """Read an id."""
-    if not ID.fullmatch(text):
+    """Return what may be an id, whether or not there is a mail of it."""
+    if not is_mail_id(text):
         raise ValueError("must be an id: 1 to 64 of A-Z a-z 0-9 _ -")
     return text
 
 
 def parse_since(text: str) -> float:
-    """Read a time by RFC 3339, or in seconds since the epoch."""
-    if _NUMBER.fullmatch(text) and float(text) < _YEAR_10000:
+    """Return seconds since the epoch, also of a time by RFC 3339, up to the year 9999."""
+    if _NUMBER.fullmatch(text) and float(text) < YEAR_10000:
         return float(text)
     found = _RFC3339.fullmatch(text)
     problem = "must be a time such as 2026-11-14T22:13:20Z, or seconds since the epoch"

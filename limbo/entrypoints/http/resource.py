@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from limbo.domain.address import Address
-from limbo.domain.mail import Mail
+from limbo.domain.mail import YEAR_10000, Mail
 from limbo.domain.verdict import Accepted, Attempt, Cause, Failed
 from limbo.entrypoints.http.shapes import (
     AttemptShape,
+    Causes,
     CauseShape,
     DeadLetterShape,
     MailEntry,
@@ -68,7 +69,7 @@ def dead_letter_shape(letter: DeadLetter) -> DeadLetterShape:
     """Return a dead letter without anything that a client wrote."""
     shape: DeadLetterShape = {
         "id": letter.id,
-        "buried_at": _rfc3339(letter.buried_at),
+        "buried_at": _if_a_time(letter.buried_at),
         "cause": cause_shape(letter.cause),
         "possible_duplicate": letter.possible_duplicate,
         "attempts": [_try(each.sender, each.started_at, each) for each in letter.attempts],
@@ -84,15 +85,21 @@ def cause_shape(cause: Cause) -> CauseShape:
     return {"id": cause.id, "kind": cause.kind, "provider": cause.sender, "reason": cause.reason}
 
 
+def causes_shape(counts: Sequence[tuple[Cause, int]]) -> Causes:
+    """Return how many died of which cause."""
+    return {"data": [{"cause": cause_shape(cause), "count": count} for cause, count in counts]}
+
+
 def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShape:
     shape: AttemptShape = {
         "provider": sender,
-        "started_at": _rfc3339(started_at),
+        "started_at": _if_a_time(started_at),
         "outcome": None,
     }
     if attempt is None:
         return shape
-    shape["duration_ms"] = round(attempt.duration * 1000)
+    if 0 <= attempt.duration < YEAR_10000:
+        shape["duration_ms"] = round(attempt.duration * 1000)
     match attempt.verdict:
         case Accepted(provider_id=provider_id):
             shape["outcome"] = "accepted"
@@ -108,6 +115,11 @@ def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShap
 
 def _strings(addresses: Sequence[Address]) -> list[str]:
     return [str(address) for address in addresses]
+
+
+def _if_a_time(seconds: float) -> str | None:
+    """Return the time, of what another program may have put into the dead letters."""
+    return _rfc3339(seconds) if 0 <= seconds < YEAR_10000 else None
 
 
 def _rfc3339(seconds: float) -> str:

@@ -20,7 +20,6 @@ class Routes:
     """
 
     def __init__(self, handlers: Mapping[Operation, ASGIApp]) -> None:
-        self.operations = tuple(handlers)
         self._paths: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
         for operation, handler in handlers.items():
             methods = self._paths[operation.path]

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+from limbo.domain.ids import ID_PATTERN
 from limbo.domain.mail import MAX_SUBJECT
 from limbo.domain.verdict import Fault
-from limbo.entrypoints.http.schema import Facts
+from limbo.entrypoints.http.json_schema import Facts
 from limbo.ports.ledger import Status
 
 MAX_IDS = 1000
@@ -13,7 +14,7 @@ _BODY_TEXT = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\uf
 
 Id = Annotated[
     str,
-    Facts(pattern="^[A-Za-z0-9_-]{1,64}$", examples=["018bcfe5-68fa-7000-8000-00000000002a"]),
+    Facts(pattern=f"^{ID_PATTERN}$", examples=["018bcfe5-68fa-7000-8000-00000000002a"]),
 ]
 Time = Annotated[str, Facts(format="date-time", examples=["2026-11-14T22:13:20.250Z"])]
 Address = Annotated[
@@ -24,7 +25,6 @@ Address = Annotated[
         examples=["bob@example.org", "Bob <bob@example.org>"],
     ),
 ]
-Recipients = list[Address]
 Outcome = Annotated[
     Literal["accepted"] | Fault,
     Facts(description="`accepted`, or who is to blame; `unknown`: the mail may have been sent."),
@@ -89,7 +89,7 @@ class AttemptShape(TypedDict):
     """One call of one provider; without an outcome it is under way, or was cut short."""
 
     provider: str
-    started_at: Time
+    started_at: Time | None
     outcome: Outcome | None
     duration_ms: NotRequired[Annotated[int, Facts(minimum=0)]]
     reason: NotRequired[
@@ -140,7 +140,7 @@ class DeadLetterShape(TypedDict):
     id: str
     mail_id: NotRequired[Annotated[str, Facts(description="Missing for what is no mail.")]]
     submitted_at: NotRequired[Time]
-    buried_at: Time
+    buried_at: Time | None
     cause: CauseShape
     possible_duplicate: bool
     attempts: Annotated[list[AttemptShape], Facts(description="Those of the last touch.")]

@@ -20,7 +20,7 @@ from limbo.entrypoints.http.idempotency import idempotency, read_key
 from limbo.entrypoints.http.operations import SUBMIT
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object
-from limbo.entrypoints.http.submitted import conflict, not_kept, replayed, submitted
+from limbo.entrypoints.http.submission_answers import conflict, not_kept, replayed, submitted
 from limbo.entrypoints.logs import hash_address
 from limbo.entrypoints.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
