@@ -125,7 +125,12 @@ class SqsQueue:
             messages = self._queue.receive(limit, wait=poll, hidden_for=hidden_for)
             left -= poll
             if messages or left <= 0:
-                return [_lease(message, called_at, hidden_for) for message in messages]
+                with self._remembering:
+                    touches = [self._touches.get(message.id, 0) for message in messages]
+                return [
+                    _lease(message, called_at, hidden_for, known)
+                    for message, known in zip(messages, touches, strict=True)
+                ]
         return []
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
@@ -221,13 +226,13 @@ class SqsQueue:
         return [lease for lease in leases if lease.receipt not in kept]
 
 
-def _lease(message: Message, received_at: float, hidden_for: int) -> _SqsLease:
-    touches = max(0, message.receive_count - 1)
+def _lease(message: Message, received_at: float, hidden_for: int, touches: int) -> _SqsLease:
+    received = max(0, message.receive_count - 1)
     return _SqsLease(
         mail=decode_mail(message.body, message.id),
         receipt=message.receipt,
-        touches=touches,
-        possible_duplicate=touches > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+        touches=touches if received < ENOUGH_RECEIVES else received,
+        possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
         message_id=message.id,
         body=message.body,
         received_at=received_at,
