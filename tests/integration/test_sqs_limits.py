@@ -363,11 +363,12 @@ def test_a_body_that_is_no_mail_is_found_by_the_name_that_the_log_gave_it(new, a
 def test_connects_by_name_when_first_used(new):
     sqs = new(fifo=True)
     names = [url.rpartition("/")[2] for url in (sqs.url, sqs.dead_url)]
-    queue = SqsQueue.connect(*names, region="eu-west-1", lease_seconds=60)
+    queue = SqsQueue.connect(*names, region="eu-west-1", lease_seconds=60, now=lambda: 77.0)
     assert queue.put([a_mail()]) == [Kept()]
     queue.bury(take_one(queue), DEATH)
     dead_letters = SqsDeadLetters.connect(*names, region="eu-west-1")
-    assert len(dead_letters.list(10)) == 1
+    [letter] = dead_letters.list(10)
+    assert letter.buried_at == 77.0
 
 
 CALLS = {

@@ -42,18 +42,23 @@ class Said:
 
 @dataclass
 class Sqs:
-    """A client as limbo builds it, and what its operations answer or raise."""
+    """A client as limbo builds it, what its operations answer or raise, and how long they take."""
 
     client: SQSClient
     answers: dict[str, Said | Exception] = field(default_factory=dict)
+    takes: dict[str, float] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    now: float = 1000.0
 
     def queue(self, name: str = URL) -> SqsQueue:
-        return SqsQueue(self.client, name, DEAD_URL)
+        return SqsQueue(self.client, name, DEAD_URL, now=lambda: self.now)
 
     def respond(self, request: AWSRequest, event_name: str, **_: object) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
         self.calls[operation] += 1
+        self.bodies[operation] = request.body
+        self.now += self.takes.get(operation, 0.0)
         said = self.answers[operation]
         if isinstance(said, Exception):
             raise said
@@ -207,3 +212,21 @@ def test_a_settlement_counts_only_when_sqs_says_so(sqs, call, ids, known):
     else:
         with pytest.raises(QueueUnavailable, match=r"^SQS did not say"):
             settle()
+
+
+# leases
+
+
+@pytest.mark.parametrize(
+    ("wait", "takes", "passed", "good"),
+    [(0, 9, 59, True), (0, 9, 61, False), (8, 8, 67, True), (8, 9, 69, False)],
+)
+def test_a_lease_counts_from_before_the_call_that_brought_it(sqs, wait, takes, passed, good):
+    sqs.answers["ReceiveMessage"] = said(Messages=[a_message()])
+    sqs.answers["ChangeMessageVisibilityBatch"] = said(Successful=[{"Id": "0"}])
+    called_at, sqs.takes["ReceiveMessage"] = sqs.now, takes
+    queue = sqs.queue()
+    leases = queue.receive(1, wait)
+    assert json.loads(sqs.bodies["ReceiveMessage"])["VisibilityTimeout"] == 60 + wait
+    sqs.now = called_at + passed
+    assert queue.extend(leases) == ([] if good else leases)
