@@ -45,9 +45,13 @@ ENOUGH_RECEIVES = 50  # after which a mail has had its touches, whoever counted 
 
 @dataclass(slots=True)
 class _Term:
-    """Until when, by our clock, a lease is good; shared by all copies of the lease."""
+    """Until when, by our clock, a lease is good; shared by all copies of the lease.
+
+    ``buried`` says that the dead letters have its mail, which is only to be deleted any more.
+    """
 
     until: float
+    buried: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,23 +160,15 @@ class SqsQueue:
         """Send the raw body to the dead letters, then delete it here.
 
         A crash in between leaves it in both. On FIFO, burying it again within five minutes adds no
-        second dead letter: the message's id deduplicates.
+        second dead letter: the message's id deduplicates. When the delete fails, only that is left
+        for the next call.
         """
-        if self.extend([lease]):
-            return
         own = _own(lease)
-        group = own.mail.id
-        refusal: Refusal | None = None
-        for attributes in _attributes(own, death, self._now()):
-            message = Outgoing(
-                body=own.body, group=group, deduplication=own.message_id, attributes=attributes
-            )
-            [refusal] = self._dead.send([message])
-            if refusal is None or not refusal.too_large:
-                break
-        if refusal is not None:
-            msg = f"the dead-letter queue did not take a mail: {refusal.reason}"
-            raise QueueUnavailable(msg)
+        if not own.term.buried:
+            if self.extend([lease]):
+                return
+            self._send_to_the_dead(own, death)
+            own.term.buried = True
         self.ack([lease])
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
@@ -188,6 +184,22 @@ class SqsQueue:
         ready, in_flight, delayed = self._queue.counts()
         dead = {"any": sum(self._dead.counts())}
         return Depth(ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=None, dead=dead)
+
+    def _send_to_the_dead(self, own: _SqsLease, death: Death) -> None:
+        refusal: Refusal | None = None
+        for attributes in _attributes(own, death, self._now()):
+            message = Outgoing(
+                body=own.body,
+                group=own.mail.id,
+                deduplication=own.message_id,
+                attributes=attributes,
+            )
+            [refusal] = self._dead.send([message])
+            if refusal is None or not refusal.too_large:
+                break
+        if refusal is not None:
+            msg = f"the dead-letter queue did not take a mail: {refusal.reason}"
+            raise QueueUnavailable(msg)
 
     def _remember(self, lease: _SqsLease) -> None:
         with self._remembering:

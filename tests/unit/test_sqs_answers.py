@@ -23,13 +23,15 @@ from limbo.adapters.codec import encode_mail
 from limbo.adapters.sqs import sqs_client
 from limbo.adapters.sqs_queue import SqsQueue
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.queue import Kept, NotKept
+from limbo.domain.verdict import Cause
+from limbo.ports.queue import Death, Kept, NotKept
 from tests.support.working import a_mail
 
 URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"
 HTML = b"<html>maintenance</html>"
 COUNTS = ("Messages", "MessagesNotVisible", "MessagesDelayed")
 AT = {"endpoint_url": URL}
+DEATH = Death(cause=Cause(kind="mail", reason="refused"))
 
 
 @dataclass
@@ -230,3 +232,37 @@ def test_a_lease_counts_from_before_the_call_that_brought_it(sqs, wait, takes, p
     assert json.loads(sqs.bodies["ReceiveMessage"])["VisibilityTimeout"] == 60 + wait
     sqs.now = called_at + passed
     assert queue.extend(leases) == ([] if good else leases)
+
+
+# burials
+
+
+def test_a_burial_whose_delete_fails_sends_one_dead_letter(sqs):
+    settled = said(Successful=[{"Id": "0"}])
+    sqs.answers["ReceiveMessage"] = said(Messages=[a_message()])
+    sqs.answers["ChangeMessageVisibilityBatch"] = sqs.answers["SendMessageBatch"] = settled
+    sqs.answers["DeleteMessageBatch"] = ReadTimeoutError(**AT)
+    queue = sqs.queue()
+    [lease] = queue.receive(1, 0)
+    for _ in range(20):
+        with pytest.raises(QueueUnavailable):
+            queue.bury(lease.touched(possible_duplicate=False), DEATH)
+        sqs.now += 10  # soon past the lease
+    sqs.answers["DeleteMessageBatch"] = settled
+    queue.bury(lease, DEATH)
+    assert (sqs.calls["SendMessageBatch"], sqs.calls["DeleteMessageBatch"]) == (1, 21)
+
+
+def test_a_burial_that_the_dead_letters_refuse_is_tried_anew(sqs):
+    settled = said(Successful=[{"Id": "0"}])
+    sqs.answers["ReceiveMessage"] = said(Messages=[a_message()])
+    sqs.answers["ChangeMessageVisibilityBatch"] = sqs.answers["DeleteMessageBatch"] = settled
+    sqs.answers["SendMessageBatch"] = ReadTimeoutError(**AT)
+    queue = sqs.queue()
+    [lease] = queue.receive(1, 0)
+    with pytest.raises(QueueUnavailable):
+        queue.bury(lease, DEATH)
+    assert sqs.calls["DeleteMessageBatch"] == 0
+    sqs.answers["SendMessageBatch"] = settled
+    queue.bury(lease, DEATH)
+    assert (sqs.calls["SendMessageBatch"], sqs.calls["DeleteMessageBatch"]) == (2, 1)
