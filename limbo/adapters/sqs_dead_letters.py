@@ -5,6 +5,7 @@ once, from two processes, each see a part. SQS keeps messages for at most 14 day
 only roughly, so that a letter of the last minute may be missed.
 """
 
+import heapq
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
@@ -59,14 +60,19 @@ class SqsDeadLetters:
         return cls(sqs_client(region), queue, dead_letter_queue)
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
-        letters = [_letter(message) for batch in self._all() for message in batch]
-        letters.sort(key=lambda letter: (letter.buried_at, letter.id), reverse=True)
-        start = 0
+        """Return up to ``limit`` dead letters, newest first, those after the id ``after``.
+
+        With ``after`` it looks twice, rather than hold all of them.
+        """
+        end: tuple[float, str] | None = None
         if after is not None:
-            ids = [letter.id for letter in letters]
-            start = ids.index(after) + 1 if after in ids else len(ids)
-        return letters[start : start + limit]
+            with closing(self._all()) as batches:
+                end = next((_age(m) for batch in batches for m in batch if m.id == after), None)
+            if end is None:
+                return []
+        with closing(self._all()) as batches:
+            rest = (m for batch in batches for m in batch if end is None or _age(m) < end)
+            return [_letter(message) for message in heapq.nlargest(limit, rest, key=_age)]
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
@@ -81,12 +87,13 @@ class SqsDeadLetters:
 
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
         """Return the ids of all, or of those of the causes, oldest first; it receives them all."""
-        messages = [message for batch in self._all() for message in batch]
-        return [
-            message.id
-            for message in sorted(messages, key=lambda message: (_buried_at(message), message.id))
+        ages = [
+            _age(message)
+            for batch in self._all()
+            for message in batch
             if causes is None or _cause(message) in causes
         ]
+        return [id_ for _, id_ in sorted(ages)]
 
     def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
         """Send the letters to the queue, each as a new message, then delete them here.
@@ -204,6 +211,11 @@ def _attempts(message: Message) -> Sequence[Attempt]:
         return decode_attempts(message.attributes[ATTEMPTS])
     except (ValueError, KeyError, TypeError):
         return ()
+
+
+def _age(message: Message) -> tuple[float, str]:
+    """Return what orders dead letters, the oldest first."""
+    return _buried_at(message), message.id
 
 
 def _buried_at(message: Message) -> float:

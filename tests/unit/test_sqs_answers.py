@@ -1,7 +1,9 @@
 import itertools
 import json
+import threading
+import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -21,6 +23,7 @@ from mypy_boto3_sqs import SQSClient
 
 from limbo.adapters.codec import encode_mail
 from limbo.adapters.sqs import sqs_client
+from limbo.adapters.sqs_dead_letters import SqsDeadLetters
 from limbo.adapters.sqs_queue import SqsQueue
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.verdict import Cause
@@ -47,23 +50,27 @@ class Sqs:
     """A client as limbo builds it, what its operations answer or raise, and how long they take."""
 
     client: SQSClient
-    answers: dict[str, Said | Exception] = field(default_factory=dict)
+    answers: dict[str, Said | Exception | Callable[[], Said]] = field(default_factory=dict)
     takes: dict[str, float] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     bodies: dict[str, bytes] = field(default_factory=dict)
     now: float = 1000.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def queue(self, name: str = URL) -> SqsQueue:
         return SqsQueue(self.client, name, DEAD_URL, now=lambda: self.now)
 
     def respond(self, request: AWSRequest, event_name: str, **_: object) -> AWSResponse:
         operation = event_name.rpartition(".")[2]
-        self.calls[operation] += 1
-        self.bodies[operation] = request.body
-        self.now += self.takes.get(operation, 0.0)
-        said = self.answers[operation]
-        if isinstance(said, Exception):
-            raise said
+        with self.lock:
+            self.calls[operation] += 1
+            self.bodies[operation] = request.body
+            self.now += self.takes.get(operation, 0.0)
+            said = self.answers[operation]
+            if isinstance(said, Exception):
+                raise said
+            if callable(said):
+                said = said()
         response = AWSResponse(request.url, said.status, {}, None)
         response._content = said.body  # noqa: SLF001 - read instead of a socket
         return response
@@ -266,3 +273,39 @@ def test_a_burial_that_the_dead_letters_refuse_is_tried_anew(sqs):
     sqs.answers["SendMessageBatch"] = settled
     queue.bury(lease, DEATH)
     assert (sqs.calls["SendMessageBatch"], sqs.calls["DeleteMessageBatch"]) == (2, 1)
+
+
+# dead letters
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda dead_letters: dead_letters.list(5),
+        lambda dead_letters: dead_letters.list(5, after="500"),
+        lambda dead_letters: dead_letters.select(),
+        lambda dead_letters: dead_letters.causes(),
+    ],
+    ids=["list", "list after", "select", "causes"],
+)
+def test_a_look_at_the_dead_letters_holds_few_of_them(sqs, look):
+    count, size = 640, 50_000
+    unseen: list[str] = []
+
+    def begin() -> Said:
+        unseen[:] = map(str, range(count))
+        return said(Attributes=dict.fromkeys(map("ApproximateNumberOf{}".format, COUNTS), "0"))
+
+    def ten() -> Said:
+        ids, unseen[:] = unseen[:10], unseen[10:]
+        return said(Messages=[a_message(MessageId=id_, Body="x" * size) for id_ in ids])
+
+    sqs.answers["GetQueueAttributes"], sqs.answers["ReceiveMessage"] = begin, ten
+    sqs.answers["ChangeMessageVisibilityBatch"] = said(Successful=[{"Id": "0"}])
+    dead_letters = SqsDeadLetters(sqs.client, URL, DEAD_URL, patience=0)
+    tracemalloc.start()
+    found = look(dead_letters)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found
+    assert peak < count * size / 2
