@@ -290,6 +290,7 @@ def test_a_burial_that_the_dead_letters_refuse_is_tried_anew(sqs):
 )
 def test_a_look_at_the_dead_letters_holds_few_of_them(sqs, look):
     count, size = 640, 50_000
+    body = encode_mail(a_mail(message="x" * size)).decode()
     unseen: list[str] = []
 
     def begin() -> Said:
@@ -298,7 +299,7 @@ def test_a_look_at_the_dead_letters_holds_few_of_them(sqs, look):
 
     def ten() -> Said:
         ids, unseen[:] = unseen[:10], unseen[10:]
-        return said(Messages=[a_message(MessageId=id_, Body="x" * size) for id_ in ids])
+        return said(Messages=[a_message(MessageId=id_, Body=body) for id_ in ids])
 
     sqs.answers["GetQueueAttributes"], sqs.answers["ReceiveMessage"] = begin, ten
     sqs.answers["ChangeMessageVisibilityBatch"] = said(Successful=[{"Id": "0"}])
