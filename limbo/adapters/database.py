@@ -12,6 +12,10 @@ from limbo.domain.errors import QueueUnavailable
 Row = tuple[Any, ...]
 
 
+class InDoubt(QueueUnavailable):
+    """The database was asked to commit and did not answer: what was to be done may be done."""
+
+
 class Dialect(Enum):
     """The two ways to say what standard SQL cannot."""
 
@@ -41,7 +45,8 @@ class Statements(Protocol):
 class Database(Statements, Protocol):
     """A database that several threads share; each call of its own is a transaction of its own.
 
-    All methods raise QueueUnavailable when the database does not answer.
+    All methods raise QueueUnavailable when the database does not answer, InDoubt if it may have
+    done what it was asked to.
     """
 
     @property

@@ -12,7 +12,8 @@ from limbo.ports.queue import Kept, MailQueue, NotKept
 class LedgerFirstOutbox:
     """Enters mails into the ledger, puts them into the queue, and enters what it said.
 
-    A kill in between leaves an entry that says so, and a key that a retry takes over.
+    A kill in between leaves an entry that says so, and a key that a retry takes over; a put that
+    ends in doubt does the same.
     """
 
     def __init__(self, queue: MailQueue, ledger: Reservations) -> None:
@@ -32,7 +33,9 @@ class LedgerFirstOutbox:
         said = self._queue.put([submission.mail for submission in entered]) if entered else []
         kept = [s for s, answer in zip(entered, said, strict=True) if isinstance(answer, Kept)]
         refused = [
-            s for s, answer in zip(entered, said, strict=True) if isinstance(answer, NotKept)
+            s
+            for s, answer in zip(entered, said, strict=True)
+            if isinstance(answer, NotKept) and not answer.in_doubt
         ]
         # The queue's word counts: what is kept but not concluded, the worker's first entry mends.
         with suppress(LedgerUnavailable):

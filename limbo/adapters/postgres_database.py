@@ -5,6 +5,7 @@ import select
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import conninfo
 
-from limbo.adapters.database import Dialect, Pool, Row, Statements
+from limbo.adapters.database import Dialect, InDoubt, Pool, Row, Statements
 from limbo.adapters.postgres_arrays import as_column, with_columns
 from limbo.adapters.schema import migrate
 from limbo.domain.errors import QueueUnavailable, SettingsError
@@ -86,14 +87,20 @@ class PostgresDatabase:
     @contextmanager
     def transaction(self) -> Iterator[Statements]:
         """Return a block of one transaction, at the server's isolation level."""
-        with self._errors(), self._pool.connection() as connection, connection.transaction():
+        with (
+            self._errors() as progress,
+            self._pool.connection() as connection,
+            connection.transaction(),
+        ):
             yield connection
+            progress.commits = True
 
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
     ) -> list[Row]:
         """Run one statement by itself, in one round trip."""
-        with self._errors(), self._pool.connection() as connection:
+        with self._errors() as progress, self._pool.connection() as connection:
+            progress.commits = True
             return connection.execute(sql, values, news=news)
 
     def execute_each(
@@ -124,10 +131,11 @@ class PostgresDatabase:
         return _Connection(self._settings, self._now, self._answer_seconds)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self) -> Iterator["_Progress"]:
         """Translate PostgreSQL's errors, without values of rows and without the password."""
+        progress = _Progress()
         try:
-            yield
+            yield progress
         except (psycopg.Error, UnicodeEncodeError) as error:
             text = type(error).__name__
             if isinstance(error, psycopg.Error):
@@ -136,7 +144,15 @@ class PostgresDatabase:
                 )
             if password := self._settings.get("password"):
                 text = text.replace(str(password), "***")
-            raise QueueUnavailable(redact(text)) from error
+            in_doubt = progress.commits and _is_without_answer(error)
+            raise (InDoubt if in_doubt else QueueUnavailable)(redact(text)) from error
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a call has come: ``commits`` from when what it did may take effect."""
+
+    commits: bool = False
 
 
 class _Connection:
@@ -181,6 +197,16 @@ class _Connection:
 
     def close(self) -> None:
         self._connection.close()
+
+
+def _is_without_answer(error: Exception) -> bool:
+    """Tell that the connection failed, by itself or by a server that ends it (FATAL).
+
+    A server that has an ERROR to tell has undone the transaction.
+    """
+    return (
+        isinstance(error, psycopg.OperationalError) and error.diag.severity_nonlocalized != "ERROR"
+    )
 
 
 class _LimitedConnection(psycopg.Connection[Row]):

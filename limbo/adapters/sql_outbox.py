@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from limbo.adapters.database import Database
+from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.idempotency import answered, once_per_key, reserved
 from limbo.adapters.ledger_statements import BY_DIALECT
 from limbo.adapters.sql_entries import claim, enter
@@ -33,5 +33,6 @@ class SqlOutbox:
                 enter(transaction, self._sql, entered, Status.QUEUED)
                 self._queue.insert(transaction, [submission.mail for submission in entered])
         except QueueUnavailable as error:
-            return [NotKept(reason=str(error))] * len(submissions)
+            in_doubt = isinstance(error, InDoubt)
+            return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
         return answered(submissions, reservations, [Kept()] * len(entered))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from limbo.adapters.codec import encode_attempts, encode_mail
-from limbo.adapters.database import Database, Statements
+from limbo.adapters.database import Database, InDoubt, Statements
 from limbo.adapters.sql_dead_letters import SqlDeadLetters
 from limbo.adapters.sql_statements import (
     BURY,
@@ -45,7 +45,8 @@ class SqlQueue:
         try:
             self.insert(self._database, mails)
         except QueueUnavailable as error:
-            return [NotKept(reason=str(error))] * len(mails)
+            in_doubt = isinstance(error, InDoubt)
+            return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(mails)
         return [Kept()] * len(mails)
 
     def insert(self, statements: Statements, mails: Sequence[Mail]) -> None:

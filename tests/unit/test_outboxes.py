@@ -127,6 +127,24 @@ def test_a_retry_after_a_kill_is_put_under_the_same_id(clock, ledger, was_put):
     assert ledger.find(first.mail.id, None).status is Status.QUEUED
 
 
+def test_what_is_in_doubt_keeps_its_key_and_a_retry_is_the_same_mail(clock, ledger):
+    in_doubt = NotKept(reason="cut off", in_doubt=True)
+    queue = MemoryQueue()
+
+    class CutOff:
+        def put(self, mails):
+            queue.put(mails)
+            return [in_doubt] * len(mails)
+
+    first = keyed()
+    assert LedgerFirstOutbox(CutOff(), ledger).submit([first, keyed()]) == [in_doubt] * 2
+    assert ledger.find(first.mail.id, None).status is Status.SUBMITTING
+    outbox = LedgerFirstOutbox(queue, ledger)
+    assert outbox.submit([keyed()]) == [KeyConflict.UNDER_WAY]
+    clock[0] += 61
+    assert outbox.submit([keyed()]) == [KeptAs(first.mail.id)]
+
+
 def test_one_batch_may_be_kept_in_part(ledger):
     class Half:
         def put(self, mails):
