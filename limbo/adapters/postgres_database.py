@@ -71,7 +71,7 @@ class PostgresDatabase:
         try:
             given = conninfo.conninfo_to_dict(url)
         except psycopg.Error:
-            msg = "the queue's URL is no valid postgresql://user:password@host/database"
+            msg = "the database's URL is no valid postgresql://user:password@host/database"
             raise SettingsError(msg) from None  # libpq's own message repeats the URL
         options = f"{_OPTIONS} {given.get('options') or ''}"  # the last of two counts
         # What is dumped by postgres_arrays.py is UTF-8, whatever the database is.

@@ -59,7 +59,9 @@ class SqliteDatabase:
         """
         name = url.removeprefix(SCHEME)
         if name in {url, "", ":memory:"} or "?" in name:
-            msg = "the queue's URL must be sqlite:///PATH, with four slashes for an absolute path"
+            msg = (
+                "the database's URL must be sqlite:///PATH, with four slashes for an absolute path"
+            )
             raise SettingsError(msg)
         path = Path(name).absolute()
         database = cls(path, now=now)

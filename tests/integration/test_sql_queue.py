@@ -247,7 +247,7 @@ def test_refuses_the_tables_of_a_newer_limbo(database, url):
         ("sqlite:///{tmp}", "Is a directory"),
         ("sqlite:///{tmp}/file/limbo.db", "Not a directory"),
         ("sqlite:///{tmp}/file", "file is not a database"),
-        ("sqlite:///", "must be sqlite:///PATH"),
+        ("sqlite:///", "the database's URL must be sqlite:///PATH"),
         ("sqlite:///:memory:", "must be sqlite:///PATH"),
     ],
 )
@@ -330,7 +330,7 @@ def test_a_writer_that_holds_the_file_too_long_makes_it_unavailable(tmp_path):
         ("postgresql://limbo:s3cret@/nothing?host={socket}", 'database "nothing" does not exist'),
         ("postgresql://guarded:s3cret@/postgres?host={socket}", "password authentication failed"),
         ("postgresql://limbo:s3cret@/x?host={socket}&sslmode=often", "sslmode"),
-        ("postgresql://limbo:s3cret@[::1/limbo", "no valid postgresql://"),
+        ("postgresql://limbo:s3cret@[::1/limbo", "the database's URL is no valid postgresql://"),
         ("postgresql://limbo:s3cret@host:s3cret/limbo", "no valid|port"),
     ],
 )
