@@ -20,7 +20,6 @@ from limbo.adapters.database import Database, Dialect
 from limbo.adapters.postgres_database import PostgresDatabase
 from limbo.adapters.sql_ledger import SqlLedger
 from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.address import Address
 from limbo.domain.ids import mail_id
@@ -133,7 +132,7 @@ class Filled:
 
 def operations(filled: Filled) -> Mapping[str, Callable[[], object]]:
     ledger = SqlLedger(filled.database)
-    outbox = SqlOutbox(filled.database, SqlQueue(filled.database))
+    outbox = SqlOutbox(filled.database)
     page = ledger.archive.page
 
     def submit(count: int, *, keyed: bool = False) -> None:

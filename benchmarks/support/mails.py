@@ -8,7 +8,6 @@ from benchmarks.support.load import MAIL
 from limbo.adapters.database import Database
 from limbo.adapters.postgres_database import PostgresDatabase
 from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.ids import mail_id
 from limbo.domain.mail import Mail, parse_mail
@@ -30,7 +29,7 @@ def connect(url: str) -> Database:
 
 def fill(database: Database, count: int) -> None:
     """Submit so many mails, into queue and ledger."""
-    outbox = SqlOutbox(database, SqlQueue(database))
+    outbox = SqlOutbox(database)
     for batch in batches(new_mails(count), 500):
         if outbox.submit([Submission(mail=mail, client="shop") for mail in batch]) != [
             Kept()

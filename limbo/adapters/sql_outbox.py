@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from limbo.adapters import ledger_statements, sql_statements
 from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.idempotency import answered, once_per_key, reserved
-from limbo.adapters.ledger_statements import BY_DIALECT
 from limbo.adapters.sql_entries import claim, enter
-from limbo.adapters.sql_queue import SqlQueue
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.ledger import Status
 from limbo.ports.outbox import Answer, Submission
@@ -16,10 +15,10 @@ from limbo.ports.queue import Kept, NotKept
 class SqlOutbox:
     """Writes mails into queue and ledger at once: all that are submitted together, or none."""
 
-    def __init__(self, database: Database, queue: SqlQueue) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue = queue
-        self._sql = BY_DIALECT[database.dialect]
+        self._ledger = ledger_statements.BY_DIALECT[database.dialect]
+        self._queue = sql_statements.BY_DIALECT[database.dialect]
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Keep the mails in one transaction."""
@@ -28,10 +27,13 @@ class SqlOutbox:
     def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
         try:
             with self._database.transaction() as transaction:
-                reservations = claim(transaction, self._sql, submissions)
+                reservations = claim(transaction, self._ledger, submissions)
                 entered = reserved(submissions, reservations)
-                enter(transaction, self._sql, entered, Status.QUEUED)
-                self._queue.insert(transaction, [submission.mail for submission in entered])
+                if entered:
+                    self._database.check_room()
+                    enter(transaction, self._ledger, entered, Status.QUEUED)
+                    mails = [submission.mail for submission in entered]
+                    sql_statements.insert(transaction, self._queue, mails)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)

@@ -4,8 +4,8 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from limbo.adapters.codec import encode_attempts, encode_mail
-from limbo.adapters.database import Database, InDoubt, Statements
+from limbo.adapters.codec import encode_attempts
+from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.sql_dead_letters import SqlDeadLetters
 from limbo.adapters.sql_statements import (
     BURY,
@@ -42,19 +42,15 @@ class SqlQueue:
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
         """Keep all the mails, or none; one whose id is there already is kept as it is."""
+        if not mails:
+            return []
         try:
-            self.insert(self._database, mails)
+            self._database.check_room()
+            insert(self._database, self._sql, mails)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(mails)
         return [Kept()] * len(mails)
-
-    def insert(self, statements: Statements, mails: Sequence[Mail]) -> None:
-        """Put the mails as a part of somebody's transaction; raises QueueUnavailable."""
-        if mails:
-            self._database.check_room()
-            bodies = [(mail.id, encode_mail(mail), mail.submitted_at) for mail in mails]
-            insert(statements, self._sql, bodies)
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
         """Lease up to ``limit`` mails, those that are due the longest."""

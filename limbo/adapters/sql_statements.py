@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbo.adapters.codec import decode_mail
-from limbo.adapters.database import Dialect, Row, Statements
+from limbo.adapters.codec import decode_mail, encode_mail
+from limbo.adapters.database import Dialect, Statements
 from limbo.domain.mail import Mail
 from limbo.ports.queue import Undecodable
 
@@ -149,10 +149,13 @@ LETTER_IDS_BY_CAUSE = """
 """
 
 
-def insert(statements: Statements, sql: DialectSql, mails: Sequence[Row]) -> None:
-    """Put bodies into the queue, each with its id and the time of its submission."""
-    ids, bodies, submitted_at = zip(*mails, strict=True)
-    columns = {"id": [*ids], "body": [*bodies], "submitted_at": [*submitted_at]}
+def insert(statements: Statements, sql: DialectSql, mails: Sequence[Mail]) -> None:
+    """Put mails into the queue; one whose id is there already stays as it is."""
+    columns: dict[str, Sequence[object]] = {
+        "id": [mail.id for mail in mails],
+        "body": [encode_mail(mail) for mail in mails],
+        "submitted_at": [mail.submitted_at for mail in mails],
+    }
     statements.execute_each(sql.insert, columns, news=True)
 
 

@@ -119,10 +119,10 @@ def _queue_outbox(queue: MailQueue) -> Outbox:
     return QueueOutbox(queue)
 
 
-def _sql_outbox(database: "Database", queue: "SqlQueue") -> Outbox:
+def _sql_outbox(database: "Database") -> Outbox:
     from limbo.adapters.sql_outbox import SqlOutbox
 
-    return SqlOutbox(database, queue)
+    return SqlOutbox(database)
 
 
 def _ledger_first_outbox(queue: MailQueue, ledger: Reservations) -> Outbox:
@@ -268,7 +268,7 @@ class Container(containers.DeclarativeContainer):
     ledger_first_outbox = providers.Singleton(_ledger_first_outbox, queue, sql_ledger)
     outbox = providers.Selector(
         settings.provided.ledger_kind,
-        shared=providers.Singleton(_sql_outbox, queue_database, sql_queue),
+        shared=providers.Singleton(_sql_outbox, queue_database),
         sqlite=ledger_first_outbox,
         postgresql=ledger_first_outbox,
         memory=providers.Singleton(_ledger_first_outbox, queue, memory_ledger),

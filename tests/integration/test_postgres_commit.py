@@ -118,7 +118,7 @@ def put(database: PostgresDatabase) -> list[object]:
 
 
 def submit(database: PostgresDatabase) -> list[object]:
-    return [*SqlOutbox(database, SqlQueue(database)).submit([Submission(mail=a_mail())])]
+    return [*SqlOutbox(database).submit([Submission(mail=a_mail())])]
 
 
 def at_commit(database: PostgresDatabase, does: str) -> None:

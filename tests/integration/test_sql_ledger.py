@@ -2,14 +2,14 @@ import contextlib
 import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from limbo.adapters.database import Database, Statements
+from limbo.adapters.database import Database
 from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
 from limbo.adapters.memory_queue import MemoryQueue
 from limbo.adapters.postgres_database import PostgresDatabase
@@ -110,28 +110,28 @@ class TestPostgresLedger(OnPostgres, SqlLedgerTests):
     machine_settings = settings(LedgerContract.machine_settings, max_examples=12)
 
 
-class SwitchedSqlQueue(SqlQueue):
-    """Refuses when the ledger's rows are written already."""
+class SwitchedRoom:
+    """Says of another database that it has no room, while it is off."""
 
-    switch = Switch()
+    def __init__(self, database: Database, switch: Switch) -> None:
+        self.dialect = database.dialect
+        self.transaction = database.transaction
+        self._switch = switch
 
-    def insert(self, statements: Statements, mails: Sequence[Mail]) -> None:
-        if not self.switch.on:
+    def check_room(self) -> None:
+        if not self._switch.on:
             raise QueueUnavailable(REFUSAL.reason)
-        super().insert(statements, mails)
 
 
 class SqlOutboxTests(OutboxContract):
     @pytest.fixture
     def new_rig(self, new_url: Callable[[], str]) -> Callable[[], OutboxRig]:
         def new() -> OutboxRig:
-            database = open_database(new_url())
-            queue = SwitchedSqlQueue(database)
-            queue.switch = Switch()
+            database, switch = open_database(new_url()), Switch()
             return OutboxRig(
-                outbox=SqlOutbox(database, queue),
-                queue=queue,
-                switch=queue.switch,
+                outbox=SqlOutbox(SwitchedRoom(database, switch)),
+                queue=SqlQueue(database),
+                switch=switch,
                 archive=SqlLedger(database).archive,
                 close=database.close,
             )
@@ -203,8 +203,8 @@ def ledger(database: Database) -> SqlLedger:
 
 
 @pytest.fixture
-def outbox(database: Database, queue: SqlQueue) -> SqlOutbox:
-    return SqlOutbox(database, queue)
+def outbox(database: Database) -> SqlOutbox:
+    return SqlOutbox(database)
 
 
 def begin(ledger: SqlLedger, mail: Mail) -> Begun | None:
@@ -318,7 +318,7 @@ def test_the_same_mail_submitted_again_is_kept_once(outbox, queue, ledger):
 
 def _submit(url: str, start: threading.Event, answers: "multiprocessing.Queue[list[object]]"):
     with contextlib.closing(open_database(url)) as database:
-        outbox = SqlOutbox(database, SqlQueue(database))
+        outbox = SqlOutbox(database)
         start.wait(30)
         for _ in range(25):
             answers.put(outbox.submit([keyed("a"), keyed("b"), keyed("a"), plain()]))
@@ -343,9 +343,8 @@ def test_the_same_key_from_two_processes_is_one_mail(url, queue, ledger):
 
 
 def test_a_key_whose_first_submission_fails_is_the_next_one_s(database, outbox):
-    failing = SwitchedSqlQueue(database)
-    failing.switch = Switch(on=False)
-    assert SqlOutbox(database, failing).submit([keyed()]) == [REFUSAL]
+    full = SwitchedRoom(database, Switch(on=False))
+    assert SqlOutbox(full).submit([keyed()]) == [REFUSAL]
     assert outbox.submit([keyed(fingerprint="g")]) == [Kept()]
     assert outbox.submit([keyed()]) == [KeyConflict.REUSED]
 
@@ -381,7 +380,7 @@ def test_what_lies_in_the_ledger_and_is_no_mail_has_no_content(database, ledger,
 def test_a_full_file_keeps_nothing_of_a_submission(tmp_path):
     with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")) as database:
         queue = SqlQueue(database)
-        outbox, archive = SqlOutbox(database, queue), SqlLedger(database).archive
+        outbox, archive = SqlOutbox(database), SqlLedger(database).archive
         kept = 0
         [[pages]] = database.execute("SELECT page_count FROM pragma_page_count")
         database.execute(f"PRAGMA max_page_count = {pages + 60}")
@@ -417,7 +416,7 @@ def test_no_page_scans_or_sorts_in_sqlite(tmp_path, query):
 
     plans: list[str] = []
     with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")) as plain_one:
-        SqlOutbox(plain_one, SqlQueue(plain_one)).submit([plain("shop")])
+        SqlOutbox(plain_one).submit([plain("shop")])
     with contextlib.closing(Explaining(tmp_path / "limbo.db")) as database:
         SqlLedger(database).archive.page(query)
     assert plans

@@ -15,6 +15,7 @@ from limbo.adapters import schema
 from limbo.adapters.database import Database
 from limbo.adapters.postgres_database import PostgresDatabase
 from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.sql_statements import BY_DIALECT, insert
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.verdict import UNDECODABLE, Cause, Fault
@@ -177,14 +178,14 @@ def test_a_release_by_another_process_wakes_a_waiting_receive(queue, url):
 def test_what_is_put_within_a_failed_transaction_is_not_kept(database, queue):
     def fail() -> None:
         with database.transaction() as transaction:
-            queue.insert(transaction, [a_mail()])
+            insert(transaction, BY_DIALECT[database.dialect], [a_mail()])
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
     assert queue.depth().ready == 0
     with database.transaction() as transaction:
-        queue.insert(transaction, [a_mail()])
+        insert(transaction, BY_DIALECT[database.dialect], [a_mail()])
     assert queue.depth().ready == 1
 
 

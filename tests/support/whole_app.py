@@ -79,7 +79,7 @@ class WholeApp(HttpApp):
             self.mails = SqlQueue(database)
             self.ledger = SqlLedger(database)
             self.archive = self.ledger.archive
-            self.real_outbox = SqlOutbox(database, self.mails)
+            self.real_outbox = SqlOutbox(database)
         parts = {
             "outbox": self.real_outbox,
             "queue": self.mails,
