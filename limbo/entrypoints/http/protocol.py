@@ -5,7 +5,6 @@ import asyncio
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from limbo.entrypoints.http.one_write import OneWrite
 from limbo.entrypoints.http.problems import NOT_SUBMITTED
 
 HEAD_SECONDS = 10.0
@@ -36,7 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(OneWrite(transport, self.loop))  # type: ignore[arg-type] # as one
+        super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
