@@ -153,8 +153,8 @@ class SqsQueue:
 
     def release(self, lease: Lease, delay: float) -> None:
         """Show the mail again in ``delay`` seconds, rounded up, or as late as SQS allows."""
-        self._remember(_own(lease))
-        self._settle([lease], lambda good: self._hide(good, delay), until=0)
+        if not self._settle([lease], lambda good: self._hide(good, delay), until=0):
+            self._remember(_own(lease))
 
     def bury(self, lease: Lease, death: Death) -> None:
         """Send the raw body to the dead letters, then delete it here.
