@@ -2,16 +2,20 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import Protocol
 
 from limbo.domain.health import Admission, Breaker, BreakerPolicy, BreakerState
 from limbo.domain.mail import Mail
+from limbo.domain.text import without
 from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.ports.sender import Sender
 
+_TELLING = 4  # characters; what is shorter stands in any answer
+_MAX_LINES = 1000
 MAX_RETRY_AFTER = 12 * 3600.0  # SQS keeps a message invisible no longer than this.
 
 
@@ -209,6 +213,8 @@ class Dispatcher:
         except Exception as raised:  # noqa: BLE001 - one sender's defect must not cost the mail
             error = raised
             verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
+        if isinstance(verdict, Failed):
+            verdict = replace(verdict, reason=without(verdict.reason, _telling(mail)))
         ended_at = self._now()
         with self._lock:
             self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
@@ -265,6 +271,17 @@ class Dispatcher:
         ):
             for breaker in self._breakers.values():
                 breaker.hasten(2 * self._policy.open_seconds)
+
+
+def _telling(mail: Mail) -> Iterator[str]:
+    """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
+    for address in (mail.from_, *mail.recipients):
+        yield address.email
+        yield address.email.replace("@", "%40")
+    texts = (mail.subject, *(a.name for a in (mail.from_, *mail.recipients)))
+    yield from (text for text in texts if len(text) >= _TELLING)
+    lines = (line.strip() for line in mail.message.splitlines())
+    yield from islice((line for line in lines if len(line) >= _TELLING), _MAX_LINES)
 
 
 def _is_ready(breaker: Breaker, now: float) -> bool:

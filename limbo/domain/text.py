@@ -1,6 +1,7 @@
 """Rules for text that ends up in a header, a log or an error."""
 
 import re
+from collections.abc import Iterable
 
 _MAX_LINE = 300
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
@@ -47,6 +48,12 @@ def body_problem(text: str) -> str | None:
 def redact(text: str) -> str:
     """Return a foreign text as ``one_line`` does, with every address in it masked."""
     return one_line(_ADDRESS.sub("<address>", text))
+
+
+def without(text: str, words: Iterable[str]) -> str:
+    """Return the text with each of these, in whatever case, replaced by an ellipsis."""
+    found = "|".join(sorted(map(re.escape, set(words)), key=len, reverse=True))
+    return re.sub(found, "…", text, flags=re.IGNORECASE) if found else text
 
 
 def one_line(text: str) -> str:

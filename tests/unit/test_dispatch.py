@@ -299,6 +299,30 @@ def test_a_probe_that_raises_is_over():
     assert isinstance(made.dispatch(MAIL, 0), Sent)
 
 
+def test_a_reason_repeats_nothing_of_the_mail():
+    mail = parse_mail(
+        {
+            "from": "Erna Muster <erna@a.example>",
+            "to": "you@b.example",
+            "subject": "Top Secret",
+            "message": "My number is\n4711-0815\n",
+        },
+        id="m",
+        submitted_at=0.0,
+    )
+    said = "no TOP SECRET (4711-0815) from Erna Muster to you%40b.example or you@b.example"
+    outcome = dispatcher(Scripted("a", Failed(Fault.MAIL, said))).dispatch(mail, 0)
+    assert isinstance(outcome, Dead)
+    assert outcome.cause.reason == "no … (…) from … to … or <address>"
+    assert outcome.attempts[0].verdict.reason == outcome.cause.reason
+
+
+def test_a_short_subject_tears_no_reason_to_pieces():
+    mail = replace(MAIL, subject="a")
+    outcome = dispatcher(Scripted("a", Failed(Fault.MAIL, "a bad mail"))).dispatch(mail, 0)
+    assert outcome.cause.reason == "a bad mail"
+
+
 @pytest.mark.parametrize("why", Stop)
 @pytest.mark.parametrize("allowed", [0, 1, 2])
 def test_no_provider_is_started_once_that_is_not_permitted(allowed, why):
