@@ -17,11 +17,11 @@ def check(environ: Mapping[str, str]) -> int:
     settings = load(environ)
     _print_settings(settings)
     container = Container(settings=settings)
-    results = [
-        _try("queue", lambda: _queue(container)),
-        _try("ledger", lambda: _ledger(container)),
-        _try("keys", lambda: _keys(container)),
-    ]
+    results = [_try("queue", lambda: _queue(container))]
+    if settings.ledger_kind != "none":
+        results.append(_try("ledger", lambda: _ledger(container)))
+    if settings.keys_kind != "none":
+        results.append(_try("keys", lambda: _keys(container)))
     try:
         senders = container.senders()
     except LimboError as error:

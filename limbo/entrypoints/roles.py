@@ -139,6 +139,7 @@ def _api_server(container: Container, settings: Settings, access: Access) -> Htt
         access=access,
         archive=container.archive(),
         dead_letters=container.dead_letters(),
+        knows_keys=settings.knows_keys,
         gather=_ON_SQS if settings.queue_kind == "sqs" and settings.ledger_kind == "none" else None,
     )
     return HttpServer(

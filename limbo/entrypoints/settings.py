@@ -84,6 +84,13 @@ class Settings:
         return "none" if self.ledger_kind in {"none", "memory"} else "database"
 
     @property
+    def knows_keys(self) -> bool:
+        """False where nothing recognises an Idempotency-Key: only FIFO queues drop repeats."""
+        return self.ledger_kind != "none" or (
+            self.queue_kind == "sqs" and self.queue.endswith(".fifo")
+        )
+
+    @property
     def only_fakes(self) -> bool:
         """True when no mail can leave this machine."""
         return bool(self.senders) and all(s.kind == "fake" for s in self.senders)

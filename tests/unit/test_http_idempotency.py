@@ -45,6 +45,15 @@ def test_a_key_is_read_with_or_without_quotes(sent, key):
     assert http.outbox.submissions[0].idempotency.key == key
 
 
+def test_a_key_that_nobody_would_recognise_is_refused():
+    http = HttpApp(knows_keys=False)
+    refused = post(http, "order-4711")
+    assert refused.status == 501
+    assert refused.json()["Problem"].startswith("Idempotency-Key: this limbo keeps no ledger")
+    assert http.outbox.submissions == []
+    assert post(http).status == 200
+
+
 def test_without_a_key_there_is_none():
     http = HttpApp()
     assert post(http).status == 200

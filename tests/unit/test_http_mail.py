@@ -321,9 +321,9 @@ def test_a_submission_is_one_log_line_without_address_or_content():
         post(http, as_json(cc="carol@example.org"))
     (line,) = (line for line in logs if line["event"] == "mail submitted")
     assert line["mail_id"] == http.outbox.mails[0].id
-    assert line["sender"] == hash_address("alice@example.com")
+    assert line["from"] == hash_address("alice@example.com")
     assert line["recipients"] == 2
-    assert line["addresses"] == [
+    assert line["to"] == [
         hash_address("bob@example.org"),
         hash_address("carol@example.org"),
     ]

@@ -143,6 +143,20 @@ def test_no_part_of_a_password_is_shown(url):
     assert "ge" not in shown.removeprefix("postgresql")
 
 
+@pytest.mark.parametrize(
+    ("environ", "known"),
+    [
+        ({}, True),
+        ({"LIMBO_LEDGER": "none"}, False),
+        (SQS, True),
+        ({"QUEUE": "mails", "DEADLETTERQUEUE": "dead"}, False),
+        ({"QUEUE": "mails", "DEADLETTERQUEUE": "dead", "LIMBO_LEDGER": "sqlite:///l.db"}, True),
+    ],
+)
+def test_a_key_is_recognised_by_a_ledger_or_a_fifo_queue(environ, known):
+    assert load(environ).knows_keys is known
+
+
 def test_every_variable_has_a_meaning_and_the_prefix():
     for variable in VARIABLES:
         assert variable.name.startswith("LIMBO_")

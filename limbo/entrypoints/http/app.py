@@ -58,10 +58,12 @@ def create_app(
     now: Callable[[], float] = time.time,
     limits: HttpLimits | None = None,
     gather: GatherLimits | None = None,
+    knows_keys: bool = True,
 ) -> Starlette:
     """Return the application; its lifespan must be run, as it owns the threads of the outbox.
 
-    Without an ``archive`` or ``dead_letters``, what needs one answers 501.
+    Without an ``archive`` or ``dead_letters``, what needs one answers 501. So does a submission
+    with an Idempotency-Key if the outbox ``knows_keys`` not.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
@@ -79,7 +81,12 @@ def create_app(
     routes = Routes(
         {
             SUBMIT: SubmissionEndpoint(
-                gatherer=gatherer, access=access, metrics=metrics, now=now, reader=reader
+                gatherer=gatherer,
+                access=access,
+                metrics=metrics,
+                now=now,
+                reader=reader,
+                knows_keys=knows_keys,
             ),
             DOCUMENT: OpenEndpoint(document_handler(document)),
             **open_endpoints(Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds)),

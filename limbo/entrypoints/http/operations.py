@@ -106,6 +106,7 @@ SUBMIT = Operation(
         HTTPStatus.CONFLICT,
         *_BODY,
         HTTPStatus.UNPROCESSABLE_ENTITY,
+        *_NO_LEDGER,
         *_UNAVAILABLE,
         *_UNKNOWN,
     ),

@@ -39,6 +39,10 @@ _OUTCOMES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "unavailable",
     HTTPStatus.GATEWAY_TIMEOUT: "unknown",
 }
+_NO_KEYS = (
+    "Idempotency-Key: this limbo keeps no ledger, and its queue drops no repeats; a mail posted"
+    " twice would be sent twice, so post it without the key"
+)
 
 
 class SubmissionEndpoint:
@@ -52,11 +56,13 @@ class SubmissionEndpoint:
         metrics: Metrics,
         now: Callable[[], float],
         reader: BodyReader,
+        knows_keys: bool,
     ) -> None:
         self._gatherer = gatherer
         self._access = access
         self._now = now
         self._reader = reader
+        self._knows_keys = knows_keys
         self._log = log.bind()
         names = ("submitted", "replayed", "invalid", "aborted", "error", *_OUTCOMES.values())
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
@@ -87,6 +93,8 @@ class SubmissionEndpoint:
         """Return the mail that is kept, the answer, and whether it was kept before."""
         client = await self._access.authenticate(scope, KeyScope.SEND)
         key = read_key(scope)
+        if key is not None and not self._knows_keys:
+            raise Refused(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
         body = await self._reader.read(scope, receive)
         mail = self._parse(body)
         check_sender(client, mail.from_)
@@ -127,7 +135,7 @@ def _traits(mail: Mail) -> dict[str, object]:
     recipients = mail.recipients
     return {
         "mail_id": mail.id,
-        "sender": hash_address(mail.from_.email),
+        "from": hash_address(mail.from_.email),
         "recipients": len(recipients),
-        "addresses": [hash_address(address.email) for address in recipients],
+        "to": [hash_address(address.email) for address in recipients],
     }
