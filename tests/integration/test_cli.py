@@ -104,6 +104,23 @@ def test_check_shows_the_settings_and_tries_each_part(limbo):
     assert "geheim" not in shown.stdout + shown.stderr
 
 
+def test_check_tries_no_ledger_and_no_keys_where_there_are_none(limbo):
+    shown = limbo("check", LIMBO_SENDERS="fake", LIMBO_LEDGER="none")
+    assert shown.returncode == 0
+    assert "ledger: " not in shown.stdout
+    assert "keys: " not in shown.stdout
+
+
+def test_check_fails_for_a_ledger_that_does_not_answer(limbo):
+    shown = limbo(
+        "check", LIMBO_SENDERS="fake", LIMBO_LEDGER="postgresql://u:geheim@127.0.0.1:9/none"
+    )
+    assert shown.returncode == 1
+    assert "ledger: " in shown.stdout
+    assert "ledger: ok" not in shown.stdout
+    assert "geheim" not in shown.stdout + shown.stderr
+
+
 def test_check_fails_when_a_part_does(limbo):
     with StubProvider(default=Answer(status=401, body="Forbidden")) as mailgun:
         shown = limbo(

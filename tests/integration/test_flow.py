@@ -240,3 +240,30 @@ def test_a_second_signal_ends_a_worker_at_once(tmp_path):
         assert time.monotonic() - began < 2
     finally:
         fleet.close()
+
+
+def shown(api, place: str) -> dict:
+    with urllib.request.urlopen(f"{api.url}{place}?wait=10", timeout=20) as answer:
+        return json.load(answer)
+
+
+def test_a_worker_forgets_contents_and_records_when_it_is_told_to(tmp_path):
+    fleet = Fleet(tmp_path, {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/q.db", "LIMBO_SENDERS": "fake"})
+    moment = {"LIMBO_KEEP_BODIES_DAYS": "0.00001"}  # 0.9 s
+    try:
+        api, worker = fleet.start("api", "api"), fleet.start("worker", "worker")
+        for process in (api, worker):
+            process.wait_until_ready()
+        _, _, place = post(api.url, {**MAIL, "cc": "third@example.com"})
+        assert shown(api, place)["cc"] == ["third@example.com"]
+        worker.terminate()
+        time.sleep(1)
+        second = fleet.start("worker", "second", moment)
+        second.wait_until_ready()
+        # Without its content, a mail shows all its receivers as one list.
+        until(lambda: set(shown(api, place)["to"]) == {"third@example.com", "you@example.com"})
+        second.terminate()
+        fleet.start("worker", "third", {"LIMBO_KEEP_LEDGER_DAYS": "0.00001"})
+        until(lambda: api.status(place) == 404, 20)
+    finally:
+        fleet.close()

@@ -39,3 +39,19 @@ def test_mails_that_share_a_receipt_are_held_each_for_itself(queue):
     now, queue.lost = 60.0, [second]
     holdings.extend()
     assert not holdings.holds(second)
+
+
+def test_a_lease_is_extended_for_a_quarter_of_an_hour_and_then_given_up(queue):
+    now = 0.0
+    lease = Lease(mail=a_mail(), receipt="r")
+    holdings = Holdings(queue, lease_seconds=60, now=lambda: now)
+    holdings.add(lease, now)
+    while now < 900 - 20:
+        now += 20
+        holdings.extend()
+        assert holdings.holds(lease)
+    now, queue.extended = 900.0, []
+    holdings.extend()
+    assert queue.extended == []
+    now = 960.0
+    assert not holdings.holds(lease)
