@@ -1,7 +1,7 @@
 """A mail and every rule it must meet; no invalid ``Mail`` exists."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
 MAX_PROBLEMS = 100
 YEAR_10000 = 253402300800  # in seconds since the epoch: no later time is written by RFC 3339
 FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
+_FIELDS = frozenset(FIELDS)
 
 # Receivers are many and senders few; but no client may fill the memory with long texts.
 _known_sender = lru_cache(maxsize=1024)(parse_address)
@@ -66,7 +67,8 @@ def parse_mail(document: Mapping[str, object], *, id: str, submitted_at: float) 
     message = _text(document, "message", problems, body_problem)
     to, cc, bcc = _recipients(document, problems)
     from_ = _sender(document, problems)
-    problems += [_unknown(name) for name in document if name not in FIELDS]
+    if not document.keys() <= _FIELDS:
+        problems += [_unknown(name) for name in document if name not in _FIELDS]
     if problems or from_ is None:
         raise InvalidMail(_first(problems))
     return Mail(
@@ -110,50 +112,48 @@ def _recipients(
     document: Mapping[str, object], problems: list[Problem]
 ) -> tuple[tuple[Address, ...], ...]:
     seen: set[str] = set()
-    fields = []
     found = len(problems)
-    for name in ("to", "cc", "bcc"):
-        value = document.get(name)
-        if name == "to" and (value is None or value in ("", [])):
-            problems.append(Problem(pointer="/to", detail="no receivers defined"))
-            continue
-        fields.append(tuple(_unseen(_addresses(value, name, problems), seen)))
+    to, cc, bcc = (
+        _receivers(document.get("to", ""), "to", seen, problems),
+        _receivers(document["cc"], "cc", seen, problems) if "cc" in document else (),
+        _receivers(document["bcc"], "bcc", seen, problems) if "bcc" in document else (),
+    )
     if len(seen) > MAX_RECIPIENTS:
         detail = f"to, cc, bcc: {len(seen)} receivers; at most {MAX_RECIPIENTS} are allowed"
         problems.append(Problem(pointer="/to", detail=detail))
-    return tuple(fields) if len(problems) == found else ((), (), ())
+    return (to, cc, bcc) if len(problems) == found else ((), (), ())
 
 
-def _addresses(value: object, name: str, problems: list[Problem]) -> Iterable[Address]:
-    if value is None or value == "":
-        return
-    if isinstance(value, list) and len(value) > MAX_ENTRIES:
-        detail = f"{name}: {len(value)} entries; at most {MAX_ENTRIES} are allowed"
+def _receivers(
+    value: object, name: str, seen: set[str], problems: list[Problem]
+) -> tuple[Address, ...]:
+    if value is None or value in ("", []):
+        if name == "to":
+            problems.append(Problem(pointer="/to", detail="no receivers defined"))
+        return ()
+    items = value if isinstance(value, list) else [value]
+    if len(items) > MAX_ENTRIES:
+        detail = f"{name}: {len(items)} entries; at most {MAX_ENTRIES} are allowed"
         problems.append(Problem(pointer=f"/{name}", detail=detail))
-        return
-    for index, item in enumerate(value if isinstance(value, list) else [value]):
-        at = (
-            (f"/{name}/{index}", f"{name}[{index}]")
-            if isinstance(value, list)
-            else ("/" + name, name)
-        )
-        if not isinstance(item, str):
-            expected = "a string" if isinstance(value, list) else "a string or a list of strings"
-            problems.append(
-                Problem(pointer=at[0], detail=f"{at[1]}: must be {expected}, not {_kind(item)}")
-            )
-            continue
-        try:
-            yield parse_address(item)
-        except ValueError as error:
-            problems.append(Problem(pointer=at[0], detail=f"{at[1]}: {error}"))
-
-
-def _unseen(addresses: Iterable[Address], seen: set[str]) -> Iterable[Address]:
-    for address in addresses:
-        if address.email not in seen:
-            seen.add(address.email)
-            yield address
+        return ()
+    addresses = []
+    for index, item in enumerate(items):
+        if isinstance(item, str):
+            try:
+                address = parse_address(item)
+            except ValueError as error:
+                problem = str(error)
+            else:
+                if address.email not in seen:
+                    seen.add(address.email)
+                    addresses.append(address)
+                continue
+        else:
+            expected = "a string" if items is value else "a string or a list of strings"
+            problem = f"must be {expected}, not {_kind(item)}"
+        pointer, at = (f"/{index}", f"[{index}]") if items is value else ("", "")
+        problems.append(Problem(pointer=f"/{name}{pointer}", detail=f"{name}{at}: {problem}"))
+    return tuple(addresses)
 
 
 def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address | None:

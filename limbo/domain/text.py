@@ -10,6 +10,7 @@ _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\uff
 _DECEPTIVE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 # A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS does.
 _UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_SAFE_IN_BODY = b"\t\n\r" + bytes(range(0x20, 0x7F))
 # The beginning of an encoded word (RFC 2047) is enough: before 3.11.10, Python's own email package
 # decoded `=?utf-8?q?=0aBcc:_x@y.z` into a real Bcc line, with or without a `?=` at its end.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
@@ -39,8 +40,8 @@ def header_line_problem(text: str, limit: int) -> str | None:
 
 def body_problem(text: str) -> str | None:
     """Say what makes the text unfit for a body, or nothing if it is fit."""
-    if text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
-        return None
+    if text.isascii() and not text.encode().translate(None, _SAFE_IN_BODY):
+        return None  # as the search would find, at a fifth of its cost
     found = _UNSAFE_IN_BODY.search(text)
     return _control_character(found) if found else None
 
