@@ -1,13 +1,16 @@
 """Logs by structlog, set up once a process: one line an event, no address in any."""
 
+import asyncio
 import hashlib
 import logging
 import sys
 import time
 import traceback
+from collections import deque
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import IO, Any, BinaryIO, TextIO, cast
+from functools import lru_cache
+from typing import IO, Any
 
 import orjson
 import structlog
@@ -19,47 +22,60 @@ _REQUEST: ContextVar[dict[str, object] | None] = ContextVar("limbo_request", def
 def configure_logging(*, pretty: bool | None = None) -> None:
     """Send every log line to standard output: as JSON, or readable when that is a terminal."""
     pretty = sys.stdout.isatty() if pretty is None else pretty
-    shared: list[structlog.typing.Processor] = [
-        _add_request,
-        structlog.processors.add_log_level,
-        _TimeStamper(),
-        structlog.processors.ExceptionRenderer(_frames),
-    ]
-    renderer: structlog.typing.Processor
+    complete = _Completion()
+    renderer: structlog.typing.Processor = _as_json
+    output = _Output(sys.stdout.buffer, b"\n")
     if pretty:
         renderer = structlog.dev.ConsoleRenderer(
             colors=sys.stdout.isatty(), pad_event_to=16, sort_keys=False
         )
-        own: structlog.typing.WrappedLogger = structlog.PrintLoggerFactory(
-            cast("TextIO", _Unfailing(sys.stdout))
-        )
-    else:
-        renderer = structlog.processors.JSONRenderer(serializer=orjson.dumps)
-        own = structlog.BytesLoggerFactory(cast("BinaryIO", _Unfailing(sys.stdout.buffer)))
+        output = _Output(sys.stdout, "\n")
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[complete, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=own,
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
-    _configure_foreign_logs(shared, renderer)
+    _configure_foreign_logs(complete, renderer)
 
 
-class _Unfailing:
-    """Standard output, where a full disk or a reader that is gone costs lines and no mails."""
+def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> bytes:
+    return orjson.dumps(event, default=repr)
 
-    def __init__(self, stream: IO[Any]) -> None:
+
+class _Output:
+    """Standard output, where a full disk or a reader that is gone costs lines and no mails.
+
+    What an event loop logs in one of its turns is written at once, after it: each call of the
+    system lets go of the interpreter.
+    """
+
+    def __init__(self, stream: IO[Any], end: str | bytes) -> None:
         self._stream = stream
+        self._end: Any = end
+        self._lines: deque[Any] = deque()
+        self._flushing: asyncio.AbstractEventLoop | None = None
 
-    def write(self, line: str | bytes) -> int:
-        """Write, or lose the line."""
-        with suppress(OSError, ValueError):
-            self._stream.write(line)
-        return len(line)
+    def msg(self, line: str | bytes) -> None:
+        """Write the line: now, or after this turn of the loop."""
+        self._lines.append(line)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a thread without one
+            self._flush()
+            return
+        if self._flushing is not loop:
+            self._flushing = loop
+            loop.call_soon(self._flush)
 
-    def flush(self) -> None:
-        """Flush, or lose what was not."""
+    debug = info = warning = error = critical = exception = msg
+
+    def _flush(self) -> None:
+        """Write, or lose the lines."""
+        self._flushing = None
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
         with suppress(OSError, ValueError):
+            self._stream.write(self._end.join([*lines, self._end[:0]]))
             self._stream.flush()
 
 
@@ -74,29 +90,30 @@ def note_request(**fields: object) -> None:
         known.update(fields)
 
 
-def _add_request(
-    _: object, __: str, event: structlog.typing.EventDict
-) -> structlog.typing.EventDict:
-    if (fields := _REQUEST.get()) is not None:
-        return {**fields, **event}
-    return event
+class _Completion:
+    """Adds what every line shows: the request's fields, its level, its time, where it was raised.
 
-
-class _TimeStamper:
-    """Adds the time by RFC 3339, in UTC; the part before the second's fraction is made once."""
+    One processor, as each costs a call; the time's part before its fraction is made once a second.
+    """
 
     def __init__(self) -> None:
         self._made = (-1, "")
+        self._render_exception = structlog.processors.ExceptionRenderer(_frames)
 
     def __call__(
-        self, _: object, __: str, event: structlog.typing.EventDict
+        self, logger: object, level: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
+        if (fields := _REQUEST.get()) is not None:
+            event = {**fields, **event}
+        event["level"] = level
         second, fraction = divmod(time.time_ns() // 1000, 1_000_000)
         at, text = self._made
         if at != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
             self._made = (second, text)
-        event["timestamp"] = f"{text}.{fraction:06d}Z"
+        event["timestamp"] = f"{text}.{fraction:06d}Z"  # RFC 3339, in UTC
+        if "exc_info" in event:
+            return self._render_exception(logger, level, event)
         return event
 
 
@@ -112,7 +129,7 @@ def _frames(exc_info: structlog.typing.ExcInfo) -> str:
 
 
 def _configure_foreign_logs(
-    shared: list[structlog.typing.Processor], renderer: structlog.typing.Processor
+    complete: structlog.typing.Processor, renderer: structlog.typing.Processor
 ) -> None:
     """Give the lines of libraries (uvicorn, botocore, urllib3) the same form, from warnings up."""
 
@@ -123,7 +140,7 @@ def _configure_foreign_logs(
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[complete],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, text],
         )
     )
@@ -133,3 +150,7 @@ def _configure_foreign_logs(
 def hash_address(email: str) -> str:
     """Return what stands for an address in a log: the first 12 hex digits of its SHA-256."""
     return hashlib.sha256(email.encode()).hexdigest()[:12]
+
+
+hash_sender = lru_cache(maxsize=1024)(hash_address)
+"""``hash_address`` for those who are few, and write often."""

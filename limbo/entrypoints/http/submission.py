@@ -21,7 +21,7 @@ from limbo.entrypoints.http.operations import SUBMIT
 from limbo.entrypoints.http.problems import Refused, answer
 from limbo.entrypoints.http.strict_json import NotJson, parse_object
 from limbo.entrypoints.http.submission_answers import conflict, not_kept, replayed, submitted
-from limbo.entrypoints.logs import hash_address
+from limbo.entrypoints.logs import hash_address, hash_sender
 from limbo.entrypoints.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
@@ -135,7 +135,7 @@ def _traits(mail: Mail) -> dict[str, object]:
     recipients = mail.recipients
     return {
         "mail_id": mail.id,
-        "from": hash_address(mail.from_.email),
+        "from": hash_sender(mail.from_.email),
         "recipients": len(recipients),
         "to": [hash_address(address.email) for address in recipients],
     }
