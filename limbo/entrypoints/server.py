@@ -24,6 +24,7 @@ class HttpServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                interface="asgi3",
                 http=BoundedProtocol,
                 ws="none",
                 proxy_headers=False,

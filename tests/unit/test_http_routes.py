@@ -221,18 +221,18 @@ def test_a_deadline_ends_only_what_is_late():
 
         async def late():
             with pytest.raises(TimeoutError):
-                await deadline.call(lambda: take(5))
+                await deadline.call(take, 5)
 
         async def cancelled():
-            task = asyncio.create_task(deadline.call(lambda: take(5)))
+            task = asyncio.create_task(deadline.call(take, 5))
             await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
 
         started = time.monotonic()
-        assert await deadline.call(lambda: take(0)) == 0
-        await asyncio.gather(late(), cancelled(), deadline.call(lambda: take(0.05)))
+        assert await deadline.call(take, 0) == 0
+        await asyncio.gather(late(), cancelled(), deadline.call(take, 0.05))
         assert 0.09 < time.monotonic() - started < 1
         await asyncio.sleep(0.05)
         await asyncio.gather(late(), late())  # the timer is set anew

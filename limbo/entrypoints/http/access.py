@@ -67,7 +67,13 @@ class Access:
         connection.
         """
         try:
-            client = await self._client(scope, needs)
+            cache = self._cache
+            if cache is not None and (credential := _credential(scope)) is not None:
+                client = await self._holder(cache, credential, needs)
+            elif needs in self._anonymous.scopes:
+                client = self._anonymous
+            else:
+                raise _unauthorized(f"no API key; {HOW}")
         except Refused as refused:
             refused.message = message
             refused.close = _has_body(scope)
@@ -75,14 +81,9 @@ class Access:
         note_request(client=client.id)
         return client
 
-    async def _client(self, scope: Scope, needs: KeyScope) -> Client:
-        credential = _credential(scope) if self._cache is not None else None
-        if credential is None or self._cache is None:
-            if needs not in self._anonymous.scopes:
-                raise _unauthorized(f"no API key; {HOW}")
-            return self._anonymous
+    async def _holder(self, cache: KeyCache, credential: Credential, needs: KeyScope) -> Client:
         try:
-            found = await self._cache.find(credential.id)
+            found = await cache.find(credential.id)
         except LedgerUnavailable:
             detail = "the API key cannot be checked now; try again later"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]) from None

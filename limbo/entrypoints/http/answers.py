@@ -10,6 +10,10 @@ _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 4 * 1024 * 1024
 
 Header = tuple[bytes, bytes]
+COMMON = "limbo.common"
+"""In the scope: the headers that every answer gets."""
+STATUS = "limbo.status"
+"""In the scope, once it is answered: the status that was sent."""
 
 
 class Answer:
@@ -38,9 +42,12 @@ class Answer:
             *headers,
         ]
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        headers = [*self._headers, (b"connection", b"close")] if self._close else self._headers
+        headers = self._headers + scope.get(COMMON, [])
+        if self._close:
+            headers.append((b"connection", b"close"))
+        scope[STATUS] = self._status
         await send({"type": "http.response.start", "status": self._status, "headers": headers})
         if self._close:
             await send({"type": "http.response.body", "body": self._body, "more_body": True})

@@ -25,14 +25,15 @@ class BodyReader:
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body; raises Refused with 408, 413 or 415, and ClientGone."""
-        if header(scope, b"content-encoding").strip().lower() not in (b"", b"identity"):
+        encoding = header(scope, b"content-encoding")
+        if encoding and encoding.strip().lower() != b"identity":
             detail = "the body is compressed; send it without a Content-Encoding"
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, close=True)
         length = header(scope, b"content-length")
         if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > self._limit):
             raise self._too_large()
         try:
-            return await self._deadline.call(lambda: self._collect(receive))
+            return await self._deadline.call(self._collect, receive)
         except TimeoutError:
             detail = f"the body did not arrive within {self._seconds:g} seconds"
             raise Refused(HTTPStatus.REQUEST_TIMEOUT, detail, close=True) from None

@@ -6,6 +6,7 @@ import re
 from starlette.types import Scope
 
 from limbo.domain.credential import Credential, parse_credential
+from limbo.entrypoints.http.headers import headers
 
 _MAX_BYTES = 1024
 _FORM = re.compile(rb"(bearer|basic)[ \t]+([!-~]+)[ \t]*", re.IGNORECASE)
@@ -18,7 +19,7 @@ def read_credential(scope: Scope) -> Credential | None:
     It is a Bearer token (RFC 6750, section 2.1), or the password of Basic (RFC 7617), whatever the
     user name. Raises ValueError, whose text says what is wrong and repeats nothing.
     """
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    values = headers(scope, b"authorization")
     if not values:
         return None
     if len(values) > 1:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -20,8 +21,8 @@ class Deadline:
         self._passed: set[asyncio.Task[object]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def call(self, function: Callable[[], Awaitable[T]]) -> T:
-        """Return what the function returns; raises TimeoutError if that takes too long."""
+    async def call(self, function: Callable[[A], Awaitable[T]], argument: A) -> T:
+        """Return what the function makes of it; raises TimeoutError if that takes too long."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         if task is None:  # only a callback of the loop has no task, and that cannot await
@@ -30,7 +31,7 @@ class Deadline:
         if self._timer is None:
             self._timer = loop.call_later(self._seconds, self._expire)
         try:
-            return await function()
+            return await function(argument)
         except asyncio.CancelledError:
             if task in self._passed and task.uncancel() == 0:
                 raise TimeoutError from None

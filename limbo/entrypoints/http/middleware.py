@@ -4,12 +4,14 @@ import functools
 import random
 import re
 import time
+from collections.abc import Coroutine
 from http import HTTPStatus
 
 import structlog
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from limbo.entrypoints.http.answers import COMMON, STATUS
 from limbo.entrypoints.http.body import ClientGone
 from limbo.entrypoints.http.headers import header
 from limbo.entrypoints.http.problems import Refused, answer
@@ -34,12 +36,13 @@ class ObservedApp(Starlette):
         super().__init__(lifespan=lifespan)
         self._http = Observation(app, metrics=metrics)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> Coroutine[object, object, None]:
         """Let the request be answered, or the lifespan begin and end."""
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+            return self._http(scope, receive, send)
+        return super().__call__(scope, receive, send)
 
 
 class Observation:
@@ -60,29 +63,17 @@ class Observation:
         started = time.perf_counter()
         request_id = _request_id(scope)
         begin_request(request_id=request_id.decode())
-        status = 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    *_HEADERS,
-                    (b"x-request-id", request_id),
-                ]
-            await send(message)
-
+        scope[COMMON] = [*_HEADERS, (b"x-request-id", request_id)]
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, send)
         except ClientGone:
-            status = CLIENT_GONE
+            scope[STATUS] = CLIENT_GONE
         except Exception as error:  # noqa: BLE001 - the last place that can answer at all
             self._log.exception("request failed", exc_info=error)
-            if not status:
-                await _failure(scope)(scope, receive, send_with_headers)
+            if STATUS not in scope:
+                await _failure(scope)(scope, receive, send)
         finally:
-            self._count(scope, status, time.perf_counter() - started)
+            self._count(scope, scope.get(STATUS, 0), time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("route", OTHER)  # a template, which bounds the labels
@@ -90,9 +81,6 @@ class Observation:
         requests, duration = self._children(method, route, status)
         requests.inc()
         duration.observe(seconds)
-        self._log.debug(
-            "request", method=method, route=route, status=status, seconds=round(seconds, 6)
-        )
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -1,7 +1,7 @@
 """Finds who answers a path and a method: by one look into a table for nearly all of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -27,20 +27,16 @@ class Routes:
             if operation.method == "GET":
                 methods["HEAD"] = handler
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let the handler answer, or refuse with 404 or 405."""
         template = self._template(scope)
         if template is None:
             detail = "no such path; mails go to POST /v1/mail"
-            await answer(Refused(HTTPStatus.NOT_FOUND, detail), scope)(scope, receive, send)
-            return
+            return answer(Refused(HTTPStatus.NOT_FOUND, detail), scope)(scope, receive, send)
         scope["route"] = template
         methods = self._paths[template]
-        handler = methods.get(scope["method"])
-        if handler is None:
-            await _wrong_method(methods, scope)(scope, receive, send)
-            return
-        await handler(scope, receive, send)
+        handler = methods.get(scope["method"]) or _wrong_method(methods, scope)
+        return handler(scope, receive, send)
 
     def _template(self, scope: Scope) -> str | None:
         path: str = scope["path"]
