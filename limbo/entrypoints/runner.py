@@ -33,14 +33,19 @@ def hold_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
+def collect_less() -> None:
+    """Have the garbage collector look more rarely, and never at what is there by now and stays."""
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
 def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None) -> int:
     """Run the parts, each on a thread, until SIGTERM or SIGINT; return the exit code.
 
     They are stopped in their order, each ended before the next is told. A second signal exits at
     once, with 1. A part that ends by itself ends the process, with 1.
     """
-    gc.freeze()  # what is there by now stays: nothing of it has to be looked at again
-    gc.set_threshold(*_COLLECT_AFTER)
+    collect_less()
     # Blocked in every thread, and waited for in this one: no handler runs amid other code.
     hold_signals()
     threads = [threading.Thread(target=_run, args=(part,), daemon=True) for part in parts]
