@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
-from limbo.adapters.codec import encode_mail
 from limbo.adapters.database import Statements
 from limbo.adapters.idempotency import Reservation, key_hash
 from limbo.adapters.ledger_statements import LedgerSql
@@ -68,9 +67,16 @@ def _fingerprint(submission: Submission) -> str:
 
 
 def enter(
-    statements: Statements, sql: LedgerSql, submissions: Sequence[Submission], status: Status
+    statements: Statements,
+    sql: LedgerSql,
+    submissions: Sequence[Submission],
+    bodies: Sequence[bytes],
+    status: Status,
 ) -> None:
-    """Enter the mails with what is known of them; what is there already stays as it is."""
+    """Enter the mails with what is known of them; what is there already stays as it is.
+
+    ``bodies`` are the mails as ``encode_mail`` writes them.
+    """
     if not submissions:
         return
     mails = [submission.mail for submission in submissions]
@@ -91,7 +97,6 @@ def enter(
             "subject": [mail.subject for mail in mails],
         },
     )
-    bodies = [encode_mail(mail) for mail in mails]
     statements.execute_each(sql.add_contents, {"id": ids, "body": bodies})
     rows = [
         (address.lower(), client, id_)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import orjson
 
-from limbo.adapters.codec import encode_attempts, encode_cause
+from limbo.adapters.codec import encode_attempts, encode_cause, encode_mail
 from limbo.adapters.database import Database, Row, Statements
 from limbo.adapters.idempotency import Reservation, key_hash, reserved
 from limbo.adapters.ledger_entry import Entry, lowest_id, read_status
@@ -53,7 +53,9 @@ class SqlLedger:
         with self._transaction() as transaction:
             self._database.check_room()
             reservations = claim(transaction, self._sql, submissions)
-            enter(transaction, self._sql, reserved(submissions, reservations), Status.SUBMITTING)
+            entered = reserved(submissions, reservations)
+            bodies = [encode_mail(submission.mail) for submission in entered]
+            enter(transaction, self._sql, entered, bodies, Status.SUBMITTING)
         return reservations
 
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:

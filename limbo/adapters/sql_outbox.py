@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from limbo.adapters import ledger_statements, sql_statements
+from limbo.adapters.codec import encode_mail
 from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.idempotency import answered, once_per_key, reserved
 from limbo.adapters.sql_entries import claim, enter
@@ -31,9 +32,10 @@ class SqlOutbox:
                 entered = reserved(submissions, reservations)
                 if entered:
                     self._database.check_room()
-                    enter(transaction, self._ledger, entered, Status.QUEUED)
                     mails = [submission.mail for submission in entered]
-                    sql_statements.insert(transaction, self._queue, mails)
+                    bodies = [encode_mail(mail) for mail in mails]
+                    enter(transaction, self._ledger, entered, bodies, Status.QUEUED)
+                    sql_statements.insert(transaction, self._queue, mails, bodies)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
