@@ -32,7 +32,10 @@ class Statements(Protocol):
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
     ) -> list[Row]:
-        """Run a statement; with ``news`` it returns no rows, and wakes those who are listening."""
+        """Run a statement; with ``news`` it wakes those who are listening, if it changes a row.
+
+        Such a one has no RETURNING of its own, and what is returned means nothing.
+        """
         ...
 
     def execute_each(
@@ -52,6 +55,13 @@ class Database(Statements, Protocol):
     @property
     def dialect(self) -> Dialect:
         """The SQL it speaks."""
+        ...
+
+    def keep(self, sql: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Run a statement that adds rows, with news, for many values, in a transaction of its own.
+
+        Other than with ``execute_each``, there is no doubt before the commit is asked for.
+        """
         ...
 
     def transaction(self) -> AbstractContextManager[Statements]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from limbo.adapters.database import Dialect
 from limbo.adapters.ledger_entry import KEY_SECONDS, PURGEABLE, TAKEOVER_SECONDS
 
-_MAIL = {
+_SUBMISSION = {
     "id": "text",
     "client": "text",
     "status": "text",
     "submitted_at": "float8",
-    "updated_at": "float8",
     "sender": "text",
     "recipients": "text",
     "subject": "text",
+    "body": "bytea",
 }
 CHANGE = {
     "status": "text",
@@ -35,13 +35,14 @@ _SETTLED = ", ".join(f"'{status}'" for status in PURGEABLE)
 class LedgerSql:
     """The statements that are run for many values.
 
+    ``enter`` writes all that a ledger keeps of mails, ``submit`` puts them into the queue as well.
+
     ``late`` is the id as only the indexes on clients know it: PostgreSQL might else go through all
     mails in the order of their ids, in the hope of soon meeting enough of the client's.
     """
 
-    add_mails: str
-    add_contents: str
-    add_recipients: str
+    enter: str
+    submit: str
     claim_keys: str
     read_keys: str
     take_over: str
@@ -119,9 +120,8 @@ def _statements(dialect: Dialect) -> LedgerSql:
 
     lock = "" if sqlite else "FOR UPDATE"
     return LedgerSql(
-        add_mails=insert("limbo_mails", _MAIL, "(id) DO NOTHING"),
-        add_contents=insert("limbo_contents", {"id": "text", "body": "bytea"}, "(id) DO NOTHING"),
-        add_recipients=insert("limbo_recipients", _RECIPIENT, "(address, client, id) DO NOTHING"),
+        enter=_entering(rows(_SUBMISSION), sqlite=sqlite, queue=False),
+        submit=_entering(rows(_SUBMISSION), sqlite=sqlite, queue=True),
         claim_keys=insert(
             "limbo_idempotency AS k",
             _KEY,
@@ -192,6 +192,44 @@ def _statements(dialect: Dialect) -> LedgerSql:
         ),
         lock=lock,
         late="id" if sqlite else "(id || '')",
+    )
+
+
+def _entering(values: str, *, sqlite: bool, queue: bool) -> str:
+    names = ", ".join(_SUBMISSION)
+    if sqlite:
+        return f"""
+            INSERT INTO limbo_submissions ({names}, due)
+            VALUES ({values}, {":now" if queue else "NULL"})
+        """
+    # All in the order of their ids: two who enter the same mails cannot lock each other out.
+    recipients = """
+        INSERT INTO limbo_recipients (address, client, id)
+        SELECT lower(address COLLATE "C"), client, id
+        FROM given, json_array_elements_text(recipients::json) AS address
+        ORDER BY 1 ON CONFLICT (address, client, id) DO NOTHING
+    """
+    return f"""
+        WITH given ({names}) AS (SELECT * FROM unnest({values})),
+        mails AS (
+            INSERT INTO limbo_mails
+                (id, client, status, submitted_at, updated_at, sender, recipients, subject)
+            SELECT id, client, status, submitted_at, submitted_at, sender, recipients, subject
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        ),
+        contents AS (
+            INSERT INTO limbo_contents (id, body) SELECT id, body
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        )
+    """ + (
+        f"""
+            , recipients AS ({recipients})
+            INSERT INTO limbo_queue (id, body, submitted_at, due)
+            SELECT id, body, submitted_at, :now
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        """
+        if queue
+        else recipients
     )
 
 

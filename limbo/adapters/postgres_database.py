@@ -107,7 +107,14 @@ class PostgresDatabase:
         self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
     ) -> list[Row]:
         """Run one statement on arrays, in one round trip."""
-        return self.execute(sql, columns, news=news)
+        with self._errors() as progress, self._pool.connection() as connection:
+            progress.commits = True
+            return connection.execute_each(sql, columns, news=news)
+
+    def keep(self, sql: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Run one statement on arrays and commit, in three round trips: one takes a tenth less."""
+        with self.transaction() as transaction:
+            transaction.execute_each(sql, columns, news=True)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
@@ -238,5 +245,5 @@ def _translate(sql: str, *, news: bool, own_clock: bool) -> str:
     if not own_clock:
         sql = sql.replace(":now", _CLOCK)
     if news:
-        sql = f"WITH done AS ({sql}) SELECT pg_notify('{_CHANNEL}', '')"
+        sql += f" RETURNING pg_notify('{_CHANNEL}', '')"  # PostgreSQL sends but one of many
     return _VALUE.sub(r"%(\1)s", sql)

@@ -1,9 +1,9 @@
 """The tables of the SQL adapters, and how a database comes to have them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from limbo.adapters.database import Database, Dialect, Statements
-from limbo.adapters.ledger_schema import LEDGER, LEDGER_ON_POSTGRESQL
+from limbo.adapters.ledger_schema import LEDGER, LEDGER_ON_POSTGRESQL, SUBMISSIONS_ON_SQLITE
 from limbo.domain.errors import SettingsError
 
 _LOCK = 0x6C696D626F  # "limbo": an advisory lock of PostgreSQL, which this number alone names
@@ -77,8 +77,12 @@ _MIGRATIONS: Sequence[Sequence[str]] = (
     ),
     LEDGER,
     (_API_KEYS,),
+    (),
 )
-_FOR_POSTGRESQL = {1: (_VACUUM,), 2: LEDGER_ON_POSTGRESQL}
+_FOR_DIALECT: Mapping[Dialect, Mapping[int, Sequence[str]]] = {
+    Dialect.SQLITE: {4: SUBMISSIONS_ON_SQLITE},
+    Dialect.POSTGRESQL: {1: (_VACUUM,), 2: LEDGER_ON_POSTGRESQL},
+}
 VERSION = len(_MIGRATIONS)
 
 
@@ -124,7 +128,6 @@ def _apply(statements: Statements, dialect: Dialect, version: int) -> None:
         statements.execute("CREATE TABLE limbo_schema (version integer NOT NULL)")
     for statement in _MIGRATIONS[version - 1]:
         statements.execute(statement.format(**_TYPES[dialect]))
-    if dialect is Dialect.POSTGRESQL:
-        for statement in _FOR_POSTGRESQL.get(version, ()):
-            statements.execute(statement)
+    for statement in _FOR_DIALECT[dialect].get(version, ()):
+        statements.execute(statement)
     statements.execute("INSERT INTO limbo_schema (version) VALUES (:version)", {"version": version})

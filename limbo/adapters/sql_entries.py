@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import orjson
 
+from limbo.adapters.codec import encode_mail
 from limbo.adapters.database import Statements
 from limbo.adapters.idempotency import Reservation, key_hash
 from limbo.adapters.ledger_statements import LedgerSql
+from limbo.domain.mail import Mail
 from limbo.ports.ledger import Status
 from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
@@ -66,44 +68,23 @@ def _fingerprint(submission: Submission) -> str:
     return submission.idempotency.fingerprint if submission.idempotency else ""
 
 
-def enter(
-    statements: Statements,
-    sql: LedgerSql,
-    submissions: Sequence[Submission],
-    bodies: Sequence[bytes],
-    status: Status,
-) -> None:
-    """Enter the mails with what is known of them; what is there already stays as it is.
-
-    ``bodies`` are the mails as ``encode_mail`` writes them.
-    """
-    if not submissions:
-        return
+def entries(submissions: Sequence[Submission], status: Status) -> dict[str, Sequence[object]]:
+    """Return the columns of what ``enter`` and ``submit`` of LedgerSql write."""
     mails = [submission.mail for submission in submissions]
-    clients = [submission.client for submission in submissions]
-    ids = [mail.id for mail in mails]
-    times = [mail.submitted_at for mail in mails]
-    recipients = [[address.email for address in mail.recipients] for mail in mails]
-    statements.execute_each(
-        sql.add_mails,
-        {
-            "id": ids,
-            "client": clients,
-            "status": [status] * len(ids),
-            "submitted_at": times,
-            "updated_at": times,
-            "sender": [mail.from_.email for mail in mails],
-            "recipients": [orjson.dumps(addresses).decode() for addresses in recipients],
-            "subject": [mail.subject for mail in mails],
-        },
-    )
-    statements.execute_each(sql.add_contents, {"id": ids, "body": bodies})
-    rows = [
-        (address.lower(), client, id_)
-        for id_, client, addresses in zip(ids, clients, recipients, strict=True)
-        for address in addresses
-    ]
-    statements.execute_each(sql.add_recipients, columns(("address", "client", "id"), rows))
+    return {
+        "id": [mail.id for mail in mails],
+        "client": [submission.client for submission in submissions],
+        "status": [status.value] * len(mails),
+        "submitted_at": [mail.submitted_at for mail in mails],
+        "sender": [mail.from_.email for mail in mails],
+        "recipients": [_emails(mail) for mail in mails],
+        "subject": [mail.subject for mail in mails],
+        "body": [encode_mail(mail) for mail in mails],
+    }
+
+
+def _emails(mail: Mail) -> str:
+    return orjson.dumps([address.email for address in mail.recipients]).decode()
 
 
 def columns(

@@ -6,7 +6,7 @@ from typing import assert_never
 
 import orjson
 
-from limbo.adapters.codec import encode_attempts, encode_cause, encode_mail
+from limbo.adapters.codec import encode_attempts, encode_cause
 from limbo.adapters.database import Database, Row, Statements
 from limbo.adapters.idempotency import Reservation, key_hash, reserved
 from limbo.adapters.ledger_entry import Entry, lowest_id, read_status
@@ -18,7 +18,7 @@ from limbo.adapters.ledger_statements import (
     OLD_MAILS,
 )
 from limbo.adapters.sql_archive import SqlArchive, as_ledger
-from limbo.adapters.sql_entries import claim, columns, enter
+from limbo.adapters.sql_entries import claim, columns, entries
 from limbo.ports.ledger import Begun, End, Leave, Start, Status
 from limbo.ports.outbox import Submission
 
@@ -54,8 +54,9 @@ class SqlLedger:
             self._database.check_room()
             reservations = claim(transaction, self._sql, submissions)
             entered = reserved(submissions, reservations)
-            bodies = [encode_mail(submission.mail) for submission in entered]
-            enter(transaction, self._sql, entered, bodies, Status.SUBMITTING)
+            if entered:
+                given = entries(entered, Status.SUBMITTING)
+                transaction.execute_each(self._sql.enter, given)
         return reservations
 
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from limbo.adapters import ledger_statements, sql_statements
-from limbo.adapters.codec import encode_mail
 from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.idempotency import answered, once_per_key, reserved
-from limbo.adapters.sql_entries import claim, enter
+from limbo.adapters.ledger_statements import BY_DIALECT
+from limbo.adapters.sql_entries import claim, entries
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.ledger import Status
 from limbo.ports.outbox import Answer, Submission
@@ -18,8 +17,7 @@ class SqlOutbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._ledger = ledger_statements.BY_DIALECT[database.dialect]
-        self._queue = sql_statements.BY_DIALECT[database.dialect]
+        self._sql = BY_DIALECT[database.dialect]
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Keep the mails in one transaction."""
@@ -27,15 +25,16 @@ class SqlOutbox:
 
     def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
         try:
+            if not any(submission.idempotency for submission in submissions):
+                self._database.check_room()
+                self._database.keep(self._sql.submit, entries(submissions, Status.QUEUED))
+                return [Kept()] * len(submissions)
             with self._database.transaction() as transaction:
-                reservations = claim(transaction, self._ledger, submissions)
-                entered = reserved(submissions, reservations)
-                if entered:
+                reservations = claim(transaction, self._sql, submissions)
+                if entered := reserved(submissions, reservations):
                     self._database.check_room()
-                    mails = [submission.mail for submission in entered]
-                    bodies = [encode_mail(mail) for mail in mails]
-                    enter(transaction, self._ledger, entered, bodies, Status.QUEUED)
-                    sql_statements.insert(transaction, self._queue, mails, bodies)
+                    given = entries(entered, Status.QUEUED)
+                    transaction.execute_each(self._sql.submit, given, news=True)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)

@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
-from limbo.adapters.codec import encode_attempts, encode_mail
+from limbo.adapters.codec import encode_attempts
 from limbo.adapters.database import Database, InDoubt
 from limbo.adapters.sql_dead_letters import SqlDeadLetters
 from limbo.adapters.sql_statements import (
@@ -46,7 +46,7 @@ class SqlQueue:
             return []
         try:
             self._database.check_room()
-            insert(self._database, self._sql, mails, [encode_mail(mail) for mail in mails])
+            insert(self._database, self._sql, mails)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(mails)

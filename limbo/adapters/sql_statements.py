@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbo.adapters.codec import decode_mail
+from limbo.adapters.codec import decode_mail, encode_mail
 from limbo.adapters.database import Dialect, Statements
 from limbo.domain.mail import Mail
 from limbo.ports.queue import Undecodable
@@ -149,16 +149,11 @@ LETTER_IDS_BY_CAUSE = """
 """
 
 
-def insert(
-    statements: Statements, sql: DialectSql, mails: Sequence[Mail], bodies: Sequence[bytes]
-) -> None:
-    """Put mails into the queue; one whose id is there already stays as it is.
-
-    ``bodies`` are the mails as ``encode_mail`` writes them.
-    """
+def insert(statements: Statements, sql: DialectSql, mails: Sequence[Mail]) -> None:
+    """Put mails into the queue; one whose id is there already stays as it is."""
     columns: dict[str, Sequence[object]] = {
         "id": [mail.id for mail in mails],
-        "body": bodies,
+        "body": [encode_mail(mail) for mail in mails],
         "submitted_at": [mail.submitted_at for mail in mails],
     }
     statements.execute_each(sql.insert, columns, news=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from limbo.adapters.database import Dialect, Pool, Row, Statements
 from limbo.adapters.schema import migrate
-from limbo.adapters.sqlite_rows import for_many
+from limbo.adapters.sqlite_rows import for_many, in_one_run
 from limbo.domain.errors import QueueUnavailable, SettingsError
 
 SCHEME = "sqlite:///"
@@ -82,33 +82,32 @@ class SqliteDatabase:
     @contextmanager
     def transaction(self) -> Iterator[Statements]:
         """Return a block that holds the one write lock of the file."""
-        if not self._writing.acquire(timeout=self._busy_seconds):
-            msg = "database is locked"
-            raise QueueUnavailable(msg)
-        try:
-            with _errors(), self._pool.connection() as connection:
-                connection.execute("BEGIN IMMEDIATE")
-                yield connection
-                connection.execute("COMMIT")
-        finally:
-            self._writing.release()
+        with self._writer() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
 
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
     ) -> list[Row]:
-        """Run one statement by itself: at once if it reads, else in a transaction."""
-        if sql.lstrip().startswith("SELECT"):
-            with _errors(), self._pool.connection() as connection:
-                return connection.execute(sql, values)
-        with self.transaction() as transaction:
-            return transaction.execute(sql, values, news=news)
+        """Run one statement by itself, which is a transaction if it writes."""
+        reads = sql.lstrip().startswith("SELECT")
+        with _errors(), self._pool.connection() if reads else self._writer() as connection:
+            return connection.execute(sql, values, news=news)
 
     def execute_each(
         self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
     ) -> list[Row]:
-        """Run a statement for all rows of the columns, in one transaction."""
-        with self.transaction() as transaction:
-            return transaction.execute_each(sql, columns, news=news)
+        """Run a statement for all rows of the columns, in one transaction.
+
+        One run is one by itself: BEGIN and COMMIT would give up the interpreter's lock twice more.
+        """
+        with self._writer() if in_one_run(sql, columns) else self.transaction() as statements:
+            return statements.execute_each(sql, columns, news=news)
+
+    def keep(self, sql: str, columns: Mapping[str, Sequence[object]]) -> None:
+        """Run a statement that adds rows; nothing here is ever in doubt."""
+        self.execute_each(sql, columns, news=True)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
@@ -133,6 +132,18 @@ class SqliteDatabase:
     def close(self) -> None:
         """Close the file."""
         self._pool.close()
+
+    @contextmanager
+    def _writer(self) -> Iterator["_Connection"]:
+        """Lend a connection to the one thread that writes."""
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            msg = "database is locked"
+            raise QueueUnavailable(msg)
+        try:
+            with _errors(), self._pool.connection() as connection:
+                yield connection
+        finally:
+            self._writing.release()
 
     def _open(self) -> "_Connection":
         connection = _Connection(self._path, self._now, self._busy_seconds)
@@ -163,12 +174,7 @@ class _Connection:
         *,
         news: bool = False,  # noqa: ARG002 - whoever listens looks by himself
     ) -> list[Row]:
-        try:
-            return self._run(sql, values)
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error):
-                raise
-        return self._run_when_free(sql, values)
+        return self._run(sql, {**(values or {}), "now": self._now()})
 
     def execute_each(
         self,
@@ -179,7 +185,7 @@ class _Connection:
     ) -> list[Row]:
         rows: list[Row] = []
         for statement, values in for_many(sql, columns, self._now()):
-            rows += self._connection.execute(statement, values).fetchall()
+            rows += self._run(statement, values)
         return rows
 
     def watch(self) -> None:
@@ -200,23 +206,20 @@ class _Connection:
     def close(self) -> None:
         self._connection.close()
 
-    def _run(self, sql: str, values: Mapping[str, object] | None) -> list[Row]:
-        return self._connection.execute(sql, {**(values or {}), "now": self._now()}).fetchall()
-
-    def _run_when_free(self, sql: str, values: Mapping[str, object] | None) -> list[Row]:
-        """Try again every millisecond.
+    def _run(self, sql: str, values: Mapping[str, object] | Sequence[object]) -> list[Row]:
+        """Run a statement, and try again every millisecond while another process writes.
 
         SQLite's own waiting sleeps longer and longer, up to 0.1 s: who waits most gets least.
         And it does not wait at all where a file's journal is switched to the write-ahead log.
         """
         until = time.monotonic() + self._busy_seconds
         while True:
-            time.sleep(_RETRY_SECONDS)
             try:
-                return self._run(sql, values)
+                return self._connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
                 if not _is_busy(error) or time.monotonic() > until:
                     raise
+            time.sleep(_RETRY_SECONDS)
 
     def _read_version(self) -> int:
         [version] = self._connection.execute("PRAGMA data_version").fetchone()

@@ -33,6 +33,12 @@ def for_many(
             start += size
 
 
+def in_one_run(sql: str, columns: Mapping[str, Sequence[object]]) -> bool:
+    """Say whether ``for_many`` yields but one."""
+    count = len(next(iter(columns.values())))
+    return count in _SIZES if _ROW.search(sql) else count == 1
+
+
 @lru_cache(maxsize=128)
 def _numbered(sql: str, names: Sequence[str], size: int) -> str:
     """Return the statement for so many rows, its values numbered row by row, the time first."""

@@ -116,6 +116,7 @@ class SwitchedRoom:
     def __init__(self, database: Database, switch: Switch) -> None:
         self.dialect = database.dialect
         self.transaction = database.transaction
+        self.keep = database.keep
         self._switch = switch
 
     def check_room(self) -> None:

@@ -25,10 +25,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class GatherLimits:
     """How much may be gathered before mails are refused; times in seconds.
 
-    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most.
+    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most. So many
+    as are ``enough`` go out at once: a mail among them costs little more than in a larger batch.
     """
 
     batch: int = 500
+    enough: int = 32
     calls: int = 1
     mails: int = 10_000
     bytes: int = 64 * 1024 * 1024
@@ -46,7 +48,7 @@ class _Entry:
 class Gatherer:
     """Hands mails to the outbox, in threads of its own.
 
-    What comes while a call is under way goes out in the next, or at once when it fills a batch and
+    What comes while a call is under way goes out in the next, or at once when it is enough and
     another call may be made: batches grow with the load, and no mail waits for a timer. Used as an
     async context manager; leaving it answers what was gathered.
     """
@@ -54,6 +56,7 @@ class Gatherer:
     def __init__(self, outbox: Outbox, limits: GatherLimits | None = None) -> None:
         self._outbox = outbox
         self._limits = limits or GatherLimits()
+        self._enough = min(self._limits.enough, self._limits.batch)
         self._waiting: deque[_Entry] = deque()
         self._under_way: list[list[_Entry]] = []
         self._mails = 0
@@ -109,7 +112,10 @@ class Gatherer:
         return None
 
     def _gather(self) -> None:
-        if self._waiting and not self._gathering and not self._is_busy():
+        """Start calls for what waits: at once if it is enough, else once the loop is calm."""
+        while len(self._waiting) >= self._enough and not self._is_busy():
+            self._send()
+        if self._waiting and not self._gathering and not self._under_way:
             self._gathering = True
             self._loop.call_soon(self._send_when_calm)
 
@@ -117,20 +123,19 @@ class Gatherer:
         return len(self._under_way) >= self._limits.calls
 
     def _send_when_calm(self, before: int = 0, turns: int = _CALM_TURNS) -> None:
-        """Start the next call once some turns of the loop have brought no further mails.
+        """Start a call once some turns of the loop have brought no further mails.
 
         The outbox and the loop share one interpreter: at the same time, both are slower.
         """
         waiting = len(self._waiting)
-        if before < waiting < self._limits.batch:
+        if before < waiting:
             self._loop.call_soon(self._send_when_calm, waiting)
-        elif 0 < waiting < self._limits.batch and turns:
+        elif waiting and turns:
             self._loop.call_soon(self._send_when_calm, waiting, turns - 1)
         else:
             self._gathering = False
-            if waiting >= self._limits.batch or not self._under_way:
+            if not self._under_way:
                 self._send()
-                self._gather()
 
     def _send(self) -> None:
         """Start the next call of the outbox with what has been gathered."""
