@@ -57,13 +57,6 @@ class Database(Statements, Protocol):
         """The SQL it speaks."""
         ...
 
-    def keep(self, sql: str, columns: Mapping[str, Sequence[object]]) -> None:
-        """Run a statement that adds rows, with news, for many values, in a transaction of its own.
-
-        Other than with ``execute_each``, there is no doubt before the commit is asked for.
-        """
-        ...
-
     def transaction(self) -> AbstractContextManager[Statements]:
         """Return a block whose statements take effect together, or not at all if it raises."""
         ...

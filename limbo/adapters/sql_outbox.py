@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from limbo.adapters.database import Database, InDoubt
+from limbo.adapters.database import Database, InDoubt, Statements
 from limbo.adapters.idempotency import answered, once_per_key, reserved
 from limbo.adapters.ledger_statements import BY_DIALECT
 from limbo.adapters.sql_entries import claim, entries
@@ -20,22 +20,24 @@ class SqlOutbox:
         self._sql = BY_DIALECT[database.dialect]
 
     def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
-        """Keep the mails in one transaction."""
+        """Keep the mails in one transaction, which is one statement if none of them has a key."""
         return once_per_key(submissions, self._submit)
 
     def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
         try:
             if not any(submission.idempotency for submission in submissions):
-                self._database.check_room()
-                self._database.keep(self._sql.submit, entries(submissions, Status.QUEUED))
+                self._enter(self._database, submissions)
                 return [Kept()] * len(submissions)
             with self._database.transaction() as transaction:
                 reservations = claim(transaction, self._sql, submissions)
                 if entered := reserved(submissions, reservations):
-                    self._database.check_room()
-                    given = entries(entered, Status.QUEUED)
-                    transaction.execute_each(self._sql.submit, given, news=True)
+                    self._enter(transaction, entered)
         except QueueUnavailable as error:
             in_doubt = isinstance(error, InDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
         return answered(submissions, reservations, [Kept()] * len(entered))
+
+    def _enter(self, statements: Statements, submissions: Sequence[Submission]) -> None:
+        self._database.check_room()
+        columns = entries(submissions, Status.QUEUED)
+        statements.execute_each(self._sql.submit, columns, news=True)

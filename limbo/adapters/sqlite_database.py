@@ -105,10 +105,6 @@ class SqliteDatabase:
         with self._writer() if in_one_run(sql, columns) else self.transaction() as statements:
             return statements.execute_each(sql, columns, news=news)
 
-    def keep(self, sql: str, columns: Mapping[str, Sequence[object]]) -> None:
-        """Run a statement that adds rows; nothing here is ever in doubt."""
-        self.execute_each(sql, columns, news=True)
-
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
         """Return a block that looks every 10 ms: nothing in SQLite wakes another process."""

@@ -24,7 +24,6 @@ class HttpServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                interface="asgi3",
                 http=BoundedProtocol,
                 ws="none",
                 proxy_headers=False,

@@ -12,7 +12,7 @@ import pytest
 from limbo.adapters.postgres_database import PostgresDatabase
 from limbo.adapters.sql_outbox import SqlOutbox
 from limbo.adapters.sql_queue import SqlQueue
-from limbo.ports.outbox import Submission
+from limbo.ports.outbox import Idempotency, Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.contracts.queue import a_mail
 
@@ -121,6 +121,13 @@ def submit(database: PostgresDatabase) -> list[object]:
     return [*SqlOutbox(database).submit([Submission(mail=a_mail())])]
 
 
+def submit_with_key(database: PostgresDatabase) -> list[object]:
+    mail = a_mail()
+    return [
+        *SqlOutbox(database).submit([Submission(mail=mail, idempotency=Idempotency(mail.id, "f"))])
+    ]
+
+
 def at_commit(database: PostgresDatabase, does: str) -> None:
     database.execute(_FUNCTION.format(does=does))
     database.execute(_TRIGGER)
@@ -131,7 +138,11 @@ def is_in_doubt(answer: object) -> bool:
     return answer.in_doubt
 
 
-COMMITS = {put: b"INSERT INTO limbo_queue", submit: b"COMMIT"}
+COMMITS = {
+    put: b"INSERT INTO limbo_queue",
+    submit: b"INSERT INTO limbo_queue",
+    submit_with_key: b"COMMIT",
+}
 silent_or_not = pytest.mark.parametrize("silent", [False, True], ids=["cut", "silent"])
 
 
@@ -158,7 +169,7 @@ def test_a_commit_that_never_arrived_is_in_doubt_as_well(proxy, cut, direct, kee
 @silent_or_not
 def test_what_is_lost_before_the_commit_is_not_kept(proxy, cut, direct, word, silent):
     proxy.until, proxy.silent = word, silent
-    [answer] = submit(cut)
+    [answer] = submit_with_key(cut)
     assert not is_in_doubt(answer)
     assert SqlQueue(direct).depth().ready == 0
 

@@ -116,7 +116,7 @@ class SwitchedRoom:
     def __init__(self, database: Database, switch: Switch) -> None:
         self.dialect = database.dialect
         self.transaction = database.transaction
-        self.keep = database.keep
+        self.execute_each = database.execute_each
         self._switch = switch
 
     def check_room(self) -> None:

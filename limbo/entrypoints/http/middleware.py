@@ -4,7 +4,6 @@ import functools
 import random
 import re
 import time
-from collections.abc import Coroutine
 from http import HTTPStatus
 
 import structlog
@@ -36,13 +35,12 @@ class ObservedApp(Starlette):
         super().__init__(lifespan=lifespan)
         self._http = Observation(app, metrics=metrics)
 
-    def __call__(
-        self, scope: Scope, receive: Receive, send: Send
-    ) -> Coroutine[object, object, None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request be answered, or the lifespan begin and end."""
         if scope["type"] == "http":
-            return self._http(scope, receive, send)
-        return super().__call__(scope, receive, send)
+            await self._http(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Observation:

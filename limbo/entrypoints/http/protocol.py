@@ -6,6 +6,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from limbo.entrypoints.http.problems import NOT_SUBMITTED
+from limbo.entrypoints.http.transport import JoinedTransport
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
@@ -26,6 +27,7 @@ class BoundedProtocol(HttpToolsProtocol):
     the memory. Nor may a client keep sending a body that nobody reads.
     """
 
+    transport: JoinedTransport  # type: ignore[assignment]
     head_seconds = HEAD_SECONDS
     max_head_bytes = MAX_HEAD_BYTES
     _timer: asyncio.TimerHandle | None = None
@@ -35,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(JoinedTransport(transport))  # type: ignore[arg-type]
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,6 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the end of a body that nobody reads, as for a head."""
+        self.transport.flush()
         super().on_response_complete()
         if self._timer is None and not self._in_head:
             self._start()
