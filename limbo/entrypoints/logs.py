@@ -32,11 +32,24 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         output = _Output(sys.stdout, "\n")
     structlog.configure(
         processors=[complete, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=_Logger,
         logger_factory=lambda *_: output,
         cache_logger_on_first_use=True,
     )
     _configure_foreign_logs(complete, renderer)
+
+
+class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
+    """structlog's logger in the form that limbo needs alone, which saves a fifth of a line."""
+
+    def _proxy_to_logger(self, level: str, event: str, **fields: object) -> None:
+        line = {**self._context, **fields, "event": event}
+        try:
+            for processor in self._processors:
+                line = processor(self._logger, level, line)
+        except structlog.DropEvent:
+            return
+        self._logger.msg(line)
 
 
 def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> bytes:
@@ -59,16 +72,13 @@ class _Output:
     def msg(self, line: str | bytes) -> None:
         """Write the line: now, or after this turn of the loop."""
         self._lines.append(line)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # a thread without one
-            self._flush()
-            return
-        if self._flushing is not loop:
-            self._flushing = loop
-            loop.call_soon(self._flush)
-
-    debug = info = warning = error = critical = exception = msg
+        if self._flushing is None or not self._flushing.is_running():
+            try:
+                self._flushing = asyncio.get_running_loop()
+            except RuntimeError:  # a thread without one
+                self._flush()
+            else:
+                self._flushing.call_soon(self._flush)
 
     def _flush(self) -> None:
         """Write, or lose the lines."""

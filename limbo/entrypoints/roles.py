@@ -28,6 +28,9 @@ from limbo.ports.keys import Keys
 
 # SQS takes ten mails a call and is far away; where a ledger comes first, fewer steps are better.
 _ON_SQS = GatherLimits(batch=10, calls=8)
+# A mail among 32 costs a database little more than among 64, and the loop takes in the next ones
+# meanwhile. A queue in memory does nothing that another thread could be beside.
+_ON_DATABASES = GatherLimits(enough=32)
 _log = structlog.get_logger()
 
 
@@ -140,7 +143,7 @@ def _api_server(container: Container, settings: Settings, access: Access) -> Htt
         archive=container.archive(),
         dead_letters=container.dead_letters(),
         knows_keys=settings.knows_keys,
-        gather=_ON_SQS if settings.queue_kind == "sqs" and settings.ledger_kind == "none" else None,
+        gather=_gather_limits(settings),
     )
     return HttpServer(
         app,
@@ -149,6 +152,16 @@ def _api_server(container: Container, settings: Settings, access: Access) -> Htt
         variable=PORT.name,
         shutdown_seconds=settings.shutdown,
     )
+
+
+def _gather_limits(settings: Settings) -> GatherLimits:
+    match settings.queue_kind:
+        case "sqlite" | "postgresql":
+            return _ON_DATABASES
+        case "sqs" if settings.ledger_kind == "none":
+            return _ON_SQS
+        case _:
+            return GatherLimits()
 
 
 def _refuse_memory(settings: Settings, role: str) -> None:

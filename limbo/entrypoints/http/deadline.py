@@ -23,10 +23,10 @@ class Deadline:
 
     async def call(self, function: Callable[[A], Awaitable[T]], argument: A) -> T:
         """Return what the function makes of it; raises TimeoutError if that takes too long."""
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
+        task = asyncio.current_task()
         if task is None:  # only a callback of the loop has no task, and that cannot await
             raise RuntimeError
+        loop = task.get_loop()
         self._ends[task] = loop.time() + self._seconds
         if self._timer is None:
             self._timer = loop.call_later(self._seconds, self._expire)

@@ -26,11 +26,11 @@ class GatherLimits:
     """How much may be gathered before mails are refused; times in seconds.
 
     ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most. So many
-    as are ``enough`` go out at once: a mail among them costs little more than in a larger batch.
+    as are ``enough`` go out without waiting for more.
     """
 
     batch: int = 500
-    enough: int = 32
+    enough: int = 500
     calls: int = 1
     mails: int = 10_000
     bytes: int = 64 * 1024 * 1024

@@ -13,26 +13,25 @@ _QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 def header(scope: Scope, name: bytes) -> bytes:
     """Return the value of a header; empty if it is missing, joined if it was sent repeatedly."""
-    return _table(scope).get(name, b"")
+    return (scope.get(_TABLE) or _table(scope)).get(name, b"")
 
 
 def headers(scope: Scope, name: bytes) -> list[bytes]:
     """Return the values of a header, one for each time it was sent."""
-    if name not in _table(scope):
+    if name not in (scope.get(_TABLE) or _table(scope)):
         return []
     return [value for key, value in scope["headers"] if key == name]
 
 
 def _table(scope: Scope) -> dict[bytes, bytes]:
-    """Return all headers by name, made once a request."""
-    table: dict[bytes, bytes] | None = scope.get(_TABLE)
-    if table is None:
-        table = scope[_TABLE] = dict(scope["headers"])
-        if len(table) < len(scope["headers"]):
-            values: dict[bytes, list[bytes]] = {}
-            for key, value in scope["headers"]:
-                values.setdefault(key, []).append(value)
-            table.update({key: b", ".join(each) for key, each in values.items()})
+    """Make a table of all headers by name, once a request."""
+    table: dict[bytes, bytes] = dict(scope["headers"])
+    if len(table) < len(scope["headers"]):
+        values: dict[bytes, list[bytes]] = {}
+        for key, value in scope["headers"]:
+            values.setdefault(key, []).append(value)
+        table.update({key: b", ".join(each) for key, each in values.items()})
+    scope[_TABLE] = table
     return table
 
 
