@@ -17,6 +17,11 @@ _BACKOFF_SECONDS = (0.5, 5.0)
 _log = structlog.get_logger()
 
 
+def whole_calls(count: int, batch: int) -> int:
+    """Return how many of so many mails fill calls of ``batch`` mails; all if they fill none."""
+    return count - count % batch if count > batch else count
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """The mail is done with."""
@@ -108,7 +113,8 @@ class Settler:
                 while not self._waiting:
                     self._changed.wait()
                 self._linger()
-                batch, self._waiting = self._waiting, []
+                count = whole_calls(len(self._waiting), self._batch)
+                batch, self._waiting = self._waiting[:count], self._waiting[count:]
                 self._busy = True
             left = self._carry_out(batch)
             with self._changed:

@@ -12,7 +12,14 @@ from limbo.domain.verdict import UNDECODABLE, Cause
 from limbo.entrypoints.clock import Clock
 from limbo.entrypoints.holdings import Holdings
 from limbo.entrypoints.journal import Journal
-from limbo.entrypoints.settler import LINGER_SECONDS, Bury, Release, Settlement, Settler
+from limbo.entrypoints.settler import (
+    LINGER_SECONDS,
+    Bury,
+    Release,
+    Settlement,
+    Settler,
+    whole_calls,
+)
 from limbo.entrypoints.touch import Touch
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import Death, Lease, MailQueue, Undecodable
@@ -117,7 +124,7 @@ class Worker:
                     self._clock.wait(self._changed, left)
                     continue
                 if room > 0:
-                    return room
+                    return whole_calls(room, self._batch)
                 ready_in = self._dispatcher.ready_in() if capacity == 0 else _PAUSE_SECONDS
                 self._clock.wait(self._changed, min(max(ready_in, 0.01), _PAUSE_SECONDS))
         return None
