@@ -16,7 +16,8 @@ from limbo.domain.errors import QueueUnavailable, SettingsError
 
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = (0.01, 0.02)  # between two looks: at first, and when there has long been no news
+_POLL_GROWTH = 1.02
 _RETRY_SECONDS = 0.001
 _POOL_SIZE = 32
 # On a full disk no mail could even be taken out: that is a write too, to the write-ahead log,
@@ -107,7 +108,7 @@ class SqliteDatabase:
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
-        """Return a block that looks every 10 ms: nothing in SQLite wakes another process."""
+        """Return a block that looks every 10 to 20 ms: nothing in SQLite wakes another process."""
         with _errors(), self._pool.connection() as connection:
             connection.watch()
             yield connection.sleep
@@ -192,9 +193,11 @@ class _Connection:
         """Sleep until another connection has committed something since the last look."""
         until = time.monotonic() + seconds
         known = self._version
+        pause, longest = _POLL_SECONDS
         while known == self._version and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _POLL_SECONDS))
+            time.sleep(min(left, pause))
             self._version = self._read_version()
+            pause = min(pause * _POLL_GROWTH, longest)
 
     def is_usable(self) -> bool:
         return True
