@@ -1,6 +1,7 @@
 """Tells ledger and queue what became of each mail, again and again until both have heard it."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -13,6 +14,7 @@ from limbo.ports.ledger import End, Ledger
 from limbo.ports.queue import Death, Lease, MailQueue
 
 LINGER_SECONDS = 0.05  # how long it may be waited until a call of the queue is worth its price
+_REST_SECONDS = 0.02  # between two rounds: what is sent meanwhile goes into the next one, as one
 _BACKOFF_SECONDS = (0.5, 5.0)
 _log = structlog.get_logger()
 
@@ -123,6 +125,7 @@ class Settler:
                 self._changed.notify_all()
                 if left:
                     self._clock.wait(self._changed, backoff)
+            time.sleep(_REST_SECONDS)
             backoff = min(2 * backoff, _BACKOFF_SECONDS[1]) if left else _BACKOFF_SECONDS[0]
 
     def _linger(self) -> None:
