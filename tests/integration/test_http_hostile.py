@@ -55,6 +55,20 @@ def still_serves(address):
         return connection.send(GET, b"\r\n").answer()[0] == 200
 
 
+def test_the_head_of_an_answer_and_its_body_come_together(address):
+    with socket.create_connection(address, timeout=5) as raw:
+        raw.sendall(GET + b"\r\n")
+        assert raw.recv(65536).endswith(b'\r\n\r\n{"health":"ok"}')
+
+
+def test_a_head_without_a_body_comes_as_well(address):
+    with socket.create_connection(address, timeout=5) as raw:
+        raw.sendall(b"HEAD /health HTTP/1.1\r\nHost: limbo\r\n\r\n")
+        head = raw.recv(65536)
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert head.endswith(b"\r\n\r\n")
+
+
 def test_a_mail_by_an_ordinary_client(address, http_app):
     url = "http://{}:{}/v1/mail".format(*address)
     reply = requests.post(url, data=BODY, timeout=5)

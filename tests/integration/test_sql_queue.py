@@ -14,11 +14,13 @@ import pytest
 from limbo.adapters import schema
 from limbo.adapters.database import Database
 from limbo.adapters.postgres_database import PostgresDatabase
+from limbo.adapters.sql_outbox import SqlOutbox
 from limbo.adapters.sql_queue import SqlQueue
 from limbo.adapters.sql_statements import BY_DIALECT, insert
 from limbo.adapters.sqlite_database import SqliteDatabase
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.verdict import UNDECODABLE, Cause, Fault
+from limbo.ports.outbox import Submission
 from limbo.ports.queue import Death, Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, a_mail, take, take_one
 from tests.support.postgres import PostgresServer, running_postgres
@@ -239,6 +241,16 @@ def test_refuses_the_tables_of_a_newer_limbo(database, url):
 
 
 # SQLite alone
+
+
+def test_a_file_of_an_earlier_limbo_can_be_submitted_to(tmp_path):
+    url = f"sqlite:///{tmp_path}/limbo.db"
+    with contextlib.closing(open_database(url)) as database:
+        database.execute("DROP VIEW limbo_submissions")
+        database.execute("DELETE FROM limbo_schema WHERE version = 4")
+    with contextlib.closing(open_database(url)) as database:
+        assert SqlOutbox(database).submit([Submission(mail=a_mail())]) == [Kept()]
+        assert SqlQueue(database).depth().ready == 1
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,21 @@ def test_what_comes_during_a_call_goes_out_in_the_next():
     asyncio.run(run())
 
 
+def test_enough_mails_go_out_before_the_turn_of_the_loop_is_over():
+    async def run():
+        outbox = ScriptedOutbox()
+        async with Gatherer(outbox, GatherLimits(enough=32)) as gatherer:
+            outbox.gate.clear()
+            waiting = submissions(gatherer, 40)
+            await until(lambda: outbox.calls)
+            assert [len(call) for call in outbox.calls] == [32]
+            outbox.gate.set()
+            assert await asyncio.gather(*waiting) == [Kept()] * 40
+        assert [len(call) for call in outbox.calls] == [32, 8]
+
+    asyncio.run(run())
+
+
 def test_one_call_at_a_time_of_at_most_so_many_mails_in_their_order():
     async def run():
         outbox, busy, seen = ScriptedOutbox(), threading.Lock(), []

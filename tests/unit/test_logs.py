@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import io
 import json
@@ -66,6 +67,33 @@ def test_what_is_logged_within_a_request_shows_its_fields_and_those_found_later(
     log.info("outside")
     fields = [(line.get("request_id"), line.get("client")) for line in lines()]
     assert fields == [("r", None), ("r", "own"), ("r", "c"), (None, None)]
+
+
+def test_what_a_turn_of_the_loop_logs_is_written_in_its_order_right_after_it(lines):
+    log = structlog.get_logger()
+
+    async def turns():
+        log.info("one")
+        await asyncio.to_thread(log.info, "a thread's")
+        log.info("two")
+        log.info("three")
+        before = len(lines())
+        await asyncio.sleep(0)
+        return before
+
+    assert asyncio.run(turns()) == 2
+    log.info("without a loop")
+    events = [line["event"] for line in lines()]
+    assert events == ["one", "a thread's", "two", "three", "without a loop"]
+
+
+def test_what_is_logged_just_before_a_loop_ends_is_not_lost(lines):
+    async def last():
+        structlog.get_logger().info("last")
+
+    asyncio.run(last())
+    asyncio.run(last())
+    assert len(lines()) == 2
 
 
 def test_the_lines_of_libraries_show_the_request_as_well(capsys):
