@@ -52,7 +52,8 @@ def _postgresql(url: str) -> "Database":
         from limbo.adapters.postgres_database import PostgresDatabase
     except ImportError:
         raise SettingsError(
-            "LIMBO_QUEUE must not be postgresql://… without psycopg: pip install 'psycopg[binary]'"
+            "LIMBO_QUEUE and LIMBO_LEDGER must not be postgresql://… without psycopg:"
+            " pip install 'psycopg[binary]'"
         ) from None
     return PostgresDatabase.connect(url)
 

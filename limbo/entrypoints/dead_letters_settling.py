@@ -79,7 +79,8 @@ def _selected(
         return None
     ids = dead_letters.select(causes)
     plural = "cause" if len(causes) == 1 else "causes"
-    console.note(f"{len(ids):,} dead letters match, of {len(causes)} {plural}")
+    match = "dead letter matches" if len(ids) == 1 else "dead letters match"
+    console.note(f"{len(ids):,} {match}, of {len(causes)} {plural}")
     return ids
 
 

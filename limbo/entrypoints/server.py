@@ -1,5 +1,6 @@
 """Serves an ASGI application with uvicorn, as one part of a process."""
 
+import errno
 import socket
 import threading
 
@@ -8,9 +9,11 @@ from starlette.types import ASGIApp
 
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.http.protocol import BoundedProtocol
+from limbo.entrypoints.variables import HOST
 
 _KEEP_ALIVE_SECONDS = 75  # Longer than the usual 60 s of a load balancer in front.
 _BACKLOG = 2048
+_NO_ADDRESS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_NODATA}
 _MOST_CONNECTIONS = 2000  # idle ones included; each may hold a body of 1 MiB
 
 
@@ -66,7 +69,7 @@ def _listen(host: str, port: int, variable: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no such host"
-        raise SettingsError(
-            f"{variable} must be free to listen on: {host} port {port}: {reason.lower()}"
-        ) from None
+        if not isinstance(error, OSError) or error.errno in _NO_ADDRESS:
+            raise SettingsError(f"{HOST.name} must be an address of this machine: {host}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(f"{variable} must be free to listen on: {port}: {reason}") from None

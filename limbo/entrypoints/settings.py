@@ -138,7 +138,12 @@ def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
     return settings
 
 
+_FORGOTTEN = {"memory", "sqlite", "postgresql", "postgres"}  # hardly the name of a queue on SQS
+
+
 def _queue_kind(queue: str) -> str:
+    if queue in _FORGOTTEN:
+        raise ValueError(queue)
     if queue == "memory:":
         return "memory"
     if queue.startswith("sqlite:///") and len(queue) > len("sqlite:///"):

@@ -71,6 +71,13 @@ def test_a_worker_that_cannot_start_says_why_in_one_line(limbo, environ, line):
     assert "geheim" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
+def test_a_host_that_is_not_this_machine_is_told(limbo, host):
+    ended = limbo("api", LIMBO_SENDERS="fake", LIMBO_HOST=host)
+    assert ended.returncode == 2
+    assert f"LIMBO_HOST must be an address of this machine: {host}" in ended.stderr
+
+
 def test_a_port_that_is_taken_is_told(limbo, tmp_path):
     fleet = Fleet(tmp_path, {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/l.db", "LIMBO_SENDERS": "fake"})
     try:

@@ -101,6 +101,7 @@ def test_the_queue_is_told_by_its_form(queue, kind):
         ({"LIMBO_LEASE_SECONDS": "inf"}, "LIMBO_LEASE_SECONDS must be a number of seconds"),
         ({"LIMBO_ALLOW_ANONYMOUS": "yes"}, "LIMBO_ALLOW_ANONYMOUS must be true or false"),
         ({"LIMBO_QUEUE": "mysql://u:geheim@h/d"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
+        ({"LIMBO_QUEUE": "memory"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
         ({"QUEUE": "mails.fifo"}, "LIMBO_DEAD_LETTER_QUEUE must name the dead-letter queue"),
         ({**SQS, "DEADLETTERQUEUE": "a b"}, "DEADLETTERQUEUE must be the name or the URL"),
         ({"LIMBO_SENDERS": "sess"}, "LIMBO_SENDERS must be a list of ses, mailgun, fake"),
