@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import sys
+import threading
 import time
 import traceback
 from collections import deque
@@ -68,6 +69,7 @@ class _Output:
         self._end: Any = end
         self._lines: deque[Any] = deque()
         self._flushing: asyncio.AbstractEventLoop | None = None
+        self._writing = threading.Lock()
 
     def msg(self, line: str | bytes) -> None:
         """Write the line: now, or after this turn of the loop."""
@@ -81,10 +83,10 @@ class _Output:
                 self._flushing.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Write, or lose the lines."""
+        """Write, or lose the lines; in turn, so that no line of a thread overtakes another."""
         self._flushing = None
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        with suppress(OSError, ValueError):
+        with self._writing, suppress(OSError, ValueError):
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             self._stream.write(self._end.join([*lines, self._end[:0]]))
             self._stream.flush()
 

@@ -3,7 +3,10 @@ import contextlib
 import io
 import json
 import logging
+import random
 import re
+import sys
+import threading
 import time
 from contextvars import copy_context
 from datetime import datetime
@@ -85,6 +88,43 @@ def test_what_a_turn_of_the_loop_logs_is_written_in_its_order_right_after_it(lin
     log.info("without a loop")
     events = [line["event"] for line in lines()]
     assert events == ["one", "a thread's", "two", "three", "without a loop"]
+
+
+class SlowFile(io.RawIOBase):
+    """Takes up to two milliseconds to write something down."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = b""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        data = bytes(data)
+        time.sleep(random.uniform(0, 0.002))
+        self.written += data
+        return len(data)
+
+
+def test_the_lines_of_a_thread_stay_in_their_order_whatever_others_log():
+    def write(thread):
+        for number in range(100):
+            structlog.get_logger().info("x", thread=thread, number=number)
+
+    file, interval = SlowFile(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=write, args=(thread,)) for thread in range(8)]
+    with contextlib.redirect_stdout(io.TextIOWrapper(file, write_through=True)):
+        configure_logging(pretty=False)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    sys.setswitchinterval(interval)
+    lines = [json.loads(line) for line in file.written.splitlines()]
+    for thread in range(8):
+        assert [x["number"] for x in lines if x["thread"] == thread] == [*range(100)]
 
 
 def test_what_is_logged_just_before_a_loop_ends_is_not_lost(lines):
