@@ -16,7 +16,7 @@ from limbo.domain.errors import QueueUnavailable, SettingsError
 
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
-_POLL_SECONDS = (0.01, 0.02)  # between two looks: at first, and when there has long been no news
+_POLL_SECONDS = (0.01, 0.017)  # between two looks: at first, and when there has long been no news
 _POLL_GROWTH = 1.02
 _RETRY_SECONDS = 0.001
 _POOL_SIZE = 32
@@ -108,7 +108,7 @@ class SqliteDatabase:
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
-        """Return a block that looks every 10 to 20 ms: nothing in SQLite wakes another process."""
+        """Return a block that looks every 10 to 17 ms: nothing in SQLite wakes another process."""
         with _errors(), self._pool.connection() as connection:
             connection.watch()
             yield connection.sleep
@@ -159,6 +159,7 @@ class _Connection:
     def __init__(self, path: Path, now: Callable[[], float], busy_seconds: float) -> None:
         self._now = now
         self._version = 0
+        self._pause = _POLL_SECONDS[0]
         self._busy_seconds = busy_seconds
         self._connection = sqlite3.connect(
             path, timeout=0, isolation_level=None, check_same_thread=False
@@ -193,11 +194,13 @@ class _Connection:
         """Sleep until another connection has committed something since the last look."""
         until = time.monotonic() + seconds
         known = self._version
-        pause, longest = _POLL_SECONDS
+        shortest, longest = _POLL_SECONDS
         while known == self._version and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, pause))
+            time.sleep(min(left, self._pause))
             self._version = self._read_version()
-            pause = min(pause * _POLL_GROWTH, longest)
+            self._pause = min(self._pause * _POLL_GROWTH, longest)
+        if known != self._version:
+            self._pause = shortest
 
     def is_usable(self) -> bool:
         return True
