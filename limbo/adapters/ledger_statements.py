@@ -202,7 +202,7 @@ def _entering(values: str, *, sqlite: bool, queue: bool) -> str:
             INSERT INTO limbo_submissions ({names}, due)
             VALUES ({values}, {":now" if queue else "NULL"})
         """
-    # All in the order of their ids: two who enter the same mails cannot lock each other out.
+    # Each table in one order: two who enter the same mails cannot lock each other out.
     recipients = """
         INSERT INTO limbo_recipients (address, client, id)
         SELECT lower(address COLLATE "C"), client, id

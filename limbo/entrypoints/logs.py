@@ -74,13 +74,14 @@ class _Output:
     def msg(self, line: str | bytes) -> None:
         """Write the line: now, or after this turn of the loop."""
         self._lines.append(line)
-        if self._flushing is None or not self._flushing.is_running():
+        loop = self._flushing  # which another thread may change at any time
+        if loop is None or not loop.is_running():
             try:
-                self._flushing = asyncio.get_running_loop()
+                loop = self._flushing = asyncio.get_running_loop()
             except RuntimeError:  # a thread without one
                 self._flush()
             else:
-                self._flushing.call_soon(self._flush)
+                loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         """Write, or lose the lines; in turn, so that no line of a thread overtakes another."""

@@ -138,11 +138,11 @@ def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
     return settings
 
 
-_FORGOTTEN = {"memory", "sqlite", "postgresql", "postgres"}  # hardly the name of a queue on SQS
+_WITHOUT_COLON = {"memory", "sqlite", "postgresql", "postgres"}  # hardly the name of a queue on SQS
 
 
 def _queue_kind(queue: str) -> str:
-    if queue in _FORGOTTEN:
+    if queue in _WITHOUT_COLON:
         raise ValueError(queue)
     if queue == "memory:":
         return "memory"

@@ -110,12 +110,15 @@ class Settler:
 
     def _run(self) -> None:
         backoff = _BACKOFF_SECONDS[0]
+        left: list[Settlement] = []
         while True:
             with self._changed:
                 while not self._waiting:
                     self._changed.wait()
                 self._linger()
-                count = whole_calls(len(self._waiting), self._batch)
+                count = len(self._waiting)
+                if not left:  # else all are tried: those behind what fails might succeed
+                    count = whole_calls(count, self._batch)
                 batch, self._waiting = self._waiting[:count], self._waiting[count:]
                 self._busy = True
             left = self._carry_out(batch)

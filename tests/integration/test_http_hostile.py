@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+from limbo.entrypoints.http.access import Access
 from limbo.entrypoints.http.protocol import BoundedProtocol
 from tests.support.http_app import BODY, HttpApp
 from tests.support.server import Connection, serving
@@ -67,6 +68,17 @@ def test_a_head_without_a_body_comes_as_well(address):
         head = raw.recv(65536)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert head.endswith(b"\r\n\r\n")
+
+
+def test_a_head_that_is_refused_waits_for_no_body():
+    with (
+        serving(HttpApp(access=Access(None)).app) as address,
+        socket.create_connection(address, timeout=5) as raw,
+    ):
+        started = time.monotonic()
+        raw.sendall(b"HEAD /v1/mail HTTP/1.1\r\nHost: limbo\r\nContent-Length: 10\r\n\r\n")
+        assert raw.recv(65536).startswith(b"HTTP/1.1 401 ")
+        assert time.monotonic() - started < 0.7  # the connection lingers for a second
 
 
 def test_a_mail_by_an_ordinary_client(address, http_app):

@@ -4,7 +4,11 @@ import time
 
 from limbo.adapters.fake_sender import FakeScript, FakeSender
 from limbo.adapters.memory_queue import MemoryQueue
+from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.verdict import Accepted
+from limbo.entrypoints.clock import Clock
+from limbo.entrypoints.settler import Ack, Settlement, Settler
+from limbo.ports.ledger import End, Status
 from tests.support.working import a_mail, until, working
 
 
@@ -60,3 +64,25 @@ def test_a_single_mail_waits_for_no_others_for_long():
         until(lambda: queue.acks == [1])
         assert time.monotonic() - started < 1
     assert queue.limits == [20]
+
+
+class NoLedger:
+    """A ledger that is down."""
+
+    def write(self, _):
+        raise LedgerUnavailable
+
+
+def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
+    queue, settled = CountingQueue(), []
+    queue.put([a_mail() for _ in range(13)])
+    leases = queue.receive(13, 0)
+    settler = Settler(queue, NoLedger(), clock=Clock(), settled=settled.append, batch=10)
+    for lease in leases[:10]:
+        end = End(mail_id=lease.mail.id, at=0.0, attempts=(), status=Status.SENT)
+        settler.settle(Settlement(lease=lease, action=Ack(), end=end))
+    for lease in leases[10:]:
+        settler.settle(Settlement(lease=lease, action=Ack()))
+    settler.start()
+    until(lambda: len(settled) == 3)
+    assert settled == leases[10:]

@@ -27,7 +27,6 @@ class BoundedProtocol(HttpToolsProtocol):
     the memory. Nor may a client keep sending a body that nobody reads.
     """
 
-    transport: JoinedTransport  # type: ignore[assignment]
     head_seconds = HEAD_SECONDS
     max_head_bytes = MAX_HEAD_BYTES
     _timer: asyncio.TimerHandle | None = None
@@ -89,7 +88,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the end of a body that nobody reads, as for a head."""
-        self.transport.flush()
         super().on_response_complete()
         if self._timer is None and not self._in_head:
             self._start()

@@ -7,13 +7,14 @@ _FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
 
 
 class JoinedTransport:
-    """The transport of one connection, which keeps a head back until its body comes.
+    """A connection's transport that keeps a head back for its body, until the loop's next turn.
 
     uvicorn writes them one by one, which takes two calls of the system, and perhaps two packets.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         self._head = b""
         self.is_closing = transport.is_closing  # asked several times a request
 
@@ -21,19 +22,20 @@ class JoinedTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write the data with the head before it, or keep it if it is a head."""
+        """Write the data with the head before it, or keep it a moment if it is a head."""
         if not self._head and data.startswith(_FINAL):
             self._head = data
+            self._loop.call_soon(self._flush)
         else:
             data, self._head = self._head + data, b""
             self._transport.write(data)
 
-    def flush(self) -> None:
-        """Write a head that no body follows."""
-        if self._head:
-            self.write(b"")
-
     def close(self) -> None:
         """Close the connection once all is written."""
-        self.flush()
+        self._flush()
         self._transport.close()
+
+    def _flush(self) -> None:
+        """Write a head that no body has followed."""
+        if self._head:
+            self.write(b"")
