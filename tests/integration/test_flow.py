@@ -119,6 +119,7 @@ def test_a_refusal_buries_the_mail_and_a_bad_key_does_not(cloud, answer, fate):
     if fate == "dead":
         until(lambda: waiting(sqs, dead) == 1, 20)
         until(lambda: waiting(sqs, queue) == 0)
+        until(lambda: bool(told(fleet, "mail dead")))  # a mail is settled before it is logged
         (event,) = told(fleet, "mail dead")
         assert event["cause"] == "mail"
     else:
