@@ -3,7 +3,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/limbo
 COPY requirements.txt ./
-RUN /opt/limbo/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
+RUN /opt/limbo/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY limbo ./limbo
 RUN /opt/limbo/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
