@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from benchmarks.support.mails import connect, new_mails
 from benchmarks.support.programs import databases
 from benchmarks.support.report import Row, median_ratio, run
-from limbo.adapters.codec import encode_mail
-from limbo.adapters.database import Database, Dialect
-from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.sql.database import Database, Dialect
+from limbo.adapters.sql.queue import SqlQueue
 
 FEW, MANY = 1_000, 1_000_000
 BATCH = 100

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp
 from benchmarks.support.bare import bare_app
 from benchmarks.support.load import BODY
 from benchmarks.support.report import Row, median_ratio, run
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.adapters.queue_outbox import QueueOutbox
-from limbo.domain.access import KeyScope
-from limbo.entrypoints.http.access import Access
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.outbox.queue_only import QueueOutbox
+from limbo.domain.access.api_key import KeyScope
+from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.app import create_app
-from limbo.entrypoints.logs import configure_logging
-from limbo.entrypoints.metrics import Metrics
-from limbo.entrypoints.runner import collect_less
+from limbo.entrypoints.process.supervisor import collect_less
+from limbo.entrypoints.telemetry.logs import configure_logging
+from limbo.entrypoints.telemetry.metrics import Metrics
 
 ROUNDS = 15
 AT_ONCE = 64

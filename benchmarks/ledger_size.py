@@ -15,17 +15,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from limbo.adapters.codec import encode_attempts
-from limbo.adapters.database import Database, Dialect
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_ledger import SqlLedger
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sqlite_database import SqliteDatabase
-from limbo.domain.address import Address
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Accepted, Attempt
-from limbo.ports.ledger import End, Query, Start, Status
+from limbo.adapters.encoding.codec import encode_attempts
+from limbo.adapters.sql.database import Database, Dialect
+from limbo.adapters.sql.ledger import SqlLedger
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.delivery.lifecycle import End, Start, Status
+from limbo.domain.delivery.verdict import Accepted, Attempt
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail
+from limbo.ports.ledger_reader import Query
 from limbo.ports.outbox import Idempotency, Submission
 from limbo.ports.queue import Kept
 from tests.support.postgres import running_postgres

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.support.mails import batches, connect, new_mails
 from benchmarks.support.programs import databases
 from benchmarks.support.report import ROOT, Row, median_ratio, run
-from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.sql.queue import SqlQueue
 
 GATHERED = 100
 MAILS = 6_000

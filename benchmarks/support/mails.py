@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from benchmarks.support.load import MAIL
-from limbo.adapters.database import Database
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sqlite_database import SqliteDatabase
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail, parse_mail
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.ports.outbox import Submission
 from limbo.ports.queue import Kept
 

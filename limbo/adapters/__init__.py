@@ -1,1 +1,1 @@
-"""One file a dependency; adapters do not know each other."""
+"""One room a technology; none knows another."""

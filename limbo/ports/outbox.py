@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from limbo.domain.mail import Mail
+from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Kept, NotKept
 
 

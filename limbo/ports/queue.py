@@ -1,11 +1,11 @@
 """The ports to the queue and to its dead letters."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Attempt, Cause
+from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.domain.mail.mail import Mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,6 @@ class Death:
     attempts: Sequence[Attempt] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A mail in the dead letters; ``buried_at`` in seconds since the epoch."""
-
-    id: str
-    mail: Mail | Undecodable
-    cause: Cause
-    attempts: Sequence[Attempt]
-    buried_at: float
-    possible_duplicate: bool = False
-
-
 class MailQueue(Protocol):
     """A durable queue of mails, delivered at least once.
 
@@ -135,44 +123,4 @@ class QueueDepth(Protocol):
 
     def depth(self) -> Depth:
         """Count now; raises QueueUnavailable, which also tells that the api is not ready."""
-        ...
-
-
-Done = Callable[[Sequence[str]], object]
-"""Told, after each step, which of the ids that were named are done with for good."""
-
-
-class DeadLetters(Protocol):
-    """The mails that limbo gave up on, each with its cause; every queue offers them.
-
-    A dead letter has an id of its own, and is found by its mail's id as well. All methods raise
-    QueueUnavailable when the queue does not answer.
-    """
-
-    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
-        ...
-
-    def show(self, id: str) -> DeadLetter | None:  # noqa: A002
-        """Return one dead letter, the newest of that mail, or None if there is none of that id."""
-        ...
-
-    def causes(self) -> Sequence[tuple[Cause, int]]:
-        """Count the dead letters by cause, the most frequent first."""
-        ...
-
-    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all dead letters there are now, or of those of the causes."""
-        ...
-
-    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
-        """Put dead letters back into the queue with no touches; return how many there were.
-
-        Whatever instant it is stopped at, each is in the queue or in the dead letters. A possible
-        duplicate stays one. Name many at once: a queue may have to look at all for any.
-        """
-        ...
-
-    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
-        """Delete dead letters for good; return how many there were."""
         ...

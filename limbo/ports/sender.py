@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Verdict
+from limbo.domain.delivery.verdict import Verdict
+from limbo.domain.mail.mail import Mail
 
 
 class Sender(Protocol):

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from limbo.domain.access import ApiKey, KeyScope
-from limbo.domain.allow_list import parse_allow_list
-from limbo.domain.credential import Credential, new_credential
+from limbo.domain.access.allow_list import parse_allow_list
+from limbo.domain.access.api_key import ApiKey, KeyScope
+from limbo.domain.access.credential import Credential, new_credential
+from limbo.domain.access.rate import Rate
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.rate import Rate
-from limbo.ports.keys import Keys
+from limbo.ports.api_keys import Keys
 
 CREATED = 1_700_000_000.25
 REVOKED = 1_700_000_100.5

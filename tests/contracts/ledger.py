@@ -11,21 +11,12 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from limbo.domain.address import Address
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
-from limbo.ports.ledger import (
-    Archive,
-    Begun,
-    End,
-    Leave,
-    Ledger,
-    Query,
-    Record,
-    Start,
-    Status,
-    Try,
-)
+from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.mail import Mail
+from limbo.ports.ledger import Ledger
+from limbo.ports.ledger_reader import Archive, Query, Record, Try
 from limbo.ports.outbox import (
     Idempotency,
     KeyConflict,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from limbo.domain.verdict import Accepted, Attempt, Failed, Fault
-from limbo.ports.ledger import Begun, End, Leave, Query, Start, Status
+from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault
+from limbo.ports.ledger_reader import Query
 
 if TYPE_CHECKING:
     from tests.contracts.ledger import LedgerRig

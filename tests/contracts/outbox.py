@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import pytest
 
-from limbo.domain.mail import Mail
-from limbo.ports.ledger import Archive, Query, Status
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.mail.mail import Mail
+from limbo.ports.ledger_reader import Archive, Query
 from limbo.ports.outbox import Idempotency, KeptAs, KeyConflict, Outbox, Replayed, Submission
 from limbo.ports.queue import Kept, MailQueue, NotKept
 from tests.contracts.queue import a_mail

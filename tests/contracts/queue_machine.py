@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from limbo.domain.address import Address
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Cause
+from limbo.domain.delivery.verdict import Cause
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Death, Kept, Lease
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pytest
 
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail, parse_mail
-from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.ports.sender import Sender
 
 

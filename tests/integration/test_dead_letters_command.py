@@ -14,14 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.database import Database
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.adapters.sqlite_database import SqliteDatabase
-from limbo.adapters.sqs_dead_letters import HIDDEN_FOR, SqsDeadLetters
-from limbo.adapters.sqs_queue import SqsQueue
-from limbo.domain.verdict import Cause, Fault
-from limbo.ports.queue import DeadLetters, Death
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sqs.dead_letters import HIDDEN_FOR, SqsDeadLetters
+from limbo.adapters.sqs.queue import SqsQueue
+from limbo.domain.delivery.verdict import Cause, Fault
+from limbo.ports.dead_letters import DeadLetters
+from limbo.ports.queue import Death
 from tests.contracts.queue import Queue, a_mail, take
 from tests.support.moto import Aws
 

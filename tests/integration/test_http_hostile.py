@@ -9,8 +9,8 @@ import time
 import pytest
 import requests
 
-from limbo.entrypoints.http.access import Access
-from limbo.entrypoints.http.protocol import BoundedProtocol
+from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.server.protocol import BoundedProtocol
 from tests.support.http_app import BODY, HttpApp
 from tests.support.server import Connection, serving
 

@@ -7,11 +7,11 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.adapters.memory_ledger import MemoryLedger
-from limbo.domain.access import KeyScope
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
-from limbo.domain.verdict import Accepted, Attempt, Cause
-from limbo.entrypoints.http.operations import OPERATIONS
+from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.ports.queue import Death
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp

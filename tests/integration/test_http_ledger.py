@@ -8,11 +8,11 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sqlite_database import SqliteDatabase
-from limbo.domain.access import KeyScope
-from limbo.domain.verdict import Cause
-from limbo.ports.ledger import Status
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.verdict import Cause
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL
 from tests.support.whole_app import ACCEPTED, FAILED, WholeApp

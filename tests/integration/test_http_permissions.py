@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from limbo.domain.access import KeyScope
-from limbo.domain.verdict import Cause
-from limbo.entrypoints.http.operations import OPERATIONS
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.verdict import Cause
+from limbo.entrypoints.http.api.operations import OPERATIONS
 from tests.support.asgi import call
 from tests.support.http_app import MAIL
 from tests.support.whole_app import WholeApp

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from limbo.adapters.bounded_http import BoundedSession
-from limbo.adapters.mailgun_sender import MailgunSender
-from limbo.adapters.mime import message_id
-from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.adapters.providers.http_api import BoundedSession
+from limbo.adapters.providers.mailgun.sender import MailgunSender
+from limbo.adapters.providers.mime import message_id
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from tests.contracts.sender import Mood, SenderContract, a_mail
 from tests.support.stub_provider import MAILGUN_OK, Answer, Behaviour, StubProvider
 

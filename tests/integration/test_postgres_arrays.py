@@ -2,8 +2,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from limbo.adapters.postgres_arrays import as_column
-from limbo.adapters.postgres_database import PostgresDatabase
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.postgres_arrays import as_column
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 

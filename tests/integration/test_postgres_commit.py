@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.submission import SqlOutbox
 from limbo.ports.outbox import Idempotency, Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.contracts.queue import a_mail

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from limbo.domain.access import KeyScope
-from limbo.domain.verdict import Cause
-from limbo.ports.ledger import Status
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.verdict import Cause
 from tests.support.server import serving
 from tests.support.whole_app import ACCEPTED, FAILED, WholeApp
 

@@ -6,8 +6,8 @@ import boto3
 import pytest
 import requests
 
-from limbo.adapters.ses_sender import SesSender
-from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.adapters.providers.ses.sender import SesSender
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from tests.contracts.sender import Mood, SenderContract, a_mail
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.database import Database
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_keys import SqlKeys
-from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.adapters.sql.api_keys import SqlKeys
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.errors import LedgerUnavailable
 from tests.contracts.keys import REVOKED, KeysContract, a_key
 from tests.support.postgres import PostgresServer

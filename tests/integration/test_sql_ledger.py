@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from limbo.adapters.database import Database
-from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_ledger import SqlLedger
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.ledger import SqlLedger
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Accepted, Attempt, Cause
-from limbo.ports.ledger import Begun, End, Leave, Query, Start, Status, Try
+from limbo.domain.mail.mail import Mail
+from limbo.ports.ledger_reader import Query, Try
 from limbo.ports.outbox import KeyConflict, Replayed, Submission
 from limbo.ports.queue import Death, Kept, NotKept
 from tests.contracts.ledger import LedgerContract, LedgerRig

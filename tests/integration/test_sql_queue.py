@@ -11,15 +11,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from limbo.adapters import schema
-from limbo.adapters.database import Database
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.adapters.sql_statements import BY_DIALECT, insert
-from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.adapters.sql import schema
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.queue_statements import BY_DIALECT, insert
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
-from limbo.domain.verdict import UNDECODABLE, Cause, Fault
 from limbo.ports.outbox import Submission
 from limbo.ports.queue import Death, Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, a_mail, take, take_one

@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from limbo.adapters.sqs_dead_letters import SqsDeadLetters
-from limbo.adapters.sqs_queue import SqsQueue
+from limbo.adapters.sqs.dead_letters import SqsDeadLetters
+from limbo.adapters.sqs.queue import SqsQueue
 from tests.contracts.queue import QueueContract, Rig, a_mail, take_one
 from tests.contracts.queue_machine import DEATH, QueueMachine
 from tests.support.moto import Aws

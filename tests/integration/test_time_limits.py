@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from limbo.adapters.mailgun_sender import MailgunSender
-from limbo.adapters.ses_sender import SesSender
-from limbo.domain.verdict import Failed, Fault
+from limbo.adapters.providers.mailgun.sender import MailgunSender
+from limbo.adapters.providers.ses.sender import SesSender
+from limbo.domain.delivery.verdict import Failed, Fault
 from tests.support.working import a_mail
 
 

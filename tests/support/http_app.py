@@ -9,12 +9,12 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from limbo.domain.access import KeyScope
+from limbo.domain.access.api_key import KeyScope
 from limbo.domain.errors import QueueUnavailable
-from limbo.domain.mail import Mail
-from limbo.entrypoints.http.access import Access
+from limbo.domain.mail.mail import Mail
+from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.app import HttpLimits, create_app
-from limbo.entrypoints.metrics import Metrics
+from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import Answer, Submission
 from limbo.ports.queue import Depth, Kept
 

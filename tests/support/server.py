@@ -10,7 +10,7 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from limbo.entrypoints.http.protocol import BoundedProtocol
+from limbo.entrypoints.http.server.protocol import BoundedProtocol
 
 
 @contextlib.contextmanager

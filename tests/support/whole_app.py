@@ -4,21 +4,21 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from limbo.adapters.database import Database
-from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
-from limbo.adapters.memory_ledger import MemoryLedger
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.adapters.sql_ledger import SqlLedger
-from limbo.adapters.sql_outbox import SqlOutbox
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.domain.access import ANONYMOUS, ApiKey, KeyScope
-from limbo.domain.allow_list import parse_allow_list
-from limbo.domain.credential import new_credential
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail, parse_mail
-from limbo.domain.verdict import Accepted, Attempt, Cause, Failed, Fault
-from limbo.entrypoints.http.access import Access
-from limbo.ports.ledger import End, Start, Status
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.ledger import SqlLedger
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.access.allow_list import parse_allow_list
+from limbo.domain.access.api_key import ANONYMOUS, ApiKey, KeyScope
+from limbo.domain.access.credential import new_credential
+from limbo.domain.delivery.lifecycle import End, Start, Status
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.entrypoints.http.access.access import Access
 from limbo.ports.outbox import Submission
 from limbo.ports.queue import Death
 from tests.support.http_app import MAIL, HttpApp

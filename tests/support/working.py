@@ -5,15 +5,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from limbo.adapters.no_ledger import NoLedger
-from limbo.domain.dispatch import Dispatcher, RetryPolicy
-from limbo.domain.health import BreakerPolicy
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import Mail, parse_mail
-from limbo.entrypoints.clock import Clock
-from limbo.entrypoints.journal import Journal
-from limbo.entrypoints.metrics import Metrics
-from limbo.entrypoints.worker import Worker
+from limbo.adapters.memory.no_ledger import NoLedger
+from limbo.domain.delivery.breaker import BreakerPolicy
+from limbo.domain.delivery.dispatch import Dispatcher
+from limbo.domain.delivery.retry import RetryPolicy
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.entrypoints.process.clock import Clock
+from limbo.entrypoints.telemetry.metrics import Metrics
+from limbo.entrypoints.worker.report import Journal
+from limbo.entrypoints.worker.worker import Worker
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import MailQueue
 from limbo.ports.sender import Sender

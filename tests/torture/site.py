@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from limbo.adapters.database import Database
-from limbo.adapters.postgres_database import PostgresDatabase
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.adapters.sqlite_database import SqliteDatabase
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.postgres import PostgresDatabase
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
 from tests.support.processes import LIMBO, Fleet, LimboProcess
 from tests.support.working import until
 from tests.torture.provider import Provider

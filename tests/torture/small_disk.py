@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from limbo.entrypoints.cli import main
+from limbo.entrypoints.cli.main import main
 from tests.support.processes import LIMBO
 
 _PAGE = 4096

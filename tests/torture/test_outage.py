@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from limbo.adapters.sql_queue import SqlQueue
-from limbo.adapters.sqlite_database import SqliteDatabase
-from limbo.domain.verdict import Accepted, Failed, Fault
-from limbo.entrypoints.clock import Clock
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault
+from limbo.entrypoints.process.clock import Clock
 from tests.support.working import a_mail, until, working
 
 OUTAGE_SECONDS = 1800.0

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from limbo.domain.verdict import UNDECODABLE
+from limbo.domain.delivery.verdict import UNDECODABLE
 from tests.support.postgres import running_postgres
 from tests.support.processes import LIMBO
 from tests.support.working import until

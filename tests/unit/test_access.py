@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from limbo.domain.access import KeyScope, is_secret_of, parse_scopes
-from limbo.domain.address import Address, parse_address
-from limbo.domain.allow_list import AllowList, parse_allow_list
-from limbo.domain.credential import Credential, new_credential, parse_credential
-from limbo.domain.rate import Rate, TokenBucket, parse_rate
+from limbo.domain.access.allow_list import AllowList, parse_allow_list
+from limbo.domain.access.api_key import KeyScope, is_secret_of, parse_scopes
+from limbo.domain.access.credential import Credential, new_credential, parse_credential
+from limbo.domain.access.rate import Rate, TokenBucket, parse_rate
+from limbo.domain.mail.address import Address, parse_address
 from tests.contracts.keys import READER, a_key
 
 # Credentials

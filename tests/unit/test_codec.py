@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from limbo.adapters.codec import (
+from limbo.adapters.encoding.codec import (
     decode_attempts,
     decode_cause,
     decode_mail,
@@ -17,8 +17,8 @@ from limbo.adapters.codec import (
     encode_cause,
     encode_mail,
 )
-from limbo.domain.mail import FIELDS, Mail, parse_mail
-from limbo.domain.verdict import Accepted, Attempt, Cause
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
+from limbo.domain.mail.mail import FIELDS, Mail, parse_mail
 from limbo.ports.queue import Undecodable
 from tests.strategies import json_values, mails, verdicts
 

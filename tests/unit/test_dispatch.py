@@ -14,19 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.dispatch import (
-    Dead,
-    Dispatcher,
-    Outcome,
-    Retry,
-    RetryPolicy,
-    Sent,
-    Stop,
-    Stopped,
-)
-from limbo.domain.health import BreakerPolicy, BreakerState
-from limbo.domain.mail import Mail, parse_mail
-from limbo.domain.verdict import Accepted, Attempt, Failed, Fault, Verdict
+from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
+from limbo.domain.delivery.dispatch import Dead, Dispatcher, Outcome, Retry, Sent, Stopped
+from limbo.domain.delivery.lifecycle import Stop
+from limbo.domain.delivery.retry import RetryPolicy
+from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
+from limbo.domain.mail.mail import Mail, parse_mail
 from tests.strategies import verdicts
 
 MAIL = parse_mail(

@@ -1,8 +1,8 @@
 import pytest
 
-from limbo.adapters.fake_sender import FakeScript, FakeSender, Step, parse_script
-from limbo.domain.mail import Mail
-from limbo.domain.verdict import Accepted, Failed, Fault
+from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, Step, parse_script
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault
+from limbo.domain.mail.mail import Mail
 from tests.contracts.sender import Mood, SenderContract, a_mail
 
 TOKENS = {

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.file_keys import FileKeys, _signature
-from limbo.adapters.replaced_file import replace_file
+from limbo.adapters.files.api_keys import FileKeys, _signature
+from limbo.adapters.files.replaced_file import replace_file
 from limbo.domain.errors import LedgerUnavailable, SettingsError
 from tests.contracts.keys import REVOKED, KeysContract, a_key
 

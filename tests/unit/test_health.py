@@ -5,8 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from limbo.domain.health import Admission, Breaker, BreakerPolicy, BreakerState
-from limbo.domain.verdict import Accepted, Failed, Fault, Verdict
+from limbo.domain.delivery.breaker import Admission, Breaker, BreakerPolicy, BreakerState
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
 from tests.strategies import verdicts
 
 OK = Accepted("id")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from limbo.entrypoints.holdings import Holdings
+from limbo.entrypoints.worker.leases import Holdings
 from limbo.ports.queue import Lease
 from tests.support.working import a_mail
 

@@ -7,15 +7,15 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.domain.access import ApiKey, KeyScope
-from limbo.domain.address import parse_address
-from limbo.domain.allow_list import parse_allow_list
-from limbo.domain.credential import Credential, new_credential
+from limbo.domain.access.allow_list import parse_allow_list
+from limbo.domain.access.api_key import ApiKey, KeyScope
+from limbo.domain.access.credential import Credential, new_credential
+from limbo.domain.access.rate import Rate
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.rate import Rate
-from limbo.entrypoints.http.access import Access, check_sender
-from limbo.entrypoints.http.key_cache import KeyCache
-from limbo.entrypoints.http.problems import Refused, answer
+from limbo.domain.mail.address import parse_address
+from limbo.entrypoints.http.access.access import Access, check_sender
+from limbo.entrypoints.http.access.key_cache import KeyCache
+from limbo.entrypoints.http.server.problems import Refused, answer
 from tests.contracts.keys import READER, REVOKED, a_key
 from tests.support.asgi import call
 

@@ -5,9 +5,9 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import parse_mail
-from limbo.entrypoints.http.gather import Gatherer, GatherLimits
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import parse_mail
+from limbo.entrypoints.http.resources.submission.gather import Gatherer, GatherLimits
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.support.http_app import MAIL, ScriptedOutbox

@@ -1,6 +1,6 @@
 import pytest
 
-from limbo.entrypoints.http.headers import header, wants_problem_json, wants_representation
+from limbo.entrypoints.http.server.headers import header, wants_problem_json, wants_representation
 
 
 @pytest.mark.parametrize(

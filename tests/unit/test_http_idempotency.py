@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from limbo.domain.ids import mail_id
-from limbo.domain.mail import parse_mail
-from limbo.entrypoints.http.gather import GatherLimits
-from limbo.entrypoints.http.idempotency import idempotency
+from limbo.domain.mail.ids import mail_id
+from limbo.domain.mail.mail import parse_mail
+from limbo.entrypoints.http.api.idempotency_key import idempotency
+from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL, NOW, HttpApp

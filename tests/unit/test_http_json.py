@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.entrypoints.http.strict_json import NotJson, parse_object
+from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 
 BROKEN = [
     (b"", "the body is empty; it must be a JSON object"),

@@ -4,10 +4,11 @@ import time
 
 import pytest
 
+from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.errors import LedgerUnavailable
-from limbo.entrypoints.http.body import ClientGone
-from limbo.entrypoints.http.long_poll import LongPolls
-from limbo.ports.ledger import Record, Status
+from limbo.entrypoints.http.server.body import ClientGone
+from limbo.entrypoints.http.server.long_poll import LongPolls
+from limbo.ports.ledger_reader import Record
 
 QUEUED = Record(
     id="x",

@@ -4,8 +4,8 @@ import json
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.entrypoints.http.gather import GatherLimits
-from limbo.entrypoints.logs import hash_address
+from limbo.entrypoints.http.resources.submission.gather import GatherLimits
+from limbo.entrypoints.telemetry.logs import hash_address
 from limbo.ports.queue import Kept, NotKept
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL, NOW, HttpApp

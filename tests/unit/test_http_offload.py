@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from limbo.entrypoints.http.offload import Offload, Overloaded
+from limbo.entrypoints.http.server.offload import Offload, Overloaded
 
 
 def test_calls_are_made_off_the_loop_and_say_what_they_say():

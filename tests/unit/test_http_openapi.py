@@ -8,21 +8,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
-from limbo.domain.access import KeyScope
-from limbo.domain.text import body_problem, header_problem
-from limbo.domain.verdict import Fault
-from limbo.entrypoints.http.access import Access
-from limbo.entrypoints.http.idempotency import PATTERN
-from limbo.entrypoints.http.json_schema import Facts, Schemas
-from limbo.entrypoints.http.openapi import openapi_document, render
-from limbo.entrypoints.http.operations import OPERATIONS
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.verdict import Fault
+from limbo.domain.mail.text import body_problem, header_problem
+from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.api.idempotency_key import PATTERN
+from limbo.entrypoints.http.api.json_schema import Facts, Schemas
+from limbo.entrypoints.http.api.openapi import openapi_document, render
+from limbo.entrypoints.http.api.operations import OPERATIONS
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.whole_app import WholeApp
 
 COMMITTED = Path(__file__).parents[2] / "openapi.json"
 DOCUMENT = openapi_document()
-_HOW = "write it anew: python -m limbo.entrypoints.http.openapi > openapi.json"
+_HOW = "write it anew: python -m limbo.entrypoints.http.api.openapi > openapi.json"
 
 
 class Leaf(TypedDict):

@@ -1,8 +1,8 @@
 import pytest
 
-from limbo.entrypoints.http.parameters import parse_query
-from limbo.entrypoints.http.problems import Refused
-from limbo.ports.ledger import Status
+from limbo.domain.delivery.lifecycle import Status
+from limbo.entrypoints.http.api.parameters import parse_query
+from limbo.entrypoints.http.server.problems import Refused
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 

@@ -4,9 +4,9 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from limbo.entrypoints.http.deadline import Deadline
+from limbo.entrypoints.http.server.deadline import Deadline
 from limbo.entrypoints.http.worker_app import create_worker_app
-from limbo.entrypoints.metrics import Metrics
+from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.asgi import call
 from tests.support.http_app import BODY, HttpApp, ScriptedDepth
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.ids import is_mail_id, mail_id
+from limbo.domain.mail.ids import is_mail_id, mail_id
 
 times = st.floats(0, 253402300799)
 

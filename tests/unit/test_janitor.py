@@ -4,12 +4,12 @@ import threading
 import time
 from contextlib import contextmanager
 
-from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.ids import mail_id
-from limbo.entrypoints.clock import Clock
-from limbo.entrypoints.janitor import Janitor
-from limbo.ports.ledger import End, Status
+from limbo.domain.mail.ids import mail_id
+from limbo.entrypoints.process.clock import Clock
+from limbo.entrypoints.worker.janitor import Janitor
 from limbo.ports.outbox import Submission
 from tests.support.working import a_mail, until
 

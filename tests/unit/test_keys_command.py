@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.file_keys import FileKeys
-from limbo.domain.access import KeyScope, is_secret_of
-from limbo.domain.credential import parse_credential
+from limbo.adapters.files.api_keys import FileKeys
+from limbo.domain.access.api_key import KeyScope, is_secret_of
+from limbo.domain.access.credential import parse_credential
 from limbo.domain.errors import LedgerUnavailable, SettingsError
-from limbo.entrypoints.keys_command import add_parser
+from limbo.entrypoints.cli.keys import add_parser
 from tests.contracts.keys import CREATED, READER, REVOKED, a_key
 
 SHOP = ("create", "--name", "shop", "--scope", "send,read", "--from", "@Shop.example")

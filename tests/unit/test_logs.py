@@ -14,7 +14,7 @@ from datetime import datetime
 import pytest
 import structlog
 
-from limbo.entrypoints.logs import begin_request, configure_logging, note_request
+from limbo.entrypoints.telemetry.logs import begin_request, configure_logging, note_request
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from limbo.domain.address import _PLAIN, Address, parse_address
 from limbo.domain.errors import InvalidMail, Problem
-from limbo.domain.mail import FIELDS, Mail, _known_sender, parse_mail
+from limbo.domain.mail.address import _PLAIN, Address, parse_address
+from limbo.domain.mail.mail import FIELDS, Mail, _known_sender, parse_mail
 from tests.strategies import addresses, documents, emails, json_values
 
 VALID = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}

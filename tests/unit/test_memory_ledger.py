@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from limbo.adapters.memory_ledger import MemoryLedger
+from limbo.adapters.memory.ledger import MemoryLedger
 from tests.contracts.ledger import LedgerContract, LedgerRig
 
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from limbo.adapters.codec import decode_mail
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.domain.mail import Mail
+from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Kept
 from tests.contracts.queue import QueueContract, Rig, a_mail, take
 

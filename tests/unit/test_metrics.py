@@ -4,10 +4,10 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
+from limbo.domain.delivery.breaker import BreakerState
 from limbo.domain.errors import QueueUnavailable
-from limbo.domain.health import BreakerState
-from limbo.entrypoints.collectors import QueueCollector
-from limbo.entrypoints.metrics import Metrics
+from limbo.entrypoints.telemetry.collectors import QueueCollector
+from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.http_app import ScriptedDepth
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from limbo.adapters.mime import message_bytes, message_id
-from limbo.domain.address import Address, parse_address
+from limbo.adapters.providers.mime import message_bytes, message_id
 from limbo.domain.errors import InvalidMail
-from limbo.domain.mail import Mail, parse_mail
-from limbo.domain.text import header_problem
+from limbo.domain.mail.address import Address, parse_address
+from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.domain.mail.text import header_problem
 
 HEADERS = [
     "From",

@@ -2,13 +2,13 @@ from collections.abc import Callable
 
 import pytest
 
-from limbo.adapters.codec import decode_mail, encode_mail
-from limbo.adapters.ledger_first_outbox import LedgerFirstOutbox
-from limbo.adapters.memory_ledger import MemoryLedger
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.adapters.queue_outbox import QueueOutbox
+from limbo.adapters.encoding.codec import decode_mail, encode_mail
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
+from limbo.adapters.outbox.queue_only import QueueOutbox
+from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.errors import LedgerUnavailable
-from limbo.ports.ledger import Status
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed
 from limbo.ports.queue import Kept, NotKept
 from tests.contracts.outbox import (

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from limbo.entrypoints.metrics import Metrics
-from limbo.entrypoints.variables import VARIABLES
+from limbo.entrypoints.settings.variables import VARIABLES
+from limbo.entrypoints.telemetry.metrics import Metrics
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

@@ -3,8 +3,8 @@
 import pytest
 
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.settings import load
-from limbo.entrypoints.variables import VARIABLES
+from limbo.entrypoints.settings.settings import load
+from limbo.entrypoints.settings.variables import VARIABLES
 
 SQS = {"QUEUE": "mails.fifo", "DEADLETTERQUEUE": "dead.fifo"}
 MAILGUN = {"MAILGUN": "key-1", "DOMAIN": "mg.example.com"}

@@ -21,12 +21,12 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from mypy_boto3_sqs import SQSClient
 
-from limbo.adapters.codec import encode_mail
-from limbo.adapters.sqs import sqs_client
-from limbo.adapters.sqs_dead_letters import SqsDeadLetters
-from limbo.adapters.sqs_queue import SqsQueue
+from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.sqs.client import sqs_client
+from limbo.adapters.sqs.dead_letters import SqsDeadLetters
+from limbo.adapters.sqs.queue import SqsQueue
+from limbo.domain.delivery.verdict import Cause
 from limbo.domain.errors import QueueUnavailable
-from limbo.domain.verdict import Cause
 from limbo.ports.queue import Death, Kept, NotKept
 from tests.support.working import a_mail
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from limbo.domain.text import (
+from limbo.domain.mail.text import (
     _ENCODED_WORD,
     _UNSAFE_IN_BODY,
     _UNSAFE_IN_HEADER,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.verdict import Accepted, Cause, Failed, Fault
+from limbo.domain.delivery.verdict import Accepted, Cause, Failed, Fault
 from tests.strategies import emails
 
 

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from limbo.adapters.fake_sender import FakeScript, FakeSender, parse_script
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.domain.dispatch import RetryPolicy
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
+from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
+from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import QueueUnavailable
-from limbo.domain.health import BreakerPolicy, BreakerState
 from limbo.ports.queue import Undecodable
 from tests.support.working import a_mail, until, working
 

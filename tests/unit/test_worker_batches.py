@@ -2,13 +2,13 @@
 
 import time
 
-from limbo.adapters.fake_sender import FakeScript, FakeSender
-from limbo.adapters.memory_queue import MemoryQueue
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.providers.fake.sender import FakeScript, FakeSender
+from limbo.domain.delivery.lifecycle import End, Status
+from limbo.domain.delivery.verdict import Accepted
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.verdict import Accepted
-from limbo.entrypoints.clock import Clock
-from limbo.entrypoints.settler import Ack, Settlement, Settler
-from limbo.ports.ledger import End, Status
+from limbo.entrypoints.process.clock import Clock
+from limbo.entrypoints.worker.settler import Ack, Settlement, Settler
 from tests.support.working import a_mail, until, working
 
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from limbo.adapters.fake_sender import FakeScript, FakeSender, parse_script
-from limbo.adapters.gathered_ledger import GatheredLedger
-from limbo.adapters.memory_ledger import MemoryLedger
-from limbo.adapters.memory_queue import MemoryQueue
-from limbo.domain.dispatch import RetryPolicy
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
+from limbo.domain.delivery.lifecycle import Begun, Start, Status
+from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import LedgerUnavailable
-from limbo.ports.ledger import Begun, Start, Status
+from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
 from limbo.ports.outbox import Submission
 from tests.support.working import a_mail, until, working
 

@@ -8,27 +8,28 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from limbo.entrypoints.http import operations as op
-from limbo.entrypoints.http.access import Access
-from limbo.entrypoints.http.body import BodyReader
-from limbo.entrypoints.http.dead_letters import DeadLetterHandlers
-from limbo.entrypoints.http.endpoint import Endpoint, Handler
-from limbo.entrypoints.http.gather import Gatherer, GatherLimits
-from limbo.entrypoints.http.long_poll import LongPolls
-from limbo.entrypoints.http.mails import Mails
-from limbo.entrypoints.http.middleware import ObservedApp
-from limbo.entrypoints.http.offload import Offload
-from limbo.entrypoints.http.openapi import document_handler, openapi_document
-from limbo.entrypoints.http.operation import Operation
-from limbo.entrypoints.http.operations import DOCUMENT, SUBMIT
-from limbo.entrypoints.http.probes import OpenEndpoint, Probes, open_endpoints
-from limbo.entrypoints.http.protocol import STOP
-from limbo.entrypoints.http.routing import Routes
-from limbo.entrypoints.http.submission import SubmissionEndpoint
-from limbo.entrypoints.metrics import Metrics
-from limbo.ports.ledger import Archive
+from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.api import operations as op
+from limbo.entrypoints.http.api.endpoint import Endpoint, Handler
+from limbo.entrypoints.http.api.middleware import ObservedApp
+from limbo.entrypoints.http.api.openapi import document_handler, openapi_document
+from limbo.entrypoints.http.api.operation import Operation
+from limbo.entrypoints.http.api.operations import DOCUMENT, SUBMIT
+from limbo.entrypoints.http.api.probes import OpenEndpoint, Probes, open_endpoints
+from limbo.entrypoints.http.api.routing import Routes
+from limbo.entrypoints.http.resources.dead_letters import DeadLetterHandlers
+from limbo.entrypoints.http.resources.mails import Mails
+from limbo.entrypoints.http.resources.submission.endpoint import SubmissionEndpoint
+from limbo.entrypoints.http.resources.submission.gather import Gatherer, GatherLimits
+from limbo.entrypoints.http.server.body import BodyReader
+from limbo.entrypoints.http.server.long_poll import LongPolls
+from limbo.entrypoints.http.server.offload import Offload
+from limbo.entrypoints.http.server.protocol import STOP
+from limbo.entrypoints.telemetry.metrics import Metrics
+from limbo.ports.dead_letters import DeadLetters
+from limbo.ports.ledger_reader import Archive
 from limbo.ports.outbox import Outbox
-from limbo.ports.queue import DeadLetters, QueueDepth
+from limbo.ports.queue import QueueDepth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from starlette.applications import Starlette
 
-from limbo.entrypoints.http import operations as op
-from limbo.entrypoints.http.middleware import ObservedApp
-from limbo.entrypoints.http.probes import Probes, open_endpoints
-from limbo.entrypoints.http.routing import Routes
-from limbo.entrypoints.metrics import Metrics
+from limbo.entrypoints.http.api import operations as op
+from limbo.entrypoints.http.api.middleware import ObservedApp
+from limbo.entrypoints.http.api.probes import Probes, open_endpoints
+from limbo.entrypoints.http.api.routing import Routes
+from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.queue import QueueDepth
 
 

@@ -1,0 +1,1 @@
+"""How a mail, a cause and attempts are written down."""

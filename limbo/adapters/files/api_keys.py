@@ -1,0 +1,118 @@
+"""API keys in a JSON file, for deployments without a database."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from limbo.adapters.files.document import decode_keys, encode_keys
+from limbo.adapters.files.replaced_file import locked, replace_file
+from limbo.domain.access.api_key import ApiKey
+from limbo.domain.errors import LedgerUnavailable, SettingsError
+
+_MAX_BYTES = 16 * 1024 * 1024
+_LOCK_SECONDS = 10.0
+# However unchanged it looks: two changes within one tick of the clock may leave the same times,
+# and a network file system may be late to tell.
+_TRUSTED_SECONDS = 10.0
+
+_Signature = tuple[int, ...]
+
+
+class FileKeys:
+    """Keys in a file, which is read anew whenever it has changed.
+
+    While it is missing or broken, no key is known to be good: one that was may have been revoked
+    since.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        lock_seconds: float = _LOCK_SECONDS,
+    ) -> None:
+        self._path = path
+        self._now = now
+        self._lock_seconds = lock_seconds
+        self._reading = threading.Lock()
+        self._keys: Mapping[str, ApiKey] = {}
+        self._signature: _Signature | None = None
+        self._trusted_until = 0.0
+
+    @classmethod
+    def connect(cls, path: str) -> "FileKeys":
+        """Read the file for the first time; raises SettingsError, in one line, if that fails."""
+        keys = cls(Path(path))
+        try:
+            keys.list()
+        except LedgerUnavailable as error:
+            raise SettingsError(f"the file of API keys cannot be used: {error}") from None
+        return keys
+
+    def find(self, id: str) -> ApiKey | None:  # noqa: A002
+        """Look up one key in memory, once the file is known not to have changed."""
+        return self._current().get(id)
+
+    def list(self) -> Sequence[ApiKey]:
+        """Return what the file holds."""
+        return sorted(self._current().values(), key=lambda key: (key.created_at, key.id))
+
+    def add(self, key: ApiKey) -> None:
+        """Put the key into the file, which is made if it is missing."""
+        with self._errors(), locked(self._path, self._lock_seconds):
+            keys = self._read()[1] if self._path.exists() else {}
+            if key.id in keys:
+                raise ValueError("a key of that id is there already")
+            replace_file(self._path, encode_keys([*keys.values(), key]))
+
+    def revoke(self, id: str, at: float) -> bool:  # noqa: A002
+        """Mark the key in the file; a first revocation stands."""
+        with self._errors(), locked(self._path, self._lock_seconds):
+            keys = self._read()[1]
+            key = keys.get(id)
+            if key is None or key.is_revoked:
+                return False
+            revoked = {**keys, id: replace(key, revoked_at=at)}
+            replace_file(self._path, encode_keys(revoked.values()))
+            return True
+
+    def _current(self) -> Mapping[str, ApiKey]:
+        with self._errors(), self._reading:
+            started = self._now()
+            seen = _signature(self._path.stat())
+            if seen != self._signature or started >= self._trusted_until:
+                self._signature = None  # a reading that fails is tried again
+                self._signature, self._keys = self._read()
+                self._trusted_until = started + _TRUSTED_SECONDS
+            return self._keys
+
+    def _read(self) -> tuple[_Signature, Mapping[str, ApiKey]]:
+        with self._path.open("rb") as file:
+            signature = _signature(os.fstat(file.fileno()))
+            body = file.read(_MAX_BYTES + 1)
+        if len(body) > _MAX_BYTES:
+            raise ValueError(f"larger than {_MAX_BYTES} bytes")
+        return signature, decode_keys(body)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Translate what is wrong with the file, without what is in it."""
+        try:
+            yield
+        except TimeoutError:
+            msg = f"{self._path}: another process has been writing it for too long"
+            raise LedgerUnavailable(msg) from None
+        except OSError as error:
+            raise LedgerUnavailable(f"{self._path}: {error.strerror}") from None
+        except ValueError as error:
+            raise LedgerUnavailable(f"{self._path}: {error}") from None
+
+
+def _signature(status: os.stat_result) -> _Signature:
+    """Return what differs between two states of the file."""
+    return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)

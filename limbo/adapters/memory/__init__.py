@@ -1,0 +1,1 @@
+"""Queue and ledger in this process's memory, for development and tests."""

@@ -1,0 +1,95 @@
+"""The dead letters of a queue in memory."""
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+from limbo.domain.delivery.verdict import Cause
+from limbo.domain.mail.ids import mail_id
+from limbo.ports.dead_letters import DeadLetter, Done
+from limbo.ports.queue import Death, Lease
+
+
+class MemoryDeadLetters:
+    """The dead letters of a MemoryQueue, newest last."""
+
+    def __init__(
+        self, *, redrive: Callable[[Sequence[DeadLetter]], object], now: Callable[[], float]
+    ) -> None:
+        self._redrive = redrive
+        self._now = now
+        self._letters: dict[str, DeadLetter] = {}
+        self._lock = threading.Lock()
+
+    def add(self, lease: Lease, death: Death) -> None:
+        """Keep the mail of the lease, and why it died."""
+        buried_at = self._now()
+        letter = DeadLetter(
+            id=mail_id(buried_at),
+            mail=lease.mail,
+            cause=death.cause,
+            attempts=tuple(death.attempts),
+            buried_at=buried_at,
+            possible_duplicate=lease.possible_duplicate,
+        )
+        with self._lock:
+            self._letters[letter.id] = letter
+
+    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
+        with self._lock:
+            newest_first = iter(reversed(self._letters.values()))
+            if after is not None:
+                newest_first = itertools.dropwhile(lambda letter: letter.id != after, newest_first)
+                next(newest_first, None)
+            return [*itertools.islice(newest_first, limit)]
+
+    def show(self, id: str) -> DeadLetter | None:  # noqa: A002
+        """Return one dead letter, or None."""
+        with self._lock:
+            return self._letters.get(id) or next(
+                (x for x in reversed(self._letters.values()) if x.mail.id == id), None
+            )
+
+    def causes(self) -> Sequence[tuple[Cause, int]]:
+        """Count by cause, the most frequent first."""
+        with self._lock:
+            return Counter(letter.cause for letter in self._letters.values()).most_common()
+
+    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
+        """Return the ids of all, or of those of the causes, oldest first."""
+        with self._lock:
+            letters = self._letters.values()
+            return [letter.id for letter in letters if causes is None or letter.cause in causes]
+
+    def kinds(self) -> Mapping[str, int]:
+        """Count by kind of cause."""
+        with self._lock:
+            return Counter(letter.cause.kind for letter in self._letters.values())
+
+    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
+        """Put the mails back into the queue, as if they had just been submitted."""
+        return self._settle(ids, self._redrive, done)
+
+    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+        """Forget the dead letters."""
+        return self._settle(ids, lambda _: None, done)
+
+    def _settle(
+        self,
+        ids: Iterable[str],
+        settle: Callable[[Sequence[DeadLetter]], object],
+        done: Done | None,
+    ) -> int:
+        wanted = {*ids}
+        with self._lock:
+            letters = [
+                x for x in self._letters.values() if not wanted.isdisjoint((x.id, x.mail.id))
+            ]
+            for letter in letters:
+                del self._letters[letter.id]
+        settle(letters)
+        if done is not None:
+            done([*wanted & {name for x in letters for name in (x.id, x.mail.id)}])
+        return len(letters)

@@ -1,0 +1,201 @@
+"""A queue in this process's memory, for development and tests: it does not survive the process."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from limbo.adapters.memory.dead_letters import MemoryDeadLetters
+from limbo.domain.mail.mail import Mail
+from limbo.ports.dead_letters import DeadLetter
+from limbo.ports.queue import Death, Depth, Kept, Lease, NotKept, Undecodable
+
+_SLACK = 1000  # outdated entries a timeline may hold before it is worth sweeping
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A mail in the queue: ``due`` is when a lease or a delay ends, and None while it waits."""
+
+    mail: Mail | Undecodable
+    due: float | None = None
+    receipt: str | None = None
+    touches: int = 0
+    possible_duplicate: bool = False
+    gone: bool = False
+
+
+class MemoryQueue:
+    """A MailQueue that loses its mails with the process, and says so: for ``limbo dev``.
+
+    Its dead letters are ``dead_letters``, as short-lived as itself.
+    """
+
+    def __init__(
+        self, *, lease_seconds: float = 60.0, now: Callable[[], float] = time.time
+    ) -> None:
+        self._lease_seconds = lease_seconds
+        self._now = now
+        self._changed = threading.Condition()
+        self._ready: deque[_Entry] = deque()
+        self._leased: dict[str, _Entry] = {}
+        self._delayed = 0
+        self._timed = _Timeline(lambda at, entry: entry.due == at)
+        self._ages = _Timeline(lambda _, entry: not entry.gone)
+        self._receipts = itertools.count(1)
+        self.dead_letters = MemoryDeadLetters(redrive=self._redrive, now=now)
+
+    def put(self, mails: Sequence[Mail | Undecodable]) -> list[Kept | NotKept]:
+        """Keep all the mails; a body that is no mail can be put as what it will come out as."""
+        self._enter([_Entry(mail) for mail in mails])
+        return [Kept() for _ in mails]
+
+    def receive(self, limit: int, wait: float) -> list[Lease]:
+        """Lease up to ``limit`` mails, first put first given."""
+        until = time.monotonic() + wait
+        with self._changed:
+            self._end_what_is_due()
+            while not self._ready and (left := until - time.monotonic()) > 0:
+                first = self._timed.first()
+                self._changed.wait(left if first is None else min(left, first[0] - self._now()))
+                self._end_what_is_due()
+            count = min(limit, len(self._ready))
+            return [self._lease(self._ready.popleft()) for _ in range(count)]
+
+    def ack(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Remove the mails; return the leases that were lost before."""
+        with self._changed:
+            return [lease for lease in leases if self._remove(lease) is None]
+
+    def release(self, lease: Lease, delay: float) -> None:
+        """Give the mail back, due again in ``delay`` seconds."""
+        with self._changed:
+            entry = self._settle(lease)
+            if entry is None:
+                return
+            entry.touches = lease.touches
+            entry.possible_duplicate = lease.possible_duplicate
+            if delay > 0:
+                self._delayed += 1
+                self._set_due(entry, self._now() + delay)
+            else:
+                self._ready.append(entry)
+            self._changed.notify_all()
+
+    def bury(self, lease: Lease, death: Death) -> None:
+        """Move the mail to the dead letters."""
+        with self._changed:
+            if self._remove(lease) is not None:
+                self.dead_letters.add(lease, death)
+
+    def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Start the leases' time anew; return those that were lost before."""
+        with self._changed:
+            self._end_what_is_due()
+            until = self._now() + self._lease_seconds
+            lost = []
+            for lease in leases:
+                entry = self._leased.get(lease.receipt)
+                if entry is None:
+                    lost.append(lease)
+                else:
+                    self._set_due(entry, until)
+            return lost
+
+    def depth(self) -> Depth:
+        """Count the mails now."""
+        with self._changed:
+            self._end_what_is_due()
+            oldest = self._ages.first()
+            return Depth(
+                ready=len(self._ready),
+                in_flight=len(self._leased),
+                delayed=self._delayed,
+                oldest_age=0.0 if oldest is None else max(0.0, self._now() - oldest[0]),
+                dead=self.dead_letters.kinds(),
+            )
+
+    def _redrive(self, letters: Sequence[DeadLetter]) -> None:
+        self._enter([_Entry(x.mail, possible_duplicate=x.possible_duplicate) for x in letters])
+
+    def _enter(self, entries: Sequence[_Entry]) -> None:
+        with self._changed:
+            for entry in entries:
+                mail = entry.mail
+                self._ages.push(mail.submitted_at if isinstance(mail, Mail) else self._now(), entry)
+            self._ready.extend(entries)
+            self._changed.notify_all()
+
+    def _lease(self, entry: _Entry) -> Lease:
+        entry.receipt = str(next(self._receipts))
+        self._leased[entry.receipt] = entry
+        self._set_due(entry, self._now() + self._lease_seconds)
+        return Lease(
+            mail=entry.mail,
+            receipt=entry.receipt,
+            touches=entry.touches,
+            possible_duplicate=entry.possible_duplicate,
+        )
+
+    def _settle(self, lease: Lease) -> _Entry | None:
+        """End a lease; None if it was lost before."""
+        self._end_what_is_due()
+        entry = self._leased.pop(lease.receipt, None)
+        if entry is not None:
+            entry.receipt = entry.due = None
+        return entry
+
+    def _remove(self, lease: Lease) -> _Entry | None:
+        entry = self._settle(lease)
+        if entry is not None:
+            entry.gone = True
+            self._ages.sweep(len(self._ready) + len(self._leased) + self._delayed)
+        return entry
+
+    def _set_due(self, entry: _Entry, due: float) -> None:
+        entry.due = due
+        self._timed.push(due, entry)
+        self._timed.sweep(len(self._leased) + self._delayed)
+
+    def _end_what_is_due(self) -> None:
+        """Make ready what was put off until now, and what was leased until now and not settled."""
+        while (first := self._timed.first()) is not None and first[0] <= self._now():
+            entry = first[1]
+            entry.due = None
+            if entry.receipt is None:
+                self._delayed -= 1
+            else:
+                del self._leased[entry.receipt]
+                entry.receipt = None
+                entry.possible_duplicate = True
+            self._ready.append(entry)
+
+
+class _Timeline:
+    """Entries by time, each push O(log n); what is no longer current is passed over."""
+
+    def __init__(self, is_current: Callable[[float, _Entry], bool]) -> None:
+        self._is_current = is_current
+        self._heap: list[tuple[float, int, _Entry]] = []
+        self._ties = itertools.count()
+
+    def push(self, at: float, entry: _Entry) -> None:
+        heapq.heappush(self._heap, (at, next(self._ties), entry))
+
+    def first(self) -> tuple[float, _Entry] | None:
+        """Return the earliest current entry, and keep it."""
+        while self._heap:
+            at, _, entry = self._heap[0]
+            if self._is_current(at, entry):
+                return at, entry
+            heapq.heappop(self._heap)
+        return None
+
+    def sweep(self, current: int) -> None:
+        """Throw the outdated away once they are more than the ``current`` ones."""
+        if len(self._heap) > 2 * current + _SLACK:
+            self._heap = [item for item in self._heap if self._is_current(item[0], item[2])]
+            heapq.heapify(self._heap)

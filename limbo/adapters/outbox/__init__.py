@@ -1,0 +1,1 @@
+"""How a submission reaches queue and ledger, whatever they are."""

@@ -1,0 +1,47 @@
+"""An outbox that is just the queue: no ledger is kept of what was submitted."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from uuid import UUID
+
+from limbo.adapters.outbox.once_per_key import key_hash, once_per_key
+from limbo.ports.outbox import Answer, Idempotency, KeptAs, Submission
+from limbo.ports.queue import Kept, MailQueue
+
+_VERSION_8 = 0x8 << 76 | 0x2 << 62  # RFC 9562: the version of one's own making, and the variant
+_RANDOM = ~(0xF << 76 | 0x3 << 62)
+
+
+class QueueOutbox:
+    """Submits by one ``put``.
+
+    An idempotency key becomes the mail's id, which a FIFO queue takes once in five minutes. What
+    is submitted under the key is a part of it: other mails under the same key must not get lost.
+    """
+
+    def __init__(self, queue: MailQueue) -> None:
+        self._queue = queue
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Put the mails into the queue."""
+        return once_per_key(submissions, self._put)
+
+    def _put(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+        mails = [
+            submission.mail
+            if submission.idempotency is None
+            else replace(submission.mail, id=_mail_id(submission.client, submission.idempotency))
+            for submission in submissions
+        ]
+        return [
+            KeptAs(mail.id) if isinstance(answer, Kept) and mail is not submission.mail else answer
+            for submission, mail, answer in zip(
+                submissions, mails, self._queue.put(mails), strict=True
+            )
+        ]
+
+
+def _mail_id(client: str, idempotency: Idempotency) -> str:
+    digest = sha256(key_hash(client, idempotency) + idempotency.fingerprint.encode()).digest()
+    return str(UUID(int=int.from_bytes(digest[:16], "big") & _RANDOM | _VERSION_8))

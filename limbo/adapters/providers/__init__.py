@@ -1,0 +1,1 @@
+"""The providers that take mails, one folder each, and what they share."""

@@ -1,0 +1,122 @@
+"""A mail as the message (RFC 5322, MIME) that SES and SMTP are handed.
+
+Headers are encoded here and written as they are. Python's own folding splits encoded words wrongly
+in many releases, and before 3.11.10 turned text that looks like one into header lines.
+"""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email import policy
+from email.header import Header
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Self
+
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.mail import Mail
+
+_LINE = 76  # RFC 2047, section 2: no line with an encoded word is longer.
+_LONGEST_WORD = 64  # fits a line even behind the longest name of a header
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # RFC 5322, section 3.2.3
+# 7bit: SES and old relays take no other; a body beyond it is quoted-printable or base64.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+
+
+class _Line(str):
+    """A header's value, encoded and folded: the email package writes it as it is."""
+
+    __slots__ = ("name",)
+    name: str
+
+    @classmethod
+    def of(cls, name: str, value: str) -> Self:
+        line = cls(value)
+        line.name = name
+        return line
+
+    def fold(self, *, policy: policy.Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+def message(mail: Mail, *, source: Address | None = None) -> EmailMessage:
+    """Build the message; whoever gets a blind copy is in none of its headers.
+
+    With a ``source`` the message is from it, and the mail's own ``from`` is where replies go.
+    """
+    built = EmailMessage(policy=_POLICY)
+    headers = {
+        "From": _mailboxes("From", [source or mail.from_]),
+        "To": _mailboxes("To", mail.to),
+        "Cc": _mailboxes("Cc", mail.cc),
+        "Reply-To": _mailboxes("Reply-To", [mail.from_] if source else []),
+        "Subject": _text("Subject", mail.subject),
+        "Date": format_datetime(datetime.fromtimestamp(mail.submitted_at, UTC)),
+        "Message-ID": message_id(mail),
+    }
+    for name, value in headers.items():
+        if value:
+            built[name] = _Line.of(name, value)
+    built.set_content(mail.message)
+    return built
+
+
+def message_bytes(mail: Mail, *, source: Address | None = None) -> bytes:
+    """Return the message as ASCII bytes whose lines end in CRLF and are at most 998 long."""
+    return message(mail, source=source).as_bytes()
+
+
+def message_id(mail: Mail) -> str:
+    """Return the Message-ID, the same at every provider and every try of a mail."""
+    return f"<{mail.id}@{mail.from_.email.rpartition('@')[2]}>"
+
+
+def _mailboxes(header: str, addresses: Iterable[Address]) -> str:
+    return ",\r\n ".join(_mailbox(header, address) for address in addresses)
+
+
+def _mailbox(header: str, address: Address) -> str:
+    if not address.name:
+        return address.email
+    name = _phrase(header, address.name)
+    room = _LINE - len(name.rpartition("\r\n")[2]) - len(header) - 2
+    gap = " " if len(address.email) + 3 <= room else "\r\n "
+    return f"{name}{gap}<{address.email}>"
+
+
+def _phrase(header: str, name: str) -> str:
+    if not _is_plain(name, _LINE - len(header) - 4):
+        return _encoded(header, name)
+    if _ATOMS.fullmatch(name):
+        return name
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _text(header: str, text: str) -> str:
+    if not _is_plain(text, 10 * _LINE):
+        return _encoded(header, text)
+    first, *words = text.split(" ")
+    lines = [f"{header}: {first}"]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= _LINE:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f" {word}")
+    return "\r\n".join(lines).removeprefix(f"{header}: ")
+
+
+def _is_plain(text: str, limit: int) -> bool:
+    """Whether the text survives in a header unencoded, whoever reads and folds it."""
+    words = text.split(" ")
+    return (
+        len(text) <= limit
+        and text.isascii()
+        and "=?" not in text
+        and all(words)
+        and max(map(len, words)) <= _LONGEST_WORD
+    )
+
+
+def _encoded(header: str, text: str) -> str:
+    return Header(text, "utf-8", header_name=header).encode(linesep="\r\n")

@@ -1,0 +1,1 @@
+"""Queue, ledger and API keys in a database: SQLite or PostgreSQL."""

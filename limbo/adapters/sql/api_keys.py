@@ -1,0 +1,92 @@
+"""API keys in a table of a database, SQLite or PostgreSQL."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from limbo.adapters.sql.database import Database, Row
+from limbo.domain.access.allow_list import parse_allow_list
+from limbo.domain.access.api_key import ApiKey, parse_scopes
+from limbo.domain.access.rate import parse_rate
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+
+_SELECT = """
+    SELECT id, name, sha256, scopes, senders, rate, created_at, revoked_at FROM limbo_api_keys
+"""
+_FIND = f"{_SELECT} WHERE id = :id"
+_LIST = f"{_SELECT} ORDER BY created_at, id"
+_ADD = """
+    INSERT INTO limbo_api_keys (id, name, sha256, scopes, senders, rate, created_at, revoked_at)
+    VALUES (:id, :name, :hash, :scopes, :senders, :rate, :created_at, :revoked_at)
+"""
+_REVOKE = """
+    UPDATE limbo_api_keys SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL RETURNING id
+"""
+
+
+class SqlKeys:
+    """Keys in a table, one row each; a row is never deleted, lest a key came to life again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, id: str) -> ApiKey | None:  # noqa: A002
+        """Look up one key by its primary key."""
+        keys = self._select(_FIND, {"id": id})
+        return keys[0] if keys else None
+
+    def list(self) -> Sequence[ApiKey]:
+        """Read the whole table."""
+        return self._select(_LIST)
+
+    def add(self, key: ApiKey) -> None:
+        """Insert a row; an id that is taken is refused."""
+        values = {
+            "id": key.id,
+            "name": key.name,
+            "hash": key.sha256,
+            "scopes": ",".join(sorted(key.scopes)),
+            "senders": json.dumps(sorted(key.senders.rules)),
+            "rate": None if key.rate is None else str(key.rate),
+            "created_at": key.created_at,
+            "revoked_at": key.revoked_at,
+        }
+        with _errors():
+            self._database.execute(_ADD, values)
+
+    def revoke(self, id: str, at: float) -> bool:  # noqa: A002
+        """Mark the row; a first revocation stands."""
+        with _errors():
+            return bool(self._database.execute(_REVOKE, {"id": id, "at": at}))
+
+    def _select(self, sql: str, values: Mapping[str, object] | None = None) -> Sequence[ApiKey]:
+        with _errors():
+            return [_key(row) for row in self._database.execute(sql, values)]
+
+
+def _key(row: Row) -> ApiKey:
+    id_, name, sha256, scopes, senders, rate, created_at, revoked_at = row
+    rules = json.loads(senders)
+    if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
+        raise ValueError("senders: must be a list of strings")
+    return ApiKey(
+        id=id_,
+        name=name,
+        sha256=sha256,
+        scopes=parse_scopes(scopes.split(",")),
+        senders=parse_allow_list(rules),
+        rate=None if rate is None else parse_rate(rate),
+        created_at=created_at,
+        revoked_at=revoked_at,
+    )
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Translate a database that does not answer, and a row that somebody else has written."""
+    try:
+        yield
+    except QueueUnavailable as error:
+        raise LedgerUnavailable(str(error)) from error
+    except ValueError as error:
+        raise LedgerUnavailable(f"a row of limbo_api_keys cannot be read: {error}") from None

@@ -1,0 +1,75 @@
+"""What the SQL adapters need of a database: the base they share, on SQLite and on PostgreSQL."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from limbo.domain.errors import QueueUnavailable
+
+Row = tuple[Any, ...]
+
+
+class InDoubt(QueueUnavailable):
+    """The database was asked to commit and did not answer: what was to be done may be done."""
+
+
+class Dialect(Enum):
+    """The two ways to say what standard SQL cannot."""
+
+    SQLITE = auto()
+    POSTGRESQL = auto()
+
+
+class Statements(Protocol):
+    """Where statements run. ``:name`` stands for a value, ``:now`` for the database's time.
+
+    Times are seconds since the epoch.
+    """
+
+    def execute(
+        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+    ) -> list[Row]:
+        """Run a statement; with ``news`` it wakes those who are listening, if it changes a row.
+
+        Such a one has no RETURNING of its own, and what is returned means nothing.
+        """
+        ...
+
+    def execute_each(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    ) -> list[Row]:
+        """Run a statement for many values: row by row in SQLite, on whole arrays in PostgreSQL."""
+        ...
+
+
+class Database(Statements, Protocol):
+    """A database that several threads share; each call of its own is a transaction of its own.
+
+    All methods raise QueueUnavailable when the database does not answer, InDoubt if it may have
+    done what it was asked to.
+    """
+
+    @property
+    def dialect(self) -> Dialect:
+        """The SQL it speaks."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[Statements]:
+        """Return a block whose statements take effect together, or not at all if it raises."""
+        ...
+
+    def listening(self) -> AbstractContextManager[Callable[[float], None]]:
+        """Return a block in which no news is missed.
+
+        It yields a function that sleeps until news may have come, at most so many seconds.
+        """
+        ...
+
+    def check_room(self) -> None:
+        """Raise QueueUnavailable when what is there needs all the room that is left."""
+        ...
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest as soon as it is given back."""
+        ...

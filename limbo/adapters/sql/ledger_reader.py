@@ -1,0 +1,193 @@
+"""What a SQL ledger holds, for those who ask for it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import orjson
+
+from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
+from limbo.adapters.sql.database import Database, Row
+from limbo.adapters.sql.ledger_statements import BY_DIALECT, COLUMNS
+from limbo.domain.delivery.lifecycle import Status, read_status
+from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.mail.ids import lowest_id
+from limbo.domain.mail.mail import Mail
+from limbo.ports.ledger_reader import Query, Record, Try
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a mail; no other is asked for
+_PAGE = f"SELECT {COLUMNS} FROM limbo_mails"  # noqa: S608 - constants
+_FIND = f"{_PAGE} WHERE id = :id"
+_CONTENT = "SELECT body FROM limbo_contents WHERE id = :id"
+_TRIES = """
+    SELECT sender, started_at, outcome FROM limbo_attempts
+    WHERE mail_id = :id ORDER BY started_at, sender
+"""
+_CANCEL = """
+    UPDATE limbo_mails SET status = 'cancelled', updated_at = :now, next_at = NULL
+    WHERE id = :id AND status IN ('queued', 'deferred') RETURNING id
+"""
+# Whoever holds a lease is told by the ledger.
+_UNQUEUE = "DELETE FROM limbo_queue WHERE id = :id AND (receipt IS NULL OR due <= :now)"
+# The next client in the index, again and again: what it costs is in the clients, not in the mails.
+_CLIENTS = """
+    SELECT client FROM (
+        WITH RECURSIVE found (client) AS (
+            SELECT min(client) FROM {table} WHERE {where}
+            UNION ALL
+            SELECT (SELECT min(client) FROM {table} WHERE {where} AND client > found.client)
+            FROM found WHERE found.client IS NOT NULL
+        )
+        SELECT client FROM found WHERE client IS NOT NULL
+    ) AS clients
+"""
+_CLIENTS_OF_ALL = _CLIENTS.format(table="limbo_mails", where="TRUE")
+_CLIENTS_OF_ADDRESS = _CLIENTS.format(table="limbo_recipients", where="address = :to")
+
+
+class SqlArchive:
+    """The Archive in the tables of a SqlLedger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = BY_DIALECT[database.dialect]
+
+    def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
+        """Return the entry with its tries and its mail."""
+        if not _NAME.fullmatch(id):
+            return None
+        values = {"id": id}
+        with as_ledger():
+            rows = self._database.execute(_FIND, values)
+            if not rows or not _is_of(client, rows[0]):
+                return None
+            tries = tuple(_try(row) for row in self._database.execute(_TRIES, values))
+            bodies = self._database.execute(_CONTENT, values)
+        mail = decode_mail(bodies[0][0], id) if bodies else None
+        return _record(rows[0], mail if isinstance(mail, Mail) else None, tries)
+
+    def page(self, query: Query) -> Sequence[Record]:
+        """Return entries, newest first, as cheaply from many as from few."""
+        to = None if query.to is None else query.to.lower()
+        if not _NAME.fullmatch(query.after or "-") or "\0" in (to or ""):
+            return []
+        values: dict[str, object] = {"limit": query.limit}
+        conditions = []
+        for name, value, condition in (
+            ("after", query.after, "{id} < :after"),
+            ("since", None if query.since is None else lowest_id(query.since), "{id} >= :since"),
+            ("status", query.status, "status = :status"),
+            ("to", to, "address = :to"),
+        ):
+            if value is not None:
+                values[name] = value
+                conditions.append(condition)
+        with as_ledger():
+            rows = self._rows(query, conditions, values)
+        return [_record(row) for row in rows]
+
+    def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
+        """Cancel the mail, and take it out of the queue if that is here and nobody has it."""
+        if not _NAME.fullmatch(id):
+            return None
+        values = {"id": id}
+        with as_ledger(), self._database.transaction() as transaction:
+            rows = transaction.execute(_FIND, values)
+            if not rows or not _is_of(client, rows[0]):
+                return None
+            if transaction.execute(_CANCEL, values):
+                transaction.execute(_UNQUEUE, values)
+                return Status.CANCELLED
+            [row] = transaction.execute(_FIND, values)
+            return read_status(row[2])
+
+    def _rows(
+        self, query: Query, conditions: Sequence[str], values: Mapping[str, object]
+    ) -> Sequence[Row]:
+        execute = self._database.execute
+        if query.client is None and query.status is None and query.to is None:
+            return execute(_select(conditions, "id"), values)
+        if query.client is not None:
+            clients = [query.client]
+        else:
+            found = execute(_CLIENTS_OF_ADDRESS if "to" in values else _CLIENTS_OF_ALL, values)
+            clients = [client for (client,) in found]
+        select = _select([*conditions, "client = :client"], self._sql.late)
+        rows = [row for client in clients for row in execute(select, {**values, "client": client})]
+        return sorted(rows, reverse=True)[: query.limit]
+
+
+@contextmanager
+def as_ledger() -> Iterator[None]:
+    """Say of a database that does not answer that it is the ledger's."""
+    try:
+        yield
+    except QueueUnavailable as error:
+        raise LedgerUnavailable(str(error)) from error
+
+
+def _select(conditions: Sequence[str], id_: str) -> str:
+    if "address = :to" not in conditions:
+        return _PAGE + _where(conditions, id_)
+    # The status is looked up mail by mail, in the order of the ids.
+    having = [
+        "(SELECT status FROM limbo_mails AS m WHERE m.id = r.id) = :status"
+        if condition == "status = :status"
+        else condition
+        for condition in conditions
+    ]
+    ids = f"SELECT id FROM limbo_recipients AS r{_where(having, 'id')}"  # noqa: S608 - constants
+    return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
+
+
+def _where(conditions: Sequence[str], id_: str) -> str:
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"{where} ORDER BY {{id}} DESC LIMIT :limit".replace("{id}", id_)
+
+
+def _is_of(client: str | None, row: Row) -> bool:
+    return client is None or row[1] == client
+
+
+def _record(row: Row, mail: Mail | None = None, tries: Sequence[Try] = ()) -> Record:
+    id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
+    next_at, cause, possible_duplicate = rest
+    return Record(
+        id=id_,
+        client=client,
+        status=read_status(status),
+        submitted_at=submitted_at,
+        updated_at=updated_at,
+        from_=from_,
+        to=tuple(orjson.loads(to)),
+        subject=subject,
+        mail=mail,
+        tries=tries,
+        next_at=next_at,
+        cause=_cause(cause),
+        possible_duplicate=bool(possible_duplicate),
+    )
+
+
+def _try(row: Row) -> Try:
+    sender, started_at, outcome = row
+    return Try(sender=sender, started_at=started_at, attempt=_attempt(outcome))
+
+
+# What a newer limbo wrote, and this one cannot read, it shows as not known.
+
+
+def _cause(body: bytes | None) -> Cause | None:
+    try:
+        return None if body is None else decode_cause(body)
+    except ValueError:
+        return None
+
+
+def _attempt(body: bytes | None) -> Attempt | None:
+    try:
+        [attempt] = [None] if body is None else decode_attempts(body)
+    except ValueError:
+        return None
+    return attempt

@@ -1,0 +1,74 @@
+"""Lends connections to threads."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import Generic, Protocol, TypeVar
+
+from limbo.domain.errors import QueueUnavailable
+
+
+class Connection(Protocol):
+    """What the pool needs to know of a connection."""
+
+    def is_usable(self) -> bool:
+        """Tell whether the connection still seems to stand, without asking the server."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection, and with it undo what it has not committed."""
+        ...
+
+
+C = TypeVar("C", bound=Connection)
+
+
+class Pool(Generic[C]):
+    """Lends connections to threads, and makes a new one whenever none is idle.
+
+    It connects in the thread that asks: that one learns at once that the database is down, and
+    the first to ask after its return gets through. A connection that saw an error is not kept.
+    """
+
+    def __init__(self, connect: Callable[[], C], *, size: int, timeout: float) -> None:
+        self._connect = connect
+        self._timeout = timeout
+        self._free = BoundedSemaphore(size)
+        self._idle: deque[C] = deque()
+        self._closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[C]:
+        """Lend a connection; raises QueueUnavailable when all stay busy for too long."""
+        if not self._free.acquire(timeout=self._timeout):
+            msg = "all connections to the database are busy"
+            raise QueueUnavailable(msg)
+        try:
+            connection = self._take()
+            try:
+                yield connection
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+            if self._closed:
+                self.close()
+        finally:
+            self._free.release()
+
+    def close(self) -> None:
+        """Close the idle connections now, and the others when they come back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> C:
+        while True:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return self._connect()
+            if connection.is_usable():
+                return connection
+            connection.close()

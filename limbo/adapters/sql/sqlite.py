@@ -1,0 +1,244 @@
+"""A SQLite file as the database of one machine's processes."""
+
+import os
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from limbo.adapters.sql.database import Dialect, Row, Statements
+from limbo.adapters.sql.pool import Pool
+from limbo.adapters.sql.schema import migrate
+from limbo.adapters.sql.sqlite_rows import for_many, in_one_run
+from limbo.domain.errors import QueueUnavailable, SettingsError
+
+SCHEME = "sqlite:///"
+_BUSY_SECONDS = 5.0
+_POLL_SECONDS = (0.01, 0.017)  # between two looks: at first, and when there has long been no news
+_POLL_GROWTH = 1.02
+_RETRY_SECONDS = 0.001
+_POOL_SIZE = 32
+# On a full disk no mail could even be taken out: that is a write too, to the write-ahead log,
+# which takes up 4 MB and as much again in the file before it starts anew.
+_RESERVE_BYTES = 16 * 2**20
+_FREE_BYTES = """
+    SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size
+"""
+# FULL: a commit is on the disk when it returns. The second and third matter on macOS alone,
+# where a plain fsync leaves the data in the drive's cache.
+_PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
+
+
+class SqliteDatabase:
+    """A Database in one file, which several processes of one machine may share."""
+
+    dialect = Dialect.SQLITE
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        now: Callable[[], float] = time.time,
+        busy_seconds: float = _BUSY_SECONDS,
+        reserve_bytes: int = _RESERVE_BYTES,
+    ) -> None:
+        self._path = path
+        self._now = now
+        self._busy_seconds = busy_seconds
+        self._reserve_bytes = reserve_bytes
+        self._pool = Pool(self._open, size=_POOL_SIZE, timeout=busy_seconds)
+        # Threads queue up here, in turn: SQLite itself would have them sleep and try again.
+        self._writing = threading.Lock()
+
+    @classmethod
+    def connect(cls, url: str, *, now: Callable[[], float] = time.time) -> "SqliteDatabase":
+        """Open ``sqlite:///relative`` or ``sqlite:////absolute``, and make the file if need be.
+
+        Raises SettingsError, in one line, when that cannot be done.
+        """
+        name = url.removeprefix(SCHEME)
+        if name in {url, "", ":memory:"} or "?" in name:
+            msg = (
+                "the database's URL must be sqlite:///PATH, with four slashes for an absolute path"
+            )
+            raise SettingsError(msg)
+        path = Path(name).absolute()
+        database = cls(path, now=now)
+        try:
+            # Made here, because SQLite would make it readable for everybody.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            with _errors(), database._pool.connection() as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            migrate(database)
+        except OSError as error:
+            msg = f"cannot open {path}: {error.strerror}"
+            raise SettingsError(msg) from None
+        except QueueUnavailable as error:
+            msg = f"cannot use {path}: {error}"
+            raise SettingsError(msg) from None
+        return database
+
+    @contextmanager
+    def transaction(self) -> Iterator[Statements]:
+        """Return a block that holds the one write lock of the file."""
+        with self._writer() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+
+    def execute(
+        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+    ) -> list[Row]:
+        """Run one statement by itself, which is a transaction if it writes."""
+        reads = sql.lstrip().startswith("SELECT")
+        with _errors(), self._pool.connection() if reads else self._writer() as connection:
+            return connection.execute(sql, values, news=news)
+
+    def execute_each(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    ) -> list[Row]:
+        """Run a statement for all rows of the columns, in one transaction.
+
+        One run is one by itself: BEGIN and COMMIT would give up the interpreter's lock twice more.
+        """
+        with self._writer() if in_one_run(sql, columns) else self.transaction() as statements:
+            return statements.execute_each(sql, columns, news=news)
+
+    @contextmanager
+    def listening(self) -> Iterator[Callable[[float], None]]:
+        """Return a block that looks every 10 to 17 ms: nothing in SQLite wakes another process."""
+        with _errors(), self._pool.connection() as connection:
+            connection.watch()
+            yield connection.sleep
+
+    def check_room(self) -> None:
+        """Keep enough of the disk free to get out what is in.
+
+        Half of it may be room in the file itself, which does not shrink when mails leave.
+        """
+        with _errors():
+            left = shutil.disk_usage(self._path.parent).free
+        if left < self._reserve_bytes:
+            [[within]] = self.execute(_FREE_BYTES)
+            if left + min(within, self._reserve_bytes // 2) < self._reserve_bytes:
+                msg = "the disk is almost full"
+                raise QueueUnavailable(msg)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._pool.close()
+
+    @contextmanager
+    def _writer(self) -> Iterator["_Connection"]:
+        """Lend a connection to the one thread that writes."""
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            msg = "database is locked"
+            raise QueueUnavailable(msg)
+        try:
+            with _errors(), self._pool.connection() as connection:
+                yield connection
+        finally:
+            self._writing.release()
+
+    def _open(self) -> "_Connection":
+        connection = _Connection(self._path, self._now, self._busy_seconds)
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+
+class _Connection:
+    """One connection, lent to one thread at a time."""
+
+    def __init__(self, path: Path, now: Callable[[], float], busy_seconds: float) -> None:
+        self._now = now
+        self._version = 0
+        self._pause = _POLL_SECONDS[0]
+        self._busy_seconds = busy_seconds
+        self._connection = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+
+    def execute(
+        self,
+        sql: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        news: bool = False,  # noqa: ARG002 - whoever listens looks by himself
+    ) -> list[Row]:
+        return self._run(sql, {**(values or {}), "now": self._now()})
+
+    def execute_each(
+        self,
+        sql: str,
+        columns: Mapping[str, Sequence[object]],
+        *,
+        news: bool = False,  # noqa: ARG002 - as above
+    ) -> list[Row]:
+        rows: list[Row] = []
+        for statement, values in for_many(sql, columns, self._now()):
+            rows += self._run(statement, values)
+        return rows
+
+    def watch(self) -> None:
+        """Note the file's version as this connection knows it: others' commits raise it."""
+        self._version = self._read_version()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until another connection has committed something since the last look."""
+        until = time.monotonic() + seconds
+        known = self._version
+        shortest, longest = _POLL_SECONDS
+        while known == self._version and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, self._pause))
+            self._version = self._read_version()
+            self._pause = min(self._pause * _POLL_GROWTH, longest)
+        if known != self._version:
+            self._pause = shortest
+
+    def is_usable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _run(self, sql: str, values: Mapping[str, object] | Sequence[object]) -> list[Row]:
+        """Run a statement, and try again every millisecond while another process writes.
+
+        SQLite's own waiting sleeps longer and longer, up to 0.1 s: who waits most gets least.
+        And it does not wait at all where a file's journal is switched to the write-ahead log.
+        """
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
+    def _read_version(self) -> int:
+        [version] = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    # An error of the module itself, such as text that is no UTF-8, has no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Translate SQLite's errors, whose texts name neither data nor secrets."""
+    try:
+        yield
+    except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
+        text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
+        raise QueueUnavailable(text) from error

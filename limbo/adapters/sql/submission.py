@@ -1,0 +1,43 @@
+"""An outbox whose queue and ledger lie in one database: a submission is one transaction."""
+
+from collections.abc import Sequence
+
+from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
+from limbo.adapters.sql.database import Database, InDoubt, Statements
+from limbo.adapters.sql.entries import claim, entries
+from limbo.adapters.sql.ledger_statements import BY_DIALECT
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.errors import QueueUnavailable
+from limbo.ports.outbox import Answer, Submission
+from limbo.ports.queue import Kept, NotKept
+
+
+class SqlOutbox:
+    """Writes mails into queue and ledger at once: all that are submitted together, or none."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = BY_DIALECT[database.dialect]
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Keep the mails in one transaction, which is one statement if none of them has a key."""
+        return once_per_key(submissions, self._submit)
+
+    def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+        try:
+            if not any(submission.idempotency for submission in submissions):
+                self._enter(self._database, submissions)
+                return [Kept()] * len(submissions)
+            with self._database.transaction() as transaction:
+                reservations = claim(transaction, self._sql, submissions)
+                if entered := reserved(submissions, reservations):
+                    self._enter(transaction, entered)
+        except QueueUnavailable as error:
+            in_doubt = isinstance(error, InDoubt)
+            return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
+        return answered(submissions, reservations, [Kept()] * len(entered))
+
+    def _enter(self, statements: Statements, submissions: Sequence[Submission]) -> None:
+        self._database.check_room()
+        columns = entries(submissions, Status.QUEUED)
+        statements.execute_each(self._sql.submit, columns, news=True)

@@ -1,0 +1,278 @@
+"""A queue on SQS, FIFO or standard, with a second SQS queue for its dead letters.
+
+SQS counts receives, and nothing can be written to a message. So ``touches`` are those after which
+this process released the mail itself: a mail that several workers had is touched oftener before it
+is buried, but none is buried for a throttle, a restart or a probe. Each mail received before is a
+possible duplicate, for SQS cannot tell a crash from a retry. So is one whose message says so: it
+was redriven from the dead letters.
+"""
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from limbo.adapters.encoding.codec import decode_mail, encode_attempts, encode_cause, encode_mail
+from limbo.adapters.sqs.channel import SqsChannel
+from limbo.adapters.sqs.client import (
+    ATTEMPTS,
+    BURIED_AT,
+    CAUSE,
+    LONG_POLL,
+    MAIL_ID,
+    POSSIBLE_DUPLICATE,
+    Message,
+    Outgoing,
+    Refusal,
+    sqs_client,
+)
+from limbo.domain.errors import QueueUnavailable
+from limbo.domain.mail.mail import Mail
+from limbo.ports.queue import Death, Depth, Kept, Lease, NotKept
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need beyond its mail
+# SQS hides a message for 12 h after a receive and refuses to go beyond; clocks differ a little.
+MAX_HIDDEN = 12 * 3600 - 60
+REMEMBERED = 100_000  # mails whose touches a process knows
+ENOUGH_RECEIVES = 50  # after which a mail has had its touches, whoever counted them
+
+
+@dataclass(slots=True)
+class _Term:
+    """Until when, by our clock, a lease is good; shared by all copies of the lease.
+
+    ``buried`` says that the dead letters have its mail, which is only to be deleted any more.
+    """
+
+    until: float
+    buried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SqsLease(Lease):
+    """A lease that remembers the raw body, for the dead letters, and its times.
+
+    ``received_at`` is no later than SQS gave the mail.
+    """
+
+    message_id: str
+    body: str = field(repr=False)
+    received_at: float
+    term: _Term = field(compare=False)
+
+
+class SqsQueue:
+    """A MailQueue on SQS: its names end in .fifo or not, and both kinds work, also mixed.
+
+    But for ``ack``, a lease that has run out by our clock is lost without asking: SQS accepts old
+    receipts on standard queues, and would take the mail from whoever has it now.
+    """
+
+    def __init__(
+        self,
+        client: "SQSClient",
+        queue: str,
+        dead_letter_queue: str,
+        *,
+        lease_seconds: float = 60.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._queue = SqsChannel(client, queue)
+        self._dead = SqsChannel(client, dead_letter_queue)
+        self._lease_seconds = math.ceil(lease_seconds)
+        self._now = now
+        self._touches: OrderedDict[str, int] = OrderedDict()
+        self._remembering = threading.Lock()
+
+    @classmethod
+    def connect(
+        cls,
+        queue: str,
+        dead_letter_queue: str,
+        *,
+        region: str | None,
+        lease_seconds: float,
+        now: Callable[[], float] = time.time,
+    ) -> Self:
+        """Build the queue from names or URLs; nothing is asked of SQS before the first call."""
+        return cls(
+            sqs_client(region), queue, dead_letter_queue, lease_seconds=lease_seconds, now=now
+        )
+
+    def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
+        """Send the mails, each its own group: a shared one would let workers in one by one.
+
+        The mail's id deduplicates, not its content: two equal mails are two mails.
+        """
+        messages = [
+            Outgoing(body=encode_mail(mail).decode(), group=mail.id, deduplication=mail.id)
+            for mail in mails
+        ]
+        return [_kept(refusal) for refusal in self._queue.send(messages, spare=ATTRIBUTES_ROOM)]
+
+    def receive(self, limit: int, wait: float) -> list[Lease]:
+        """Lease up to ``limit`` mails; ``wait`` is rounded up to whole seconds.
+
+        A lease starts before the call, for who knows when in it SQS hid the mail, and lasts longer
+        by what the call may wait.
+        """
+        left = math.ceil(wait)
+        while limit > 0:
+            poll = min(left, LONG_POLL)
+            called_at, hidden_for = self._now(), self._lease_seconds + poll
+            messages = self._queue.receive(limit, wait=poll, hidden_for=hidden_for)
+            left -= poll
+            if messages or left <= 0:
+                with self._remembering:
+                    touches = [self._touches.get(message.id, 0) for message in messages]
+                return [
+                    _lease(message, called_at, hidden_for, known)
+                    for message, known in zip(messages, touches, strict=True)
+                ]
+        return []
+
+    def ack(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Delete the mails, also after their lease: they are done with, whoever has them now.
+
+        A lease that ran out by our clock is returned as lost even if its mail is removed: another
+        may have had it since.
+        """
+        owned = [_own(lease) for lease in leases]
+        now = self._now()
+        lost = self._queue.delete([own.receipt for own in owned])
+        lost |= {own.receipt for own in owned if own.term.until <= now}
+        for own in owned:
+            own.term.until = 0
+        return [lease for lease in leases if lease.receipt in lost]
+
+    def release(self, lease: Lease, delay: float) -> None:
+        """Show the mail again in ``delay`` seconds, rounded up, or as late as SQS allows."""
+        if not self._settle([lease], lambda good: self._hide(good, delay), until=0):
+            self._remember(_own(lease))
+
+    def bury(self, lease: Lease, death: Death) -> None:
+        """Send the raw body to the dead letters, then delete it here.
+
+        A crash in between leaves it in both. On FIFO, burying it again within five minutes adds no
+        second dead letter: the message's id deduplicates. When the delete fails, only that is left
+        for the next call.
+        """
+        own = _own(lease)
+        if not own.term.buried:
+            if self.extend([lease]):
+                return
+            self._send_to_the_dead(own, death)
+            own.term.buried = True
+        self.ack([lease])
+
+    def extend(self, leases: Sequence[Lease]) -> list[Lease]:
+        """Start the leases' time anew; return those that were lost before."""
+        return self._settle(
+            leases,
+            lambda good: self._hide(good, self._lease_seconds),
+            until=self._now() + self._lease_seconds,
+        )
+
+    def depth(self) -> Depth:
+        """Count as SQS does: roughly, what was put off as in flight, and nothing by age."""
+        ready, in_flight, delayed = self._queue.counts()
+        dead = {"any": sum(self._dead.counts())}
+        return Depth(ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=None, dead=dead)
+
+    def _send_to_the_dead(self, own: _SqsLease, death: Death) -> None:
+        refusal: Refusal | None = None
+        for attributes in _attributes(own, death, self._now()):
+            message = Outgoing(
+                body=own.body,
+                group=own.mail.id,
+                deduplication=own.message_id,
+                attributes=attributes,
+            )
+            [refusal] = self._dead.send([message])
+            if refusal is None or not refusal.too_large:
+                break
+        if refusal is not None:
+            msg = f"the dead-letter queue did not take a mail: {refusal.reason}"
+            raise QueueUnavailable(msg)
+
+    def _remember(self, lease: _SqsLease) -> None:
+        with self._remembering:
+            self._touches[lease.message_id] = lease.touches
+            self._touches.move_to_end(lease.message_id)
+            if len(self._touches) > REMEMBERED:
+                self._touches.popitem(last=False)
+
+    def _hide(self, leases: Sequence[_SqsLease], seconds: float) -> set[str]:
+        """Hide the mails for so long, up to 12 h since they were received."""
+        now = self._now()
+        return self._queue.change_visibility(
+            {
+                lease.receipt: math.ceil(max(0, min(seconds, lease.received_at + MAX_HIDDEN - now)))
+                for lease in leases
+            }
+        )
+
+    def _settle(
+        self,
+        leases: Sequence[Lease],
+        call: Callable[[Sequence[_SqsLease]], set[str]],
+        *,
+        until: float,
+    ) -> list[Lease]:
+        """Do ``call`` for the leases that have not run out, which are then good ``until`` then.
+
+        ``call`` returns the receipts that SQS called lost; all lost leases are returned.
+        """
+        now = self._now()
+        good = [own for own in map(_own, leases) if own.term.until > now]
+        lost = call(good)
+        kept = {own.receipt for own in good} - lost
+        for own in good:
+            own.term.until = until if own.receipt in kept else 0
+        return [lease for lease in leases if lease.receipt not in kept]
+
+
+def _lease(message: Message, received_at: float, hidden_for: int, touches: int) -> _SqsLease:
+    received = max(0, message.receive_count - 1)
+    return _SqsLease(
+        mail=decode_mail(message.body, message.id),
+        receipt=message.receipt,
+        touches=touches if received < ENOUGH_RECEIVES else received,
+        possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+        message_id=message.id,
+        body=message.body,
+        received_at=received_at,
+        term=_Term(received_at + hidden_for),
+    )
+
+
+def _attributes(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapping[str, str]]:
+    """Yield what to send along with a dead mail, and, should that not fit, ever less."""
+    essential = {
+        CAUSE: encode_cause(death.cause).decode(),
+        BURIED_AT: repr(buried_at),
+        MAIL_ID: lease.mail.id,
+        POSSIBLE_DUPLICATE: "true" if lease.possible_duplicate else "false",
+    }
+    yield {**essential, ATTEMPTS: encode_attempts(death.attempts).decode()}
+    yield essential
+    yield {}
+
+
+def _own(lease: Lease) -> _SqsLease:
+    if not isinstance(lease, _SqsLease):
+        msg = "the lease is of another queue"
+        raise TypeError(msg)
+    return lease
+
+
+def _kept(refusal: Refusal | None) -> Kept | NotKept:
+    if refusal is None:
+        return Kept()
+    return NotKept(reason=refusal.reason, too_large=refusal.too_large, in_doubt=refusal.in_doubt)

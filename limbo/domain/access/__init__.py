@@ -1,0 +1,1 @@
+"""Who may do what: API keys, what they may send from, and how often."""

@@ -1,0 +1,145 @@
+"""The circuit breaker of one provider: a pure state machine, told the time by its caller."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import assert_never
+
+from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """When a breaker opens, and for how many seconds."""
+
+    window: int = 20
+    minimum: int = 10
+    failure_ratio: float = 0.5
+    open_seconds: float = 30.0
+    open_max_seconds: float = 300.0
+    rate_seconds: float = 5.0
+    """How long a provider is left alone that asks to slow down and does not say for how long."""
+    rate_max_seconds: float = 12 * 3600.0
+    """How long it is left alone at most, whatever it says."""
+
+
+class BreakerState(StrEnum):
+    """The three states of the pattern, by their usual names."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Admission(Enum):
+    """On what terms a breaker lets a call through."""
+
+    NORMAL = "normal"
+    PROBE = "probe"
+
+
+class Breaker:
+    """Stops calls to a provider that fails, and lets one at a time find out whether it is back.
+
+    It is not locked: whoever shares one between threads serialises the calls.
+    """
+
+    def __init__(self, policy: BreakerPolicy | None = None) -> None:
+        self._policy = policy or BreakerPolicy()
+        self._outcomes: deque[bool] = deque(maxlen=self._policy.window)
+        self._tripped = False
+        self._open_for = 0.0
+        self._opened_at = 0.0
+        self._until = 0.0
+        self._closed_at = -math.inf
+        self._probing = False
+        self._by_outage = False
+
+    def state(self, now: float) -> BreakerState:
+        """Return the state: half open means that the next call, or one under way, is a probe."""
+        if not self._tripped:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < self._until else BreakerState.HALF_OPEN
+
+    def ready_at(self) -> float | None:
+        """Return when the next call may start; None while a probe is under way."""
+        return None if self._probing else self._until
+
+    def admit(self, now: float) -> Admission | None:
+        """Let a call through or not; each admission ends in one ``record`` or ``withdraw``."""
+        if self._probing or now < self._until:
+            return None
+        if not self._tripped:
+            return Admission.NORMAL
+        self._probing = True
+        return Admission.PROBE
+
+    def withdraw(self, admission: Admission) -> None:
+        """Take an admission back: the call was not made."""
+        if admission is Admission.PROBE:
+            self._probing = False
+
+    def record(
+        self,
+        admission: Admission,
+        verdict: Verdict,
+        now: float,
+        *,
+        started_at: float | None = None,
+    ) -> None:
+        """Take in what became of an admitted call, which started at ``started_at`` or just now."""
+        if admission is Admission.PROBE:
+            self._probing = False
+        elif self._tripped or (now if started_at is None else started_at) < self._closed_at:
+            return  # started before the breaker opened: it says nothing new
+        match verdict:
+            case Accepted() | Failed(fault=Fault.MAIL):
+                if admission is Admission.PROBE:
+                    self._close(now)
+                self._outcomes.append(True)
+            case Failed(fault=Fault.RATE, retry_after=retry_after):
+                # It answers, so it is up; it only wants to be left alone for a while.
+                if admission is Admission.PROBE:
+                    self._close(now)
+                pause = self._policy.rate_seconds if retry_after is None else retry_after
+                self._until = max(self._until, now + min(pause, self._policy.rate_max_seconds))
+            case Failed(fault=Fault.ACCOUNT):
+                self._open(now, self._policy.open_max_seconds, by_outage=False)
+            case Failed(fault=Fault.OUTAGE | Fault.UNKNOWN):
+                self._fail(admission, now)
+            case Failed():  # pragma: no cover - every fault stands above
+                raise AssertionError(verdict.fault)
+            case _:
+                assert_never(verdict)
+
+    def hasten(self, seconds: float) -> None:
+        """Cut the pause of an open breaker to so many seconds from its opening.
+
+        For when every provider is down: then nobody else carries the mail meanwhile, and a
+        pause of minutes only delays the recovery. An ``ACCOUNT`` pause stays: no wait mends a key.
+        """
+        if self._tripped and not self._probing and self._by_outage:
+            self._until = min(self._until, self._opened_at + seconds)
+
+    def _close(self, now: float) -> None:
+        self._tripped = False
+        self._closed_at = now
+
+    def _fail(self, admission: Admission, now: float) -> None:
+        if admission is Admission.PROBE:
+            self._open(now, min(self._open_for * 2, self._policy.open_max_seconds))
+            return
+        self._outcomes.append(False)
+        failures = self._outcomes.count(False)
+        enough = len(self._outcomes) >= self._policy.minimum
+        if enough and failures >= len(self._outcomes) * self._policy.failure_ratio:
+            self._open(now, self._policy.open_seconds)
+
+    def _open(self, now: float, seconds: float, *, by_outage: bool = True) -> None:
+        self._tripped = True
+        self._outcomes.clear()
+        self._open_for = seconds
+        self._by_outage = by_outage
+        self._opened_at = now
+        self._until = now + seconds

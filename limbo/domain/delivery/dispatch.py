@@ -1,0 +1,267 @@
+"""One touch of one mail: which provider is tried, and what follows from what it said."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Protocol
+
+from limbo.domain.delivery.breaker import Admission, Breaker, BreakerPolicy, BreakerState
+from limbo.domain.delivery.lifecycle import Stop
+from limbo.domain.delivery.retry import MAX_RETRY_AFTER, RetryPolicy
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
+from limbo.domain.mail.mail import Mail
+from limbo.domain.mail.text import without
+from limbo.ports.sender import Sender
+
+_TELLING = 4  # characters; what is shorter stands in any answer
+_MAX_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A provider accepted the mail."""
+
+    attempts: Sequence[Attempt]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The mail goes back to the queue for ``delay`` seconds.
+
+    ``touched`` is False when no provider is known to have failed this mail: none was free, or all
+    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle, an
+    outage that other mails met as well).
+    """
+
+    attempts: Sequence[Attempt]
+    delay: float
+    touched: bool
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """The mail goes to the dead letters."""
+
+    attempts: Sequence[Attempt]
+    cause: Cause
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The touch was ended from outside."""
+
+    attempts: Sequence[Attempt]
+    why: Stop
+
+
+Outcome = Sent | Retry | Dead | Stopped
+
+
+class Permit(Protocol):
+    """Says before each call of a provider whether it may be made."""
+
+    def __call__(
+        self, *, sender: str, started_at: float, earlier: Sequence[Attempt]
+    ) -> Stop | None:
+        """Return None for yes; ``earlier`` are the attempts of this touch so far."""
+        ...
+
+
+def permit_all(*, sender: str, started_at: float, earlier: Sequence[Attempt]) -> None:
+    """Let every call be made."""
+
+
+class Dispatcher:
+    """Sends a mail through the first provider that takes it, and blames nobody for another's fault.
+
+    Thread-safe: the breakers are shared by all that dispatch, and no lock is held during a send.
+    """
+
+    def __init__(
+        self,
+        senders: Sequence[Sender],
+        *,
+        now: Callable[[], float],
+        retry: RetryPolicy | None = None,
+        breaker: BreakerPolicy | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._senders = tuple(senders)
+        self._now = now
+        self._retry = retry or RetryPolicy()
+        self._policy = breaker or BreakerPolicy()
+        self._breakers = {sender.name: Breaker(self._policy) for sender in senders}
+        self._failing: dict[str, set[str]] = {sender.name: set() for sender in senders}
+        self._rng = rng or random.Random()  # noqa: S311 - an order and a jitter, no secret
+        self._lock = threading.Lock()
+
+    def dispatch(self, mail: Mail, touches: int, permit: Permit = permit_all) -> Outcome:
+        """Try the providers in random order until one decides the mail's fate for this touch.
+
+        ``touches`` counts the touches before this one.
+        """
+        attempts: list[Attempt] = []
+        probed = False
+        for sender in self._rng.sample(self._senders, len(self._senders)):
+            admission = self._admit(sender.name)
+            if admission is None:
+                continue
+            started_at = self._now()
+            try:
+                stop = permit(sender=sender.name, started_at=started_at, earlier=attempts)
+            except BaseException:
+                self._withdraw(sender.name, admission)
+                raise
+            if stop is not None:
+                self._withdraw(sender.name, admission)
+                return Stopped(attempts=attempts, why=stop)
+            attempt = self._attempt(sender, mail, admission, started_at)
+            attempts.append(attempt)
+            probed = probed or admission is Admission.PROBE
+            match attempt.verdict:
+                case Accepted():
+                    return Sent(attempts=attempts)
+                case Failed(fault=Fault.MAIL):
+                    return Dead(attempts=attempts, cause=_cause(attempt))
+                case Failed(fault=Fault.UNKNOWN):
+                    break  # a second provider could double the mail
+                case Failed():
+                    pass
+        return self._put_off(attempts, touches, probed=probed)
+
+    def capacity(self) -> int | None:
+        """Return how many mails are worth receiving now; None for any number.
+
+        While every breaker is open that is none, and one for each that wants a probe.
+        """
+        with self._lock:
+            now = self._now()
+            self._hasten()
+            ready = [b for b in self._breakers.values() if _is_ready(b, now)]
+            if any(b.state(now) is BreakerState.CLOSED for b in ready):
+                return None
+            return len(ready)
+
+    def ready_in(self) -> float:
+        """Return in how many seconds some provider can be called; infinite amid probes."""
+        with self._lock:
+            self._hasten()
+            times = [at for b in self._breakers.values() if (at := b.ready_at()) is not None]
+            return max(0.0, min(times, default=float("inf")) - self._now())
+
+    def states(self) -> Mapping[str, BreakerState]:
+        """Return the state of every provider's breaker, by the sender's name."""
+        with self._lock:
+            now = self._now()
+            return {name: breaker.state(now) for name, breaker in self._breakers.items()}
+
+    def _admit(self, name: str) -> Admission | None:
+        with self._lock:
+            self._hasten()
+            return self._breakers[name].admit(self._now())
+
+    def _withdraw(self, name: str, admission: Admission) -> None:
+        with self._lock:
+            self._breakers[name].withdraw(admission)
+
+    def _attempt(
+        self, sender: Sender, mail: Mail, admission: Admission, started_at: float
+    ) -> Attempt:
+        called_at = self._now()
+        error: Exception | None = None
+        verdict: Verdict
+        try:
+            verdict = sender.send(mail)
+        except Exception as raised:  # noqa: BLE001 - one sender's defect must not cost the mail
+            error = raised
+            verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
+        if isinstance(verdict, Failed):
+            verdict = replace(verdict, reason=without(verdict.reason, _telling(mail)))
+        ended_at = self._now()
+        with self._lock:
+            self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
+            self._note(sender.name, mail.id, verdict)
+        return Attempt(
+            sender=sender.name,
+            started_at=started_at,
+            duration=max(0.0, ended_at - called_at),
+            verdict=verdict,
+            error=error,
+        )
+
+    def _put_off(self, attempts: Sequence[Attempt], touches: int, *, probed: bool) -> Retry | Dead:
+        duplicate = any(_fault(attempt) is Fault.UNKNOWN for attempt in attempts)
+        failures = [a for a in attempts if _fault(a) in (Fault.OUTAGE, Fault.UNKNOWN)]
+        counts = bool(failures) and not probed and not self._is_outage(failures)
+        if counts and touches + 1 >= self._retry.max_touches:
+            return Dead(attempts=attempts, cause=_cause(failures[-1]), possible_duplicate=duplicate)
+        jitter = self._rng.uniform(0.5, 1.0)
+        if counts:
+            delay = self._retry.delay(touches + 1, attempts, jitter)
+        else:
+            pause = min(self.ready_in(), self._retry.delays[0])
+            pause = max(pause, self._retry.asked(attempts))
+            delay = min(pause + self._retry.delays[0] * (jitter - 0.5), MAX_RETRY_AFTER)
+        return Retry(attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate)
+
+    def _note(self, sender: str, mail_id: str, verdict: Verdict) -> None:
+        """Remember which mails met an outage since the provider last did its work; two will do."""
+        match verdict:
+            case Accepted() | Failed(fault=Fault.MAIL):
+                self._failing[sender].clear()
+            case Failed(fault=Fault.OUTAGE) if len(self._failing[sender]) <= 1:
+                self._failing[sender].add(mail_id)
+            case _:
+                pass
+
+    def _is_outage(self, failures: Sequence[Attempt]) -> bool:
+        """Say whether other mails fail as well, and none gets through, where this one failed.
+
+        A breaker opens from ten outcomes on; where mails are few, an outage could bury one before.
+        """
+        with self._lock:
+            return all(
+                _fault(attempt) is Fault.OUTAGE and len(self._failing[attempt.sender]) > 1
+                for attempt in failures
+            )
+
+    def _hasten(self) -> None:
+        """When every provider is down, look sooner whether one is back."""
+        now = self._now()
+        if all(
+            breaker.state(now) is not BreakerState.CLOSED for breaker in self._breakers.values()
+        ):
+            for breaker in self._breakers.values():
+                breaker.hasten(2 * self._policy.open_seconds)
+
+
+def _telling(mail: Mail) -> Iterator[str]:
+    """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
+    for address in (mail.from_, *mail.recipients):
+        yield address.email
+        yield address.email.replace("@", "%40")
+    texts = (mail.subject, *(a.name for a in (mail.from_, *mail.recipients)))
+    yield from (text for text in texts if len(text) >= _TELLING)
+    lines = (line.strip() for line in mail.message.splitlines())
+    yield from islice((line for line in lines if len(line) >= _TELLING), _MAX_LINES)
+
+
+def _is_ready(breaker: Breaker, now: float) -> bool:
+    at = breaker.ready_at()
+    return at is not None and at <= now
+
+
+def _fault(attempt: Attempt) -> Fault | None:
+    return attempt.verdict.fault if isinstance(attempt.verdict, Failed) else None
+
+
+def _cause(attempt: Attempt) -> Cause:
+    match attempt.verdict:
+        case Failed(fault=fault, reason=reason):
+            return Cause(kind=fault, sender=attempt.sender, reason=reason)
+        case Accepted():  # pragma: no cover - an accepted mail has no cause of death
+            raise AssertionError(attempt)

@@ -1,0 +1,1 @@
+"""What a mail is: its fields, its rules and its id."""

@@ -1,0 +1,142 @@
+"""Who makes a request, and whether they may."""
+
+import math
+import time
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+
+from starlette.types import Scope
+
+from limbo.domain.access.allow_list import ANY, AllowList
+from limbo.domain.access.api_key import ANONYMOUS, ApiKey, Client, KeyScope, is_secret_of
+from limbo.domain.access.credential import Credential
+from limbo.domain.access.rate import Rate, TokenBucket
+from limbo.domain.errors import LedgerUnavailable, Problem
+from limbo.domain.mail.address import Address
+from limbo.entrypoints.http.access.credentials import HOW, read_credential
+from limbo.entrypoints.http.access.key_cache import KeyCache
+from limbo.entrypoints.http.server.headers import header
+from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, Refused
+from limbo.entrypoints.telemetry.logs import note_request
+from limbo.ports.api_keys import Keys
+
+_CHALLENGES = (
+    (b"www-authenticate", b'Bearer realm="limbo"'),
+    (b"www-authenticate", b'Basic realm="limbo", charset="UTF-8"'),
+)
+_RETRY_AFTER = (b"retry-after", b"5")
+_MOST_BUCKETS = 10_000
+
+
+class Access:
+    """Tells who makes a request by its API key, and refuses what that key is not for.
+
+    Without ``keys`` nobody has one, and all are anonymous. ``now`` must never go back; what
+    was found out about a key holds for ``cache_seconds``. A key's rate is kept within this
+    process: N processes let N times as much through.
+    """
+
+    def __init__(
+        self,
+        keys: Keys | None,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        cache_seconds: float = 30.0,
+        anonymous_scopes: Collection[KeyScope] = (),
+    ) -> None:
+        self._cache = None if keys is None else KeyCache(keys, seconds=cache_seconds, now=now)
+        self._now = now
+        self._buckets: dict[str, tuple[Rate, TokenBucket]] = {}
+        self._anonymous = Client(
+            id=ANONYMOUS,
+            scopes=frozenset(anonymous_scopes),
+            senders=AllowList(frozenset({ANY} if KeyScope.SEND in anonymous_scopes else ())),
+        )
+
+    @property
+    def anonymous_scopes(self) -> frozenset[KeyScope]:
+        """What may be done without a key."""
+        return self._anonymous.scopes
+
+    async def authenticate(
+        self, scope: Scope, needs: KeyScope, *, message: str = NOT_SUBMITTED
+    ) -> Client:
+        """Return who makes the request; raises Refused with 401, 403, 429 or 503.
+
+        To be called before the body is read: a refusal of a request that has one closes the
+        connection.
+        """
+        try:
+            cache = self._cache
+            if cache is not None and (credential := _credential(scope)) is not None:
+                client = await self._holder(cache, credential, needs)
+            elif needs in self._anonymous.scopes:
+                client = self._anonymous
+            else:
+                raise _unauthorized(f"no API key; {HOW}")
+        except Refused as refused:
+            refused.message = message
+            refused.close = _has_body(scope)
+            raise
+        note_request(client=client.id)
+        return client
+
+    async def _holder(self, cache: KeyCache, credential: Credential, needs: KeyScope) -> Client:
+        try:
+            found = await cache.find(credential.id)
+        except LedgerUnavailable:
+            detail = "the API key cannot be checked now; try again later"
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]) from None
+        key = _checked(credential, found)
+        self._keep_rate(key)
+        if needs not in key.scopes:
+            raise Refused(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {needs}")
+        return key.client
+
+    def _keep_rate(self, key: ApiKey) -> None:
+        if key.rate is None:
+            return
+        now = self._now()
+        rate, bucket = self._buckets.get(key.id, (None, None))
+        if bucket is None or rate != key.rate:
+            bucket = TokenBucket(key.rate, now)
+            self._buckets.pop(key.id, None)
+            self._buckets[key.id] = (key.rate, bucket)
+            if len(self._buckets) > _MOST_BUCKETS:
+                del self._buckets[next(iter(self._buckets))]
+        if (seconds := bucket.take(now)) > 0:
+            detail = f"more requests than this API key may make, which is {key.rate}"
+            retry_after = (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=[retry_after])
+
+
+def check_sender(client: Client, sender: Address) -> None:
+    """Raise Refused with 403 if the client's mails may not be from the address."""
+    if not client.may_send_from(sender):
+        detail = "from: this API key may not send from that address"
+        raise Refused(HTTPStatus.FORBIDDEN, [Problem(pointer="/from", detail=detail)])
+
+
+def _credential(scope: Scope) -> Credential | None:
+    try:
+        return read_credential(scope)
+    except ValueError as error:
+        raise _unauthorized(str(error)) from None
+
+
+def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
+    """Return the key if the credential is its own; an unknown id and a wrong secret look alike."""
+    if not is_secret_of(credential, key) or key is None:
+        raise _unauthorized("the API key is not known here")
+    if key.is_revoked:
+        raise _unauthorized("the API key has been revoked")
+    return key
+
+
+def _unauthorized(detail: str) -> Refused:
+    return Refused(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGES)
+
+
+def _has_body(scope: Scope) -> bool:
+    length = header(scope, b"content-length")
+    return length not in (b"", b"0") or header(scope, b"transfer-encoding") != b""

@@ -1,0 +1,1 @@
+"""The table of operations, and what is made of it: routes, schemas, openapi.json."""

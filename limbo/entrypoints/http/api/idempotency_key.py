@@ -1,0 +1,59 @@
+"""The Idempotency-Key of a submission (draft-ietf-httpapi-idempotency-key-header)."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import orjson
+from starlette.types import Scope
+
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.mail import Mail
+from limbo.entrypoints.http.server.headers import headers
+from limbo.entrypoints.http.server.problems import Refused
+from limbo.ports.outbox import Idempotency
+
+_NAME = b"idempotency-key"
+_BARE = r"[\x21\x23-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?"
+# A string of RFC 8941, section 3.3.3, which has no escapes but these two.
+_QUOTED = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"'
+PATTERN = f"^(?:{_BARE}|{_QUOTED})$"
+_KEY = re.compile(f"{_BARE}|{_QUOTED}")
+_ESCAPE = re.compile(r"\\(.)")
+
+
+def read_key(scope: Scope) -> str | None:
+    """Return the request's key without its quotes, or None; raises Refused with 400."""
+    values = headers(scope, _NAME)
+    if not values:
+        return None
+    if len(values) > 1:
+        raise _refused("given twice")
+    text = values[0].decode("latin-1").strip(" \t")
+    if not _KEY.fullmatch(text):
+        raise _refused("must be 1 to 255 printable ASCII characters, bare or quoted")
+    return _ESCAPE.sub(r"\1", text[1:-1]) if text.startswith('"') else text
+
+
+def idempotency(key: str, mail: Mail) -> Idempotency:
+    """Return the key with the fingerprint of what is submitted under it.
+
+    Of the mail that results and not of the body's bytes: a client that writes the same JSON with
+    its names in another order, or one receiver without a list, says the same.
+    """
+    content = [
+        str(mail.from_),
+        *(_strings(field) for field in (mail.to, mail.cc, mail.bcc)),
+        mail.subject,
+        mail.message,
+    ]
+    return Idempotency(key, hashlib.sha256(orjson.dumps(content)).hexdigest())
+
+
+def _strings(addresses: Sequence[Address]) -> list[str]:
+    return [str(address) for address in addresses]
+
+
+def _refused(problem: str) -> Refused:
+    return Refused(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: {problem}")

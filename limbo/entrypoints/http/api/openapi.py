@@ -1,0 +1,234 @@
+"""The OpenAPI 3.1 document, written from the operations and the types of their JSON.
+
+``python -m limbo.entrypoints.http.api.openapi`` prints it.
+"""
+
+import re
+import sys
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from limbo import __version__
+from limbo.domain.access.api_key import KeyScope
+from limbo.entrypoints.http.api import schemas as shapes
+from limbo.entrypoints.http.api.json_schema import Schema, Schemas
+from limbo.entrypoints.http.api.operation import HeaderField, Operation
+from limbo.entrypoints.http.api.operations import OPERATIONS
+from limbo.entrypoints.http.server.response import Answer
+
+_EVERYWHERE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
+_WITH_ACCESS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_RETRY_LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_DESCRIPTION = """\
+limbo takes mails over HTTP, keeps them in a durable queue, and sends them through whichever
+provider is up. `submitted` is answered once a mail is kept; its `Location` shows what became of it.
+
+A client sees and cancels its own mails alone. A failure is `{"Message": …, "Problem": …}`, or by
+RFC 9457 for those whose `Accept` names `application/problem+json`."""
+_SCHEMES: Schema = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The API key is the password; the user's name counts for nothing.",
+    },
+}
+
+
+def openapi_document(
+    operations: Iterable[Operation] = OPERATIONS, *, anonymous_scopes: Collection[KeyScope] = ()
+) -> Schema:
+    """Return the document; what needs one of those scopes can be had without a key."""
+    schemas = Schemas(closed=shapes.REQUESTS)
+    paths: dict[str, Schema] = {}
+    for operation in operations:
+        path = paths.setdefault(operation.path, {})
+        path[operation.method.lower()] = _operation(operation, schemas, anonymous_scopes)
+    problem = schemas.of(shapes.ShortProblem)
+    details = schemas.of(shapes.ProblemDetails)
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "limbo",
+            "version": __version__,
+            "summary": "A mail gateway you host yourself.",
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [
+            {"name": "mails", "description": "Submit mails, and see what became of them."},
+            {"name": "dead letters", "description": "The mails that limbo gave up on."},
+            {"name": "probes", "description": "About limbo itself; open to all."},
+        ],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.named,
+            "responses": {_name(status): _problem(status, problem, details) for status in _ALL},
+            "parameters": _PARAMETERS,
+            "headers": _HEADERS,
+            "securitySchemes": _SCHEMES,
+        },
+    }
+
+
+def _operation(
+    operation: Operation, schemas: Schemas, anonymous_scopes: Collection[KeyScope]
+) -> Schema:
+    entry: Schema = {
+        "operationId": operation.id,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": _parameters(operation, schemas),
+        "responses": _responses(operation, schemas),
+        "security": [],
+    }
+    if operation.description:
+        entry["description"] = operation.description
+    if operation.scope is not None:
+        needs = [operation.scope.value]
+        entry["security"] = [{"bearer": needs}, {"basic": needs}]
+        if operation.scope in anonymous_scopes:
+            entry["security"].append({})
+    if operation.request is not None:
+        entry["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": schemas.of(operation.request)}},
+        }
+    return {name: value for name, value in entry.items() if value != [] or name == "security"}
+
+
+def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": schemas.of(shapes.Id)}
+        for name in re.findall(r"\{(\w+)\}", operation.path)
+    ]
+    query = [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "description": parameter.description,
+            "schema": schemas.of(parameter.kind),
+        }
+        for parameter in operation.parameters
+    ]
+    headers = [
+        {"name": name, "in": "header", **field}
+        for name, field in _fields(operation.request_headers, schemas).items()
+    ]
+    return [*path, *query, *headers, {"$ref": "#/components/parameters/X-Request-ID"}]
+
+
+def _responses(operation: Operation, schemas: Schemas) -> Schema:
+    done = {
+        "description": "Done.",
+        "headers": {**_fields(operation.answer_headers, schemas), **_REFERENCES},
+        "content": {operation.media_type: {"schema": schemas.of(operation.answer)}},
+    }
+    statuses = {*_EVERYWHERE, *operation.problems}
+    if operation.scope is not None:
+        statuses |= {*_WITH_ACCESS}
+    if "{" in operation.path:
+        statuses.add(HTTPStatus.NOT_FOUND)
+    problems = {
+        str(status.value): {"$ref": f"#/components/responses/{_name(status)}"}
+        for status in sorted(statuses)
+    }
+    return {"200": done, **problems}
+
+
+def _problem(status: HTTPStatus, short: Schema, details: Schema) -> Schema:
+    headers = dict(_REFERENCES)
+    if status in _RETRY_LATER:
+        headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
+    return {
+        "description": f"{status.phrase}. {_WHY.get(status, '')}".strip(),
+        "headers": headers,
+        "content": {
+            "application/json": {"schema": short},
+            "application/problem+json": {"schema": details},
+        },
+    }
+
+
+def _fields(fields: Mapping[str, HeaderField] | None, schemas: Schemas) -> dict[str, Schema]:
+    return {
+        name: {"description": field.description, "schema": schemas.of(field.kind)}
+        for name, field in (fields or {}).items()
+    }
+
+
+def _name(status: HTTPStatus) -> str:
+    return status.phrase.replace(" ", "").replace("-", "")
+
+
+_WHY: dict[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "The request is not as described; the problem names what is wrong.",
+    HTTPStatus.UNAUTHORIZED: "There is no API key, or it is not known, or revoked.",
+    HTTPStatus.FORBIDDEN: "The API key lacks the scope, or may not send from that address.",
+    HTTPStatus.NOT_FOUND: "There is none of that id, or it is another client's.",
+    HTTPStatus.REQUEST_TIMEOUT: "The request took too long to arrive.",
+    HTTPStatus.CONFLICT: "It is too late, or the first submission under this key is under way.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Another mail was submitted under this key.",
+    HTTPStatus.NOT_IMPLEMENTED: "This limbo keeps nothing that could answer.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was kept or changed for certain; try again later.",
+    HTTPStatus.GATEWAY_TIMEOUT: "It is unknown whether it was done, and it may be yet.",
+}
+_ALL = sorted({*_EVERYWHERE, *_WITH_ACCESS, *(s for o in OPERATIONS for s in o.problems), *_WHY})
+_PARAMETERS: Schema = {
+    "X-Request-ID": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "description": "An id of your own, kept if it is 1 to 64 of A-Z a-z 0-9 . _ : + / = -",
+        "schema": {"type": "string"},
+    }
+}
+_HEADERS: Schema = {
+    "X-Request-ID": {
+        "description": "The request's id, as sent with it or made up; the log has it too.",
+        "schema": {"type": "string"},
+    },
+    "Retry-After": {
+        "description": "Seconds after which trying again may help.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {
+        "description": "The ways to send an API key.",
+        "schema": {"type": "string"},
+    },
+}
+_REFERENCES: Schema = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}}
+
+
+def render(document: Mapping[str, Any]) -> bytes:
+    """Return the document as it is committed."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def document_handler(document: Mapping[str, Any]) -> Callable[[], Awaitable[Answer]]:
+    """Return who answers with the document."""
+    response = Answer(orjson.dumps(document))
+
+    async def show() -> Answer:
+        return response
+
+    return show
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(render(openapi_document()))

@@ -1,0 +1,283 @@
+"""Every operation of the API: what it is asked, who may, and what it answers.
+
+The routes are made of this table, and so is the OpenAPI document.
+"""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.mail.mail import YEAR_10000
+from limbo.entrypoints.http.api import idempotency_key as idempotency
+from limbo.entrypoints.http.api import schemas as shapes
+from limbo.entrypoints.http.api.json_schema import Facts
+from limbo.entrypoints.http.api.operation import HeaderField, Operation
+from limbo.entrypoints.http.api.parameters import (
+    MAX_PAGE,
+    MAX_WAIT,
+    Parameter,
+    parse_email,
+    parse_id,
+    parse_page,
+    parse_since,
+    parse_status,
+    parse_wait,
+)
+from limbo.entrypoints.http.server.problems import NOT_SUBMITTED
+
+LIMIT = Parameter(
+    name="limit",
+    kind=Annotated[int, Facts(minimum=1, maximum=MAX_PAGE, default=20)],
+    description="How many entries a page has at most.",
+    parse=parse_page,
+    default=20,
+)
+AFTER: Parameter[str | None] = Parameter(
+    name="after",
+    kind=shapes.Id,
+    description="The id of the last entry of the page before.",
+    parse=parse_id,
+    default=None,
+)
+STATUS: Parameter[Status | None] = Parameter(
+    name="status", kind=Status, description="Where they are.", parse=parse_status, default=None
+)
+TO: Parameter[str | None] = Parameter(
+    name="to",
+    kind=shapes.Address,
+    description="Somebody who gets the mail.",
+    parse=parse_email,
+    default=None,
+)
+SINCE: Parameter[float | None] = Parameter(
+    name="since",
+    kind=shapes.Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)],
+    description="Submitted then or later: by RFC 3339, or in seconds since the epoch.",
+    parse=parse_since,
+    default=None,
+)
+WAIT = Parameter(
+    name="wait",
+    kind=Annotated[float, Facts(minimum=0, maximum=MAX_WAIT, default=0)],
+    description="Answer once the mail is settled, or after that many seconds.",
+    parse=parse_wait,
+    default=0.0,
+)
+_UNAVAILABLE = (HTTPStatus.SERVICE_UNAVAILABLE,)
+_UNKNOWN = (HTTPStatus.GATEWAY_TIMEOUT,)
+_NO_LEDGER = (HTTPStatus.NOT_IMPLEMENTED,)
+_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+SUBMIT = Operation(
+    id="submitMail",
+    method="POST",
+    path="/v1/mail",
+    summary="Submit a mail",
+    description=(
+        "Answered only once the mail is kept. The body is JSON whatever its Content-Type says."
+        " Without an Idempotency-Key, a mail posted twice is sent twice."
+    ),
+    tag="mails",
+    scope=KeyScope.SEND,
+    request_headers={
+        "Idempotency-Key": HeaderField(
+            kind=Annotated[str, Facts(pattern=idempotency.PATTERN, examples=["order-4711"])],
+            description=(
+                "Your own name for this submission, bare or as a quoted string. For 24 hours the"
+                " same mail under the same key is answered as the first time, and sent once."
+            ),
+        ),
+        "Prefer": HeaderField(
+            kind=Annotated[str, Facts(examples=["return=representation"])],
+            description="`return=representation` (RFC 7240) gets the mail as a resource.",
+        ),
+    },
+    request=shapes.NewMail,
+    answer=shapes.Submitted | shapes.SubmittedMail,
+    answer_headers={
+        "Location": HeaderField(kind=str, description="The path of the mail."),
+        "Idempotent-Replayed": HeaderField(
+            kind=Annotated[str, Facts(const="true")],
+            description="This mail was submitted before, under the same key.",
+        ),
+        "Preference-Applied": HeaderField(kind=str, description="The preference that was met."),
+    },
+    problems=(
+        HTTPStatus.CONFLICT,
+        *_BODY,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        *_NO_LEDGER,
+        *_UNAVAILABLE,
+        *_UNKNOWN,
+    ),
+    failed=NOT_SUBMITTED,
+)
+LIST = Operation(
+    id="listMails",
+    method="GET",
+    path="/v1/mail",
+    summary="List mails, newest first",
+    description=(
+        "Your own, or everybody's for a key with the scope admin. `to` holds everybody who gets"
+        " the mail. Pages do not shift when mails come in."
+    ),
+    tag="mails",
+    scope=KeyScope.READ,
+    parameters=(STATUS, TO, SINCE, LIMIT, AFTER),
+    answer=shapes.MailPage,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
+SHOW = Operation(
+    id="showMail",
+    method="GET",
+    path="/v1/mail/{id}",
+    summary="Show what became of a mail",
+    description="Too many waiting requests, or a server that stops, end a wait at once.",
+    tag="mails",
+    scope=KeyScope.READ,
+    parameters=(WAIT,),
+    answer=shapes.MailResource,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
+CANCEL = Operation(
+    id="cancelMail",
+    method="DELETE",
+    path="/v1/mail/{id}",
+    summary="Cancel a mail that is not being sent yet",
+    description="A mail that is cancelled already stays so. 409 says that it is too late.",
+    tag="mails",
+    scope=KeyScope.SEND,
+    answer=shapes.MailResource,
+    problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+)
+LIST_DEAD = Operation(
+    id="listDeadLetters",
+    method="GET",
+    path="/v1/dead-letters",
+    summary="List the dead letters, newest first",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    parameters=(
+        LIMIT,
+        AFTER,
+    ),
+    answer=shapes.DeadLetterPage,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
+CAUSES = Operation(
+    id="countCauses",
+    method="GET",
+    path="/v1/dead-letters/causes",
+    summary="Count the dead letters by cause",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    answer=shapes.Causes,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
+SHOW_DEAD = Operation(
+    id="showDeadLetter",
+    method="GET",
+    path="/v1/dead-letters/{id}",
+    summary="Show a dead letter, by its id or its mail's",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    answer=shapes.DeadLetterShape,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
+REDRIVE = Operation(
+    id="redriveDeadLetters",
+    method="POST",
+    path="/v1/dead-letters/redrive",
+    summary="Put dead letters back into the queue",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    request=shapes.Selection,
+    answer=shapes.Redriven,
+    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+)
+DROP = Operation(
+    id="dropDeadLetters",
+    method="DELETE",
+    path="/v1/dead-letters",
+    summary="Delete dead letters for good",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    request=shapes.Selection,
+    answer=shapes.Dropped,
+    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+)
+DROP_ONE = Operation(
+    id="dropDeadLetter",
+    method="DELETE",
+    path="/v1/dead-letters/{id}",
+    summary="Delete a dead letter for good",
+    tag="dead letters",
+    scope=KeyScope.ADMIN,
+    answer=shapes.Dropped,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+)
+HELLO = Operation(
+    id="hello", method="GET", path="/", summary="Say hello", tag="probes", answer=shapes.Hello
+)
+HEALTH = Operation(
+    id="health",
+    method="GET",
+    path="/health",
+    summary="Say that limbo is there",
+    tag="probes",
+    answer=shapes.Health,
+)
+LIVE = Operation(
+    id="live",
+    method="GET",
+    path="/livez",
+    summary="Say whether the process runs",
+    tag="probes",
+    answer=shapes.Live,
+)
+READY = Operation(
+    id="ready",
+    method="GET",
+    path="/readyz",
+    summary="Say whether the queue answers",
+    tag="probes",
+    answer=shapes.Ready,
+    problems=_UNAVAILABLE,
+)
+METRICS = Operation(
+    id="metrics",
+    method="GET",
+    path="/metrics",
+    summary="Show the metrics in the Prometheus text format",
+    tag="probes",
+    answer=str,
+    media_type="text/plain",
+    problems=_UNAVAILABLE,
+)
+DOCUMENT = Operation(
+    id="openapi",
+    method="GET",
+    path="/openapi.json",
+    summary="Show this document",
+    tag="probes",
+    answer=dict,
+)
+OPERATIONS = (
+    SUBMIT,
+    LIST,
+    SHOW,
+    CANCEL,
+    LIST_DEAD,
+    CAUSES,
+    SHOW_DEAD,
+    REDRIVE,
+    DROP,
+    DROP_ONE,
+    HELLO,
+    HEALTH,
+    LIVE,
+    READY,
+    METRICS,
+    DOCUMENT,
+)

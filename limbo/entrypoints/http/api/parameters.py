@@ -1,0 +1,125 @@
+"""What a query string may hold: each parameter knows its schema, and reads its own text."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qsl
+
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.mail.address import parse_address
+from limbo.domain.mail.ids import is_mail_id
+from limbo.domain.mail.mail import YEAR_10000
+from limbo.entrypoints.http.server.problems import Refused
+
+T = TypeVar("T")
+MAX_PAGE = 100
+MAX_WAIT = 60
+_MAX_QUERY = 4096
+_NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
+_WHOLE = re.compile(r"[0-9]{1,3}")
+# A plus sign that was not escaped arrives as a space.
+_RFC3339 = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(\.[0-9]+)?"
+    r"([Zz]|[+ -][0-9]{2}:[0-9]{2})"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter(Generic[T]):
+    """One parameter; ``parse`` raises ValueError, whose text says what would be right."""
+
+    name: str
+    kind: Any
+    description: str
+    parse: Callable[[str], T]
+    default: T
+
+    def read(self, query: Mapping[str, str]) -> T:
+        """Return its value; raises Refused with 400."""
+        text = query.get(self.name)
+        if text is None:
+            return self.default
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{self.name}: {error}") from None
+
+
+def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
+    """Return the parameters by name; raises Refused with 400 for any unknown or repeated one."""
+    names = tuple(known)
+    if len(query_string) > _MAX_QUERY:
+        detail = f"the query is longer than {_MAX_QUERY} bytes"
+        raise Refused(HTTPStatus.BAD_REQUEST, detail)
+    try:
+        pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise Refused(HTTPStatus.BAD_REQUEST, "the query is not UTF-8") from None
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in names:
+            shown = name if name.isidentifier() and name.isascii() and len(name) <= 40 else "…"  # noqa: PLR2004
+            detail = f"{shown}: unknown parameter; known are {', '.join(names) or 'none'}"
+            raise Refused(HTTPStatus.BAD_REQUEST, detail)
+        if name in query:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"{name}: given twice")
+        query[name] = value
+    return query
+
+
+def parse_status(text: str) -> Status:
+    """Return it; raises ValueError that names all there are, as the others say what is right."""
+    try:
+        return Status(text)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(Status)}") from None
+
+
+def parse_email(text: str) -> str:
+    """Return the ASCII form of an address, without a name."""
+    return parse_address(text).email
+
+
+def parse_page(text: str) -> int:
+    """Return a number of entries from 1 to MAX_PAGE."""
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= MAX_PAGE:
+        raise ValueError(f"must be a whole number from 1 to {MAX_PAGE}")
+    return int(text)
+
+
+def parse_wait(text: str) -> float:
+    """Return a number of seconds from 0 to MAX_WAIT, written without a sign."""
+    if not _NUMBER.fullmatch(text) or not 0 <= float(text) <= MAX_WAIT:
+        raise ValueError(f"must be a number of seconds from 0 to {MAX_WAIT}")
+    return float(text)
+
+
+def parse_id(text: str) -> str:
+    """Return what may be an id, whether or not there is a mail of it."""
+    if not is_mail_id(text):
+        raise ValueError("must be an id: 1 to 64 of A-Z a-z 0-9 _ -")
+    return text
+
+
+def parse_since(text: str) -> float:
+    """Return seconds since the epoch, also of a time by RFC 3339, up to the year 9999."""
+    if _NUMBER.fullmatch(text) and float(text) < YEAR_10000:
+        return float(text)
+    found = _RFC3339.fullmatch(text)
+    problem = "must be a time such as 2026-11-14T22:13:20Z, or seconds since the epoch"
+    if found is None:
+        raise ValueError(problem)
+    day, minute, second, fraction, offset = found.groups()
+    leap = second == "60"  # a leap second, which Python does not know
+    zone = "+00:00" if offset in "Zz" else offset.replace(" ", "+")
+    try:
+        at = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{zone}")
+    except ValueError:
+        raise ValueError(problem) from None
+    return (at - _EPOCH + timedelta(seconds=leap)).total_seconds() + float(fraction or 0)
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

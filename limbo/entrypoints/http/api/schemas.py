@@ -1,0 +1,253 @@
+"""The JSON that clients send and get; the OpenAPI document is written from these types."""
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.verdict import Fault
+from limbo.domain.mail.ids import ID_PATTERN
+from limbo.domain.mail.mail import MAX_SUBJECT
+from limbo.entrypoints.http.api.json_schema import Facts
+
+MAX_IDS = 1000
+_HEADER_TEXT = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufffe\\uffff]*$"
+_BODY_TEXT = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ufffe\\uffff]*$"
+
+Id = Annotated[
+    str,
+    Facts(pattern=f"^{ID_PATTERN}$", examples=["018bcfe5-68fa-7000-8000-00000000002a"]),
+]
+Time = Annotated[str, Facts(format="date-time", examples=["2026-11-14T22:13:20.250Z"])]
+Address = Annotated[
+    str,
+    Facts(
+        format="mailbox",
+        description="One address, alone or with a name (RFC 5322, section 3.4).",
+        examples=["bob@example.org", "Bob <bob@example.org>"],
+    ),
+]
+Outcome = Annotated[
+    Literal["accepted"] | Fault,
+    Facts(description="`accepted`, or who is to blame; `unknown`: the mail may have been sent."),
+]
+Empty = Annotated[Literal[""], Facts(description="The same as none.")]
+Copies = Address | list[Address] | Empty | None
+
+_NewMailFrom = TypedDict("_NewMailFrom", {"from": Address})
+_MailFrom = TypedDict("_MailFrom", {"from": str})
+
+
+class NewMail(_NewMailFrom):
+    """A mail to be sent, to at most 50 recipients in all; repeats count once."""
+
+    to: Address | Annotated[list[Address], Facts(minItems=1)]
+    cc: NotRequired[Copies]
+    bcc: NotRequired[Copies]
+    subject: Annotated[
+        str,
+        Facts(
+            minLength=1,
+            maxLength=MAX_SUBJECT,
+            pattern=_HEADER_TEXT,
+            description="One line, without control characters and encoded words (RFC 2047).",
+            examples=["Your order"],
+        ),
+    ]
+    message: Annotated[
+        str,
+        Facts(
+            minLength=1,
+            pattern=_BODY_TEXT,
+            description="The text, with line feeds, tabs and no other control characters.",
+            examples=["It is on its way.\n"],
+        ),
+    ]
+
+
+class Submitted(TypedDict):
+    """The mail is kept, and will be sent or be found in the dead letters; `Location` names it."""
+
+    Message: Literal["submitted"]
+
+
+class MailEntry(_MailFrom):
+    """A mail as the list shows it."""
+
+    id: Id
+    status: Status
+    submitted_at: Time
+    updated_at: Time
+    to: list[str]
+    subject: str
+    possible_duplicate: Annotated[
+        bool, Facts(description="The mail may have been sent more than once.")
+    ]
+    next_attempt_at: NotRequired[Time]
+    cause: NotRequired["CauseShape"]
+
+
+class AttemptShape(TypedDict):
+    """One call of one provider; without an outcome it is under way, or was cut short."""
+
+    provider: str
+    started_at: Time | None
+    outcome: Outcome | None
+    duration_ms: NotRequired[Annotated[int, Facts(minimum=0)]]
+    reason: NotRequired[
+        Annotated[str, Facts(description="What the provider said, addresses masked.")]
+    ]
+    provider_id: NotRequired[Annotated[str, Facts(description="The provider's own id.")]]
+
+
+class CauseShape(TypedDict):
+    """Why a mail is dead; `id` stands for the same cause everywhere and always."""
+
+    id: str
+    kind: Annotated[str, Facts(examples=["mail", "outage", "unknown", "undecodable"])]
+    provider: Annotated[str, Facts(description="Empty where none was involved.")]
+    reason: str
+
+
+class MailResource(MailEntry):
+    """What became of a mail. `cc` and `bcc` are shown as long as its body is kept."""
+
+    cc: NotRequired[list[str]]
+    bcc: NotRequired[list[str]]
+    attempts: list[AttemptShape]
+
+
+class SubmittedMail(_MailFrom):
+    """A mail as it was submitted, for those who prefer it to the short answer."""
+
+    id: Id
+    status: Literal[Status.QUEUED]
+    submitted_at: Time
+    to: list[str]
+    cc: list[str]
+    bcc: list[str]
+    subject: str
+
+
+class MailPage(TypedDict):
+    """Mails, newest first; `has_more` says that others follow, after the last id."""
+
+    data: list[MailEntry]
+    has_more: bool
+
+
+class DeadLetterShape(TypedDict):
+    """A mail that limbo gave up on; nothing of its content is shown."""
+
+    id: str
+    mail_id: NotRequired[Annotated[str, Facts(description="Missing for what is no mail.")]]
+    submitted_at: NotRequired[Time]
+    buried_at: Time | None
+    cause: CauseShape
+    possible_duplicate: bool
+    attempts: Annotated[list[AttemptShape], Facts(description="Those of the last touch.")]
+
+
+class DeadLetterPage(TypedDict):
+    """Dead letters, newest first."""
+
+    data: list[DeadLetterShape]
+    has_more: bool
+
+
+class CauseCount(TypedDict):
+    """How many mails died of a cause."""
+
+    cause: CauseShape
+    count: int
+
+
+class Causes(TypedDict):
+    """What the dead letters died of, the most frequent first."""
+
+    data: list[CauseCount]
+
+
+class ById(TypedDict):
+    """The dead letters of these ids, or of these mails' ids."""
+
+    ids: Annotated[
+        list[Annotated[str, Facts(minLength=1, maxLength=200)]],
+        Facts(minItems=1, maxItems=MAX_IDS),
+    ]
+
+
+class ByCause(TypedDict):
+    """The dead letters of this cause, or of all causes of this kind."""
+
+    cause: Annotated[str, Facts(minLength=1, maxLength=200, examples=["outage", "0d4f9a31"])]
+
+
+class All(TypedDict):
+    """All dead letters there are now."""
+
+    all: Literal[True]
+
+
+Selection = ById | ByCause | All
+
+
+class Redriven(TypedDict):
+    """How many dead letters are in the queue again."""
+
+    redriven: int
+
+
+class Dropped(TypedDict):
+    """How many dead letters are gone for good."""
+
+    dropped: int
+
+
+class Hello(TypedDict):
+    """The answer of the original limbo."""
+
+    hello: Literal["world"]
+
+
+class Health(TypedDict):
+    """The answer of the original limbo."""
+
+    health: Literal["ok"]
+
+
+class Live(TypedDict):
+    """The process runs."""
+
+    live: Literal["ok"]
+
+
+class Ready(TypedDict):
+    """The queue answers."""
+
+    ready: Literal["ok"]
+
+
+class ShortProblem(TypedDict):
+    """What was not done, and why."""
+
+    Message: Annotated[str, Facts(examples=["not submitted"])]
+    Problem: Annotated[str, Facts(examples=["no subject defined; no from defined"])]
+
+
+class ErrorDetail(TypedDict):
+    """One thing that is wrong; `pointer` (RFC 6901) is empty for the request as a whole."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemDetails(TypedDict):
+    """The same by RFC 9457, for those whose `Accept` names it."""
+
+    type: Literal["about:blank"]
+    title: str
+    status: int
+    detail: str
+    errors: list[ErrorDetail]
+
+
+REQUESTS = frozenset(kind.__name__ for kind in (NewMail, ById, ByCause, All))

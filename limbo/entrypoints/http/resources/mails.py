@@ -1,0 +1,83 @@
+"""What became of mails: one, many, and no longer wanted."""
+
+from http import HTTPStatus
+
+import structlog
+
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.mail.ids import is_mail_id
+from limbo.entrypoints.http.api.endpoint import Call, Store
+from limbo.entrypoints.http.api.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
+from limbo.entrypoints.http.api.representations import mail_entry, mail_resource
+from limbo.entrypoints.http.api.schemas import MailPage, MailResource
+from limbo.entrypoints.http.server.long_poll import LongPolls
+from limbo.entrypoints.http.server.offload import Offload
+from limbo.entrypoints.http.server.problems import Refused
+from limbo.ports.ledger_reader import Archive, Query, Record
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Mails:
+    """The handlers; a client finds its own mails alone, and an admin everybody's."""
+
+    def __init__(self, archive: Archive | None, *, offload: Offload, polls: LongPolls) -> None:
+        self._ask = Store(archive, offload=offload, missing="this limbo keeps no ledger").ask
+        self._polls = polls
+
+    async def show(self, call: Call) -> MailResource:
+        """Show a mail, perhaps once it is settled."""
+        wait = WAIT.read(call.query)
+
+        async def look() -> Record | None:
+            return await self._ask(lambda archive: archive.find(call.id, call.client.sees))
+
+        _check_id(call.id)
+        return _found(await self._polls.settled(look, call.receive, wait))
+
+    async def list(self, call: Call) -> MailPage:
+        """Show a page of mails."""
+        limit = LIMIT.read(call.query)
+        query = Query(
+            client=call.client.sees,
+            status=STATUS.read(call.query),
+            to=TO.read(call.query),
+            since=SINCE.read(call.query),
+            after=AFTER.read(call.query),
+            limit=limit + 1,
+        )
+        records = await self._ask(lambda archive: archive.page(query))
+        data = [mail_entry(record) for record in records[:limit]]
+        return {"data": data, "has_more": len(records) > limit}
+
+    async def cancel(self, call: Call) -> MailResource:
+        """Cancel a mail, or say that it is too late."""
+        client = call.client.sees
+        _check_id(call.id)
+
+        def cancel(archive: Archive) -> tuple[Status | None, Record | None]:
+            return archive.cancel(call.id, client), archive.find(call.id, client)
+
+        status, record = await self._ask(cancel)
+        if status is not None and status is not Status.CANCELLED:
+            detail = f"too late to cancel the mail: it is {status}"
+            raise Refused(HTTPStatus.CONFLICT, detail)
+        found = _found(record if status else None)
+        log.info("mail cancelled", mail_id=found["id"])
+        return found
+
+
+def _check_id(text: str) -> None:
+    """Keep from the ledger what can be no id: it may not even be able to ask for it."""
+    if not is_mail_id(text):
+        raise _no_such_mail()
+
+
+def _found(record: Record | None) -> MailResource:
+    if record is None:
+        raise _no_such_mail()
+    return mail_resource(record)
+
+
+def _no_such_mail() -> Refused:
+    return Refused(HTTPStatus.NOT_FOUND, "no such mail")

@@ -1,0 +1,90 @@
+"""What a submission is answered, whatever the outbox said."""
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import assert_never
+
+import orjson
+import structlog
+from starlette.types import Scope
+
+from limbo.domain.mail.mail import Mail
+from limbo.domain.mail.text import redact
+from limbo.entrypoints.http.api.operations import SUBMIT
+from limbo.entrypoints.http.api.representations import submitted_mail
+from limbo.entrypoints.http.server.headers import REPRESENTATION, header, wants_representation
+from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, Refused
+from limbo.entrypoints.http.server.response import Answer, Header
+from limbo.ports.outbox import KeyConflict
+from limbo.ports.queue import NotKept
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_SUBMITTED = orjson.dumps({"Message": "submitted"})
+_SOON = (b"retry-after", b"1")
+_PREFERENCE_APPLIED = (b"preference-applied", REPRESENTATION.encode())
+_REPLAYED = (b"idempotent-replayed", b"true")
+
+
+def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> Answer:
+    """Return the answer for a mail that is kept, in the form that the client prefers."""
+    headers = [_location(mail)]
+    if is_replay:
+        headers.append(_REPLAYED)
+    prefer = header(scope, b"prefer")
+    if prefer and wants_representation(prefer.decode("latin-1")):
+        content = orjson.dumps(submitted_mail(mail))
+        return Answer(content, headers=[*headers, _PREFERENCE_APPLIED])
+    return Answer(_SUBMITTED, headers=headers)
+
+
+def replayed(mail: Mail, first_id: str) -> Mail:
+    """Return the mail as it was first submitted, of which just id and time differ."""
+    milliseconds = int(first_id.replace("-", "")[:12], 16)  # RFC 9562, section 5.7
+    return replace(mail, id=first_id, submitted_at=milliseconds / 1000)
+
+
+def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> Refused:
+    """Say that the queue did not take the mail, or that this is in doubt."""
+    if refusal.in_doubt:
+        log.warning("mail perhaps kept", mail_id=mail.id, reason=redact(refusal.reason))
+        return _unknown(mail, has_key=has_key)
+    if refusal.too_large:
+        detail = "the mail is larger than the queue takes"
+        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    log.warning("mail not kept", mail_id=mail.id, reason=redact(refusal.reason))
+    detail = "the queue did not take the mail; try again later"
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
+
+
+def conflict(clash: KeyConflict) -> Refused:
+    """Say what else the idempotency key stands for."""
+    match clash:
+        case KeyConflict.REUSED:
+            detail = "Idempotency-Key: another mail was submitted under it; take a new one"
+            return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+        case KeyConflict.UNDER_WAY:
+            detail = "Idempotency-Key: the first submission under it is still under way"
+            return Refused(HTTPStatus.CONFLICT, detail, headers=[_SOON])
+        case never:
+            assert_never(never)
+
+
+def _unknown(mail: Mail, *, has_key: bool) -> Refused:
+    """Claim nothing. Without a key no Retry-After, lest a client doubles the mail by itself."""
+    again = (
+        "post it again under the same Idempotency-Key to be sure"
+        if has_key
+        else "and would be sent twice if it was and is posted again"
+    )
+    detail = f"the queue has not said that it took the mail: it may have been submitted, {again}"
+    return Refused(
+        HTTPStatus.GATEWAY_TIMEOUT,
+        detail,
+        message=UNKNOWN,
+        headers=[RETRY_AFTER if has_key else _location(mail)],
+    )
+
+
+def _location(mail: Mail) -> Header:
+    return b"location", f"{SUBMIT.path}/{mail.id}".encode()

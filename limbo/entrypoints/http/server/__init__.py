@@ -1,0 +1,1 @@
+"""Bounded HTTP: requests, bodies, responses, problems; it knows no operation of limbo."""

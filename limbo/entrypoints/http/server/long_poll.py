@@ -1,0 +1,71 @@
+"""Holds a request until its mail is settled."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Receive
+
+from limbo.entrypoints.http.server.body import ClientGone
+from limbo.ports.ledger_reader import Record
+
+Look = Callable[[], Awaitable[Record | None]]
+
+
+class LongPolls:
+    """Looks again and again, for so many requests at once; any more are answered at once."""
+
+    def __init__(self, *, most: int = 200, pause: float = 0.2) -> None:
+        self._most = most
+        self._pause = pause
+        self._held = 0
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Answer all that wait with what is known: the server is about to end."""
+        self._stopping.set()
+
+    async def settled(self, look: Look, receive: Receive, seconds: float) -> Record | None:
+        """Return the entry once it is settled, or as it is after that many seconds.
+
+        Raises ClientGone when nobody waits for the answer any more.
+        """
+        record = await look()
+        if not seconds or self._held >= self._most or _is_final(record):
+            return record
+        self._held += 1
+        gone = asyncio.ensure_future(_disconnect(receive))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            return await self._look_again(record, look, (gone, stopping), seconds)
+        finally:
+            self._held -= 1
+            gone.cancel()
+            stopping.cancel()
+
+    async def _look_again(
+        self,
+        record: Record | None,
+        look: Look,
+        ends: tuple["asyncio.Task[None]", "asyncio.Task[bool]"],
+        seconds: float,
+    ) -> Record | None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not _is_final(record) and (left := until - loop.time()) > 0:
+            pause = min(self._pause, left)
+            await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if ends[0].done():
+                raise ClientGone
+            record = await look()
+            if ends[1].done():
+                break
+        return record
+
+
+def _is_final(record: Record | None) -> bool:
+    return record is None or record.status.is_settled
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,75 @@
+"""Serves an ASGI application with uvicorn, as one part of a process."""
+
+import errno
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from limbo.domain.errors import SettingsError
+from limbo.entrypoints.http.server.protocol import BoundedProtocol
+from limbo.entrypoints.settings.variables import HOST
+
+_KEEP_ALIVE_SECONDS = 75  # Longer than the usual 60 s of a load balancer in front.
+_BACKLOG = 2048
+_NO_ADDRESS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_NODATA}
+_MOST_CONNECTIONS = 2000  # idle ones included; each may hold a body of 1 MiB
+
+
+class HttpServer:
+    """Listens from its construction on, so that a port that is taken is told before anything."""
+
+    def __init__(
+        self, app: ASGIApp, *, host: str, port: int, variable: str, shutdown_seconds: float
+    ) -> None:
+        self._socket = _listen(host, port, variable)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                proxy_headers=False,
+                limit_concurrency=_MOST_CONNECTIONS,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        """Return the root of what is served."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self) -> None:
+        """Serve until stopped; requests under way are answered first."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Begin to stop."""
+        self._server.should_exit = True
+
+    def wait_until_started(self, seconds: float = 10.0) -> bool:
+        """Wait until requests are answered; return whether they are."""
+        pause = threading.Event()
+        for _ in range(int(seconds / 0.01)):
+            if self._server.started:
+                return True
+            pause.wait(0.01)
+        return False
+
+
+def _listen(host: str, port: int, variable: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:
+        if not isinstance(error, OSError) or error.errno in _NO_ADDRESS:
+            raise SettingsError(f"{HOST.name} must be an address of this machine: {host}") from None
+        reason = (error.strerror or str(error)).lower()
+        raise SettingsError(f"{variable} must be free to listen on: {port}: {reason}") from None

@@ -1,0 +1,1 @@
+"""One process: its parts, its signals, its clock."""

@@ -1,0 +1,1 @@
+"""What limbo can be told, by variables of the environment."""

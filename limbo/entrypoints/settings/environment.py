@@ -1,0 +1,88 @@
+"""Reads variables, and remembers where each value is from."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from limbo.domain.errors import SettingsError
+from limbo.entrypoints.settings.variables import PREFIX, Variable
+
+T = TypeVar("T")
+_SECRETIVE = re.compile(r":[^@]*@|password", re.IGNORECASE)  # a URL or DSN gone wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One value in force: as shown to an operator, and the variable or default it is from."""
+
+    name: str
+    shown: str
+    source: str
+
+
+class Environment:
+    """Reads variables, and remembers what it read for ``limbo check``."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.readings: list[Reading] = []
+
+    def has(self, variable: Variable) -> bool:
+        """Say whether the variable is set, to more than nothing, under either of its names."""
+        return self._find(variable) is not None
+
+    def read(
+        self, variable: Variable, parse: Callable[[str], T], fallback: Variable | None = None
+    ) -> T | None:
+        """Return the parsed value of the variable, else of ``fallback``, else of the default.
+
+        Raises SettingsError with the variable's name and what ``parse`` says it should be.
+        """
+        found = self._find(variable) or (self._find(fallback) if fallback else None)
+        source, text = found or ("default", variable.default)
+        if text is None:
+            self.readings.append(Reading(name=variable.name, shown="-", source="not set"))
+            return None
+        shown = "********" if variable.secret else _without_password(text)
+        self.readings.append(Reading(name=variable.name, shown=shown, source=source))
+        try:
+            return parse(text)
+        except ValueError as error:
+            got = "" if variable.secret else f", not {_without_password(text)!r}"
+            msg = f"{source if found else variable.name} must be {error}{got}"
+            raise SettingsError(msg) from None
+
+    def need(self, variable: Variable, parse: Callable[[str], T]) -> T:
+        """Return the parsed value of a variable that has a default."""
+        value = self.read(variable, parse)
+        if value is None:
+            msg = f"{variable.name} must be set: {variable.meaning}"
+            raise SettingsError(msg)
+        return value
+
+    def refuse_unknown(self, known: Iterable[str]) -> None:
+        """Raise SettingsError for a LIMBO_ variable that nobody reads, with the nearest known."""
+        names = set(known)
+        for name in self._environ:
+            if name.startswith(PREFIX) and name not in names:
+                nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
+                msg = f"{name} is no setting of limbo; did you mean {nearest[0]}?"
+                raise SettingsError(msg)
+
+    def _find(self, variable: Variable) -> tuple[str, str] | None:
+        for name in (variable.name, variable.original):
+            if name is not None and (text := self._environ.get(name, "").strip()):
+                return name, text
+        return None
+
+
+def _without_password(text: str) -> str:
+    """Mask the password, and what else may hide one, of a URL."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return "(not shown)" if _SECRETIVE.search(text) else text
+    rest, query, _ = rest.partition("?")
+    _, at, rest = rest.rpartition("@")  # the last: a password that is not encoded may hold more
+    return f"{scheme}://{'***@' if at else ''}{rest}{'?***' if query else ''}"

@@ -1,0 +1,92 @@
+"""Turn the text of a variable into a value, or say what it must be.
+
+Each raises ValueError whose text ends the sentence "LIMBO_… must be …".
+"""
+
+import math
+import re
+from collections.abc import Callable
+
+from limbo.domain.mail.address import parse_address
+
+_SQS_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
+
+
+def text(value: str) -> str:
+    """Take any text."""
+    return value
+
+
+def boolean(value: str) -> bool:
+    """Read `true` or `false`."""
+    if value.lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return value.lower() == "true"
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers between two bounds."""
+
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not least <= int(value) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(value)
+
+    return parse
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Return a reader of seconds between two bounds."""
+
+    def parse(value: str) -> float:
+        number = _number(value)
+        if not least <= number <= most:
+            raise ValueError(f"a number of seconds from {least:g} to {most:g}")
+        return number
+
+    return parse
+
+
+def days(value: str) -> float:
+    """Read a number of days, at most 100 years."""
+    number = _number(value)
+    if not 0 < number <= 36_525:  # noqa: PLR2004
+        raise ValueError("a number of days above 0, at most 36525")
+    return number
+
+
+def delays(value: str) -> tuple[float, ...]:
+    """Read one or more seconds, comma-separated, at most 12 hours each."""
+    numbers = tuple(_number(item.strip()) for item in value.split(","))
+    if not all(0 <= number <= 43_200 for number in numbers):  # noqa: PLR2004
+        raise ValueError("seconds from 0 to 43200, comma-separated, such as 30,300")
+    return numbers
+
+
+def sqs_queue(value: str) -> str:
+    """Read the name or the URL of an SQS queue."""
+    if _SQS_NAME.fullmatch(value) or value.startswith(("https://", "http://")):
+        return value
+    raise ValueError("the name or the URL of an SQS queue")
+
+
+def address(value: str) -> str:
+    """Read one mail address, perhaps with a name."""
+    try:
+        return str(parse_address(value))
+    except ValueError as error:
+        raise ValueError(f"an address such as shop@example.com ({error})") from None
+
+
+def http_url(value: str) -> str:
+    """Read the root of an HTTP API."""
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("a URL such as https://api.mailgun.net")
+    return value.rstrip("/")
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,185 @@
+"""Every variable of the environment that limbo reads: its names, meaning and default."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from limbo.entrypoints.settings.parsers import address, http_url
+
+PREFIX = "LIMBO_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """One setting; ``original`` is the name it had in the first limbo, which works as well.
+
+    ``required`` and ``parse`` are for the variables of senders.
+    """
+
+    name: str
+    meaning: str
+    default: str | None = None
+    original: str | None = None
+    secret: bool = False
+    required: bool = False
+    parse: Callable[[str], str] = str
+
+    def labelled(self, kind: str, label: str) -> "Variable":
+        """Return the variable of one sender among several: LIMBO_MAILGUN_EU_KEY of mailgun.eu."""
+        name = self.name.replace(
+            f"{PREFIX}{kind.upper()}_", f"{PREFIX}{kind.upper()}_{label.upper()}_", 1
+        )
+        return replace(self, name=name, original=None)
+
+
+QUEUE = Variable(
+    name="LIMBO_QUEUE",
+    original="QUEUE",
+    default="sqlite:///limbo.db",
+    meaning="`memory:`, `sqlite:///limbo.db`, `postgresql://…`, or an SQS queue's name or URL",
+)
+DEAD_LETTER_QUEUE = Variable(
+    name="LIMBO_DEAD_LETTER_QUEUE",
+    original="DEADLETTERQUEUE",
+    meaning="the SQS dead-letter queue's name or URL; needed with an SQS queue",
+)
+LEDGER = Variable(
+    name="LIMBO_LEDGER",
+    meaning="where the fate of each mail is kept: `sqlite:///…`, `postgresql://…` or `none`;"
+    " by default the queue's own database, `none` on SQS",
+)
+KEEP_BODIES_DAYS = Variable(
+    name="LIMBO_KEEP_BODIES_DAYS", default="7", meaning="how long the ledger keeps a mail's content"
+)
+KEEP_LEDGER_DAYS = Variable(
+    name="LIMBO_KEEP_LEDGER_DAYS",
+    default="90",
+    meaning="how long the ledger keeps what became of a mail",
+)
+API_KEYS_FILE = Variable(
+    name="LIMBO_API_KEYS_FILE",
+    meaning="a file of API keys (hashes), for a limbo without a database",
+)
+REGION = Variable(
+    name="LIMBO_REGION",
+    original="REGION",
+    meaning="AWS region; without it, what the AWS SDK finds (`AWS_REGION`, profile)",
+)
+SENDERS = Variable(
+    name="LIMBO_SENDERS",
+    meaning="`ses`, `mailgun`, `fake`, comma-separated; several of a kind as `fake.a,fake.b`;"
+    " by default those whose settings are there",
+)
+SES_SOURCE = Variable(
+    name="LIMBO_SES_SOURCE",
+    original="SESSOURCE",
+    parse=address,
+    meaning="the address that SES sends from; a mail's own `from` then becomes its Reply-To",
+)
+MAILGUN_KEY = Variable(
+    name="LIMBO_MAILGUN_KEY",
+    original="MAILGUN",
+    meaning="Mailgun's sending API key",
+    secret=True,
+    required=True,
+)
+MAILGUN_DOMAIN = Variable(
+    name="LIMBO_MAILGUN_DOMAIN",
+    original="DOMAIN",
+    meaning="the sending domain at Mailgun",
+    required=True,
+)
+MAILGUN_URL = Variable(
+    name="LIMBO_MAILGUN_URL",
+    default="https://api.mailgun.net",
+    parse=http_url,
+    meaning="Mailgun's region; `https://api.eu.mailgun.net` for the EU",
+)
+FAKE_SCRIPT = Variable(
+    name="LIMBO_FAKE_SCRIPT",
+    default="",
+    meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider"',
+)
+HOST = Variable(
+    name="LIMBO_HOST",
+    default="127.0.0.1",
+    meaning="the address to listen on; `0.0.0.0` in a container",
+)
+PORT = Variable(name="LIMBO_PORT", original="PORT", default="8000", meaning="the api's port")
+WORKER_PORT = Variable(
+    name="LIMBO_WORKER_PORT", default="9100", meaning="the port of the worker's own `/metrics`"
+)
+CONCURRENCY = Variable(
+    name="LIMBO_CONCURRENCY", default="64", meaning="mails in flight in one worker, 1 to 1000"
+)
+MAX_TOUCHES = Variable(
+    name="LIMBO_MAX_TOUCHES", default="3", meaning="failed touches until a mail is dead"
+)
+RETRY_DELAYS = Variable(
+    name="LIMBO_RETRY_DELAYS",
+    default="30,300",
+    meaning="seconds between touches, each × 0.5 to 1 at random; the last repeats",
+)
+LEASE_SECONDS = Variable(
+    name="LIMBO_LEASE_SECONDS",
+    default="60",
+    meaning="how long a mail is a worker's own; extended every third of it while a send runs",
+)
+BREAKER_OPEN_SECONDS = Variable(
+    name="LIMBO_BREAKER_OPEN_SECONDS",
+    default="30",
+    meaning="the first pause of a provider that fails; it doubles with every failed probe",
+)
+BREAKER_OPEN_MAX_SECONDS = Variable(
+    name="LIMBO_BREAKER_OPEN_MAX_SECONDS",
+    default="300",
+    meaning="the longest such pause, and the pause after a fault of our account",
+)
+SHUTDOWN_SECONDS = Variable(
+    name="LIMBO_SHUTDOWN_SECONDS",
+    default="25",
+    meaning="how long a stopping process finishes what it has started",
+)
+SEND_TIMEOUT_SECONDS = Variable(
+    name="LIMBO_SEND_TIMEOUT_SECONDS",
+    default="10",
+    meaning="how long a provider may take to answer",
+)
+ALLOW_ANONYMOUS = Variable(
+    name="LIMBO_ALLOW_ANONYMOUS",
+    default="false",
+    meaning="`true` lets anybody who reaches the api send through real providers, without a key",
+)
+VARIABLES = (
+    QUEUE,
+    DEAD_LETTER_QUEUE,
+    REGION,
+    LEDGER,
+    KEEP_BODIES_DAYS,
+    KEEP_LEDGER_DAYS,
+    API_KEYS_FILE,
+    SENDERS,
+    SES_SOURCE,
+    MAILGUN_KEY,
+    MAILGUN_DOMAIN,
+    MAILGUN_URL,
+    FAKE_SCRIPT,
+    HOST,
+    PORT,
+    WORKER_PORT,
+    ALLOW_ANONYMOUS,
+    CONCURRENCY,
+    SEND_TIMEOUT_SECONDS,
+    MAX_TOUCHES,
+    RETRY_DELAYS,
+    LEASE_SECONDS,
+    BREAKER_OPEN_SECONDS,
+    BREAKER_OPEN_MAX_SECONDS,
+    SHUTDOWN_SECONDS,
+)
+SENDER_VARIABLES: Mapping[str, Sequence[Variable]] = {
+    "ses": (SES_SOURCE,),
+    "mailgun": (MAILGUN_KEY, MAILGUN_DOMAIN, MAILGUN_URL),
+    "fake": (FAKE_SCRIPT,),
+}
+# Whoever sets one of these wants that sender, if LIMBO_SENDERS does not say otherwise.
+TELLING_VARIABLES = {"ses": SES_SOURCE, "mailgun": MAILGUN_KEY}

@@ -1,0 +1,117 @@
+"""The metrics that are looked up only when they are scraped."""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from limbo.domain.delivery.breaker import BreakerState
+from limbo.domain.errors import QueueUnavailable
+from limbo.ports.queue import Depth, QueueDepth
+
+_FRESH_SECONDS = 5.0
+_STALE_SECONDS = 60.0
+_PATIENCE_SECONDS = 1.0
+_BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class QueueCollector(Collector):
+    """Shows what the queue last said, and asks it anew in a thread: it may hang, or fail slowly.
+
+    It is waited for, a second at most, only when there is nothing to show and it did not fail last.
+    """
+
+    def __init__(self, queue: QueueDepth, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._queue = queue
+        self._now = now
+        self._lock = threading.Lock()
+        self._is_asking = False
+        self._has_failed = False
+        self._asked_at = self._told_at = -math.inf
+        self._depth: Depth | None = None
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Name nothing beforehand."""
+        return []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Yield the metrics of a depth that was told in the last minute."""
+        thread = self._begin()
+        if thread is not None and self._recent() is None and not self._has_failed:
+            thread.join(_PATIENCE_SECONDS)
+        if (depth := self._recent()) is not None:
+            yield from _queue_families(depth)
+
+    def _recent(self) -> Depth | None:
+        return self._depth if self._now() - self._told_at < _STALE_SECONDS else None
+
+    def _begin(self) -> threading.Thread | None:
+        """Begin to ask, unless the queue is being asked, or was just now."""
+        with self._lock:
+            if self._is_asking or self._now() - self._asked_at < _FRESH_SECONDS:
+                return None
+            thread = threading.Thread(target=self._ask, name="depth", daemon=True)
+            thread.start()
+            self._is_asking, self._asked_at = True, self._now()
+            return thread
+
+    def _ask(self) -> None:
+        try:
+            depth = self._queue.depth()
+        except QueueUnavailable:
+            depth = None
+        except Exception as error:  # it is asked again nevertheless
+            log.exception("the queue cannot be counted", exc_info=error)
+            depth = None
+        with self._lock:
+            self._is_asking = False
+            self._has_failed = depth is None
+            if depth is not None:
+                self._depth, self._told_at = depth, self._now()
+
+
+def _queue_families(depth: Depth) -> Iterable[GaugeMetricFamily]:
+    messages = GaugeMetricFamily("limbo_queue_messages", "Mails in the queue.", labels=["state"])
+    messages.add_metric(["ready"], depth.ready)
+    messages.add_metric(["in_flight"], depth.in_flight)
+    messages.add_metric(["delayed"], depth.delayed)
+    yield messages
+    if depth.oldest_age is not None:
+        yield GaugeMetricFamily(
+            "limbo_queue_oldest_age_seconds",
+            "Time since the submission of the oldest mail in the queue.",
+            value=depth.oldest_age,
+        )
+    dead = GaugeMetricFamily(
+        "limbo_dead_letters", "Mails in the dead letters, by kind of cause.", labels=["cause"]
+    )
+    for kind, count in sorted(depth.dead.items()):
+        dead.add_metric([kind], count)
+    yield dead
+
+
+class BreakerCollector(Collector):
+    """Shows the state of each provider's breaker."""
+
+    def __init__(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
+        self._states = states
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Name nothing beforehand."""
+        return []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Yield the state of each."""
+        family = GaugeMetricFamily(
+            "limbo_breaker_state",
+            "A provider's circuit breaker: 0 closed, 1 half open, 2 open.",
+            labels=["sender"],
+        )
+        for sender, state in self._states().items():
+            family.add_metric([sender], _BREAKER_VALUES[state])
+        yield family
