@@ -134,7 +134,7 @@ class Filled:
 def operations(filled: Filled) -> Mapping[str, Callable[[], object]]:
     ledger = SqlLedger(filled.database)
     outbox = SqlOutbox(filled.database)
-    page = ledger.archive.page
+    page = ledger.ledger_reader.page
 
     def submit(count: int, *, keyed: bool = False) -> None:
         submissions = [
@@ -158,7 +158,7 @@ def operations(filled: Filled) -> Mapping[str, Callable[[], object]]:
         "100 submissions": lambda: submit(100),
         "100 submissions with keys": lambda: submit(100, keyed=True),
         "1 submission": lambda: submit(1),
-        "status of any mail": lambda: ledger.archive.find(filled.any_id(), None),
+        "status of any mail": lambda: ledger.ledger_reader.find(filled.any_id(), None),
         "page": lambda: page(Query(client=None)),
         "page before any mail": lambda: page(Query(client=None, after=filled.any_id())),
         "page of a client": lambda: page(Query(client="shop")),

@@ -6,7 +6,7 @@ from typing import Protocol
 from limbo.domain.access.api_key import ApiKey
 
 
-class Keys(Protocol):
+class ApiKeys(Protocol):
     """Where the API keys are kept, as hashes. Methods raise LedgerUnavailable."""
 
     def find(self, id: str) -> ApiKey | None:  # noqa: A002

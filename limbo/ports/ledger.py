@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from limbo.domain.delivery.lifecycle import Begun, End, Start
+from limbo.domain.delivery.lifecycle import End, Start, StartReply
 
 
 class Ledger(Protocol):
     """Writes down what a worker does. Methods raise LedgerUnavailable, and come from any thread."""
 
-    def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
+    def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Record the events in one step; answer each Start, in order, with what is known.
 
         A Start that may not go leaves no trace.

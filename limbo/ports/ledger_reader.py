@@ -10,7 +10,7 @@ from limbo.domain.mail.mail import Mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class RecordedAttempt:
     """One attempt as the ledger knows it: without a duration and an outcome until it has ended."""
 
     sender: str
@@ -34,7 +34,7 @@ class Record:
     to: Sequence[str]
     subject: str
     mail: Mail | None
-    tries: Sequence[Try] = ()
+    tries: Sequence[RecordedAttempt] = ()
     next_at: float | None = None
     cause: Cause | None = None
     possible_duplicate: bool = False
@@ -56,7 +56,7 @@ class Query:
     limit: int = 50
 
 
-class Archive(Protocol):
+class LedgerReader(Protocol):
     """What clients see and do. Methods raise LedgerUnavailable, and come from any thread."""
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002

@@ -49,13 +49,13 @@ class KeyConflict(Enum):
     """The first submission under it is not finished yet."""
 
 
-Answer = Kept | KeptAs | NotKept | Replayed | KeyConflict
+SubmitResult = Kept | KeptAs | NotKept | Replayed | KeyConflict
 
 
 class Outbox(Protocol):
     """Where submitted mails go; what is kept here will be sent, or dead with a reason."""
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Keep the mails durably, and answer each submission, in order; never raises."""
         ...
 

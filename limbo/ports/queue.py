@@ -67,7 +67,7 @@ class Depth:
 
     ready: int
     in_flight: int
-    delayed: int
+    deferred: int
     oldest_age: float | None
     dead: Mapping[str, int] = field(default_factory=dict)
 

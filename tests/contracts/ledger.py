@@ -11,12 +11,12 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.lifecycle import End, Start, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger import Ledger
-from limbo.ports.ledger_reader import Archive, Query, Record, Try
+from limbo.ports.ledger_reader import LedgerReader, Query, Record, RecordedAttempt
 from limbo.ports.outbox import (
     Idempotency,
     KeyConflict,
@@ -39,7 +39,7 @@ class LedgerRig:
     """An empty ledger of its own, and the means to test it."""
 
     ledger: Ledger
-    archive: Archive
+    ledger_reader: LedgerReader
     reservations: Reservations
     now: Callable[[], float]
     elapse: Callable[[float], None]
@@ -52,7 +52,7 @@ class LedgerRig:
         self.reservations.conclude(kept=[submission], refused=[])
         return submission.mail
 
-    def begin(self, mail: Mail, at: float | None = None, sender: str = "ses") -> Begun:
+    def begin(self, mail: Mail, at: float | None = None, sender: str = "ses") -> StartReply:
         at = self.now() if at is None else at
         [begun] = self.ledger.write([Start(mail_id=mail.id, sender=sender, started_at=at)])
         assert begun is not None
@@ -63,7 +63,7 @@ class LedgerRig:
         assert self.ledger.write([replace(event, **more)]) == [None]  # type: ignore[arg-type]
 
     def status(self, mail: Mail) -> Status:
-        record = self.archive.find(mail.id, None)
+        record = self.ledger_reader.find(mail.id, None)
         assert record is not None
         return record.status
 
@@ -83,7 +83,7 @@ class LedgerRig:
                 verdict = SENT if status is Status.SENT else OUTAGE
                 self.end(mail, status, attempt(self.now(), verdict))
             case Status.CANCELLED:
-                self.archive.cancel(mail.id, None)
+                self.ledger_reader.cancel(mail.id, None)
             case _:
                 pass
         assert self.status(mail) is status
@@ -99,7 +99,7 @@ def keyed(mail: Mail, key: str = "k", fingerprint: str = "f", client: str = "") 
 
 
 class LedgerContract:
-    """Tests of a Ledger with its Archive and its Reservations; give the fixture ``new_rig``."""
+    """Tests of a Ledger, its LedgerReader and its Reservations; give the fixture ``new_rig``."""
 
     machine_settings: ClassVar[settings] = settings(
         max_examples=40, stateful_step_count=30, deadline=None
@@ -119,12 +119,12 @@ class LedgerContract:
 
     def test_a_mail_that_is_not_known_may_go_and_leaves_no_trace(self, rig):
         mail = a_mail(rig.now())
-        assert rig.begin(mail) == Begun()
+        assert rig.begin(mail) == StartReply()
         rig.end(mail, Status.SENT, attempt(rig.now(), SENT))
-        assert rig.begin(mail) == Begun()
-        assert rig.archive.find(mail.id, None) is None
-        assert rig.archive.page(Query(client=None)) == []
-        assert rig.archive.cancel(mail.id, None) is None
+        assert rig.begin(mail) == StartReply()
+        assert rig.ledger_reader.find(mail.id, None) is None
+        assert rig.ledger_reader.page(Query(client=None)) == []
+        assert rig.ledger_reader.cancel(mail.id, None) is None
         assert rig.ledger.write([]) == []
 
     def test_tells_what_was_submitted(self, rig):
@@ -136,7 +136,7 @@ class LedgerContract:
             subject="Grüße 🎉",
             message="ä\n" * 3000,
         )
-        record = rig.archive.find(mail.id, "shop")
+        record = rig.ledger_reader.find(mail.id, "shop")
         assert record.mail == mail
         assert (record.id, record.client, record.subject) == (mail.id, "shop", "Grüße 🎉")
         assert record.from_ == "shop@example.org"
@@ -148,25 +148,25 @@ class LedgerContract:
         ]
         assert (record.status, record.submitted_at) == (Status.QUEUED, mail.submitted_at)
         assert (record.next_at, record.cause, record.possible_duplicate) == (None, None, False)
-        assert [*rig.archive.page(Query(client=None))] == [replace(record, mail=None)]
+        assert [*rig.ledger_reader.page(Query(client=None))] == [replace(record, mail=None)]
 
     def test_keeps_every_attempt_of_a_life(self, rig):
         mail, now = rig.submit(), rig.now()
         first = attempt(now, Failed(Fault.RATE, "Throttling", 30.0))
         second = attempt(now + 1.1, OUTAGE, "smtp")
         third = attempt(now + 40.7, SENT)
-        assert rig.begin(mail, now) == Begun(possible_duplicate=False)
+        assert rig.begin(mail, now) == StartReply(possible_duplicate=False)
         assert rig.status(mail) is Status.SENDING
         rig.end(mail, Status.SENDING, first)
-        assert rig.begin(mail, now + 1.1, "smtp") == Begun(possible_duplicate=False)
+        assert rig.begin(mail, now + 1.1, "smtp") == StartReply(possible_duplicate=False)
         rig.end(mail, Status.DEFERRED, second, next_at=now + 40)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at) == (Status.DEFERRED, now + 40)
-        assert rig.begin(mail, now + 40.7) == Begun(possible_duplicate=False)
-        [*_, last] = rig.archive.find(mail.id, None).tries
-        assert last == Try(sender="ses", started_at=now + 40.7, attempt=None)
+        assert rig.begin(mail, now + 40.7) == StartReply(possible_duplicate=False)
+        [*_, last] = rig.ledger_reader.find(mail.id, None).tries
+        assert last == RecordedAttempt(sender="ses", started_at=now + 40.7, attempt=None)
         rig.end(mail, Status.SENT, third, at=now + 41)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at, record.updated_at) == (Status.SENT, None, now + 41)
         assert [t.attempt for t in record.tries] == [first, second, third]
         assert not record.possible_duplicate
@@ -176,16 +176,18 @@ class LedgerContract:
         rig.begin(mail)
         dead = attempt(rig.now(), Failed(Fault.MAIL, "virus"))
         rig.end(mail, Status.DEAD, dead, cause=CAUSE, possible_duplicate=True)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.cause) == (Status.DEAD, CAUSE)
         assert record.possible_duplicate
-        assert [*rig.archive.page(Query(client=None))] == [replace(record, mail=None, tries=())]
+        assert [*rig.ledger_reader.page(Query(client=None))] == [
+            replace(record, mail=None, tries=())
+        ]
 
     def test_keeps_attempts_whose_start_it_never_heard_of(self, rig):
         mail = rig.submit()
         rig.end(mail, Status.SENT, attempt(rig.now(), SENT))
         assert rig.status(mail) is Status.SENT
-        assert [t.attempt.verdict for t in rig.archive.find(mail.id, None).tries] == [SENT]
+        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).tries] == [SENT]
 
     def test_answers_each_event_of_many_in_order(self, rig):
         mails = [rig.submit() for _ in range(3)]
@@ -201,12 +203,12 @@ class LedgerContract:
             replace(start, mail_id="unknown"),
         ]
         assert rig.ledger.write(events) == [
-            Begun(possible_duplicate=False),
-            Begun(possible_duplicate=False),
+            StartReply(possible_duplicate=False),
+            StartReply(possible_duplicate=False),
             None,
             None,
-            Begun(Leave.ALREADY_SENT),
-            Begun(),
+            StartReply(Stop.ALREADY_SENT),
+            StartReply(),
         ]
         expected = [Status.SENT, Status.DEFERRED, Status.SENDING]
         assert [rig.status(mail) for mail in mails] == expected
@@ -218,28 +220,28 @@ class LedgerContract:
         rig.end(mail, Status.DEFERRED, attempt(rig.now(), SENT))
         assert rig.status(mail) is Status.SENT
         rig.elapse(1)
-        before = rig.archive.find(mail.id, None)
-        assert rig.begin(mail) == Begun(Leave.ALREADY_SENT)
+        before = rig.ledger_reader.find(mail.id, None)
+        assert rig.begin(mail) == StartReply(Stop.ALREADY_SENT)
         rig.end(mail, Status.DEAD, cause=CAUSE)
-        assert rig.archive.cancel(mail.id, None) is Status.SENT
-        assert rig.archive.find(mail.id, None) == before
+        assert rig.ledger_reader.cancel(mail.id, None) is Status.SENT
+        assert rig.ledger_reader.find(mail.id, None) == before
 
     @pytest.mark.parametrize("status", [s for s in Status if s.is_settled])
     def test_a_settled_mail_is_not_put_off(self, rig, status):
         mail = rig.bring_to(status)
         rig.end(mail, Status.DEFERRED, attempt(rig.now(), OUTAGE), next_at=rig.now() + 30)
         rig.end(mail, Status.DEAD if status is not Status.DEAD else Status.QUEUED)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at) == (status, None)
 
     def test_who_started_before_another_does_not_say_what_follows(self, rig):
         mail, now = rig.submit(), rig.now()
         rig.begin(mail, now)
-        assert rig.begin(mail, now + 61) == Begun(possible_duplicate=True)
+        assert rig.begin(mail, now + 61) == StartReply(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now, OUTAGE), next_at=now + 90)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at, record.cause) == (Status.SENDING, None, None)
-        assert rig.archive.cancel(mail.id, None) is Status.SENDING
+        assert rig.ledger_reader.cancel(mail.id, None) is Status.SENDING
         rig.end(mail, Status.DEFERRED, attempt(now + 61, OUTAGE))
         assert rig.status(mail) is Status.DEFERRED
 
@@ -252,7 +254,7 @@ class LedgerContract:
         rig.end(mail, Status.DEAD, attempt(now + skew, OUTAGE), cause=CAUSE)
         assert rig.status(mail) is Status.SENDING
         rig.end(mail, Status.DEAD, attempt(now + 20, OUTAGE), cause=CAUSE)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.cause) == (Status.DEAD, CAUSE)
 
     def test_who_comes_late_does_not_say_what_follows_on_another_s_end(self, rig):
@@ -261,7 +263,7 @@ class LedgerContract:
         rig.begin(mail, now + 61)
         rig.end(mail, Status.DEFERRED, attempt(now + 61, OUTAGE), next_at=now + 99)
         rig.end(mail, Status.DEAD, attempt(now, OUTAGE), cause=CAUSE)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at) == (Status.DEFERRED, now + 99)
 
     @pytest.mark.parametrize("status", [Status.QUEUED, Status.DEFERRED, Status.SENDING])
@@ -269,7 +271,7 @@ class LedgerContract:
         """Whoever began may have died amid it."""
         mail = rig.bring_to(status)
         rig.end(mail, Status.DEFERRED, next_at=rig.now() + 77)
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at) == (Status.DEFERRED, rig.now() + 77)
         assert rig.begin(mail, rig.now() + 77).possible_duplicate is (status is Status.SENDING)
 
@@ -277,32 +279,32 @@ class LedgerContract:
 
     def test_an_attempt_without_an_outcome_makes_a_possible_duplicate(self, rig):
         mail, now = rig.submit(), rig.now()
-        assert rig.begin(mail, now) == rig.begin(mail, now) == Begun(possible_duplicate=False)
-        assert rig.begin(mail, now + 60, "smtp") == Begun(possible_duplicate=True)
+        assert rig.begin(mail, now) == rig.begin(mail, now) == StartReply(possible_duplicate=False)
+        assert rig.begin(mail, now + 60, "smtp") == StartReply(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now + 60, OUTAGE, "smtp"))
-        assert rig.archive.find(mail.id, None).possible_duplicate
-        assert rig.begin(mail, now + 90) == Begun(possible_duplicate=True)
+        assert rig.ledger_reader.find(mail.id, None).possible_duplicate
+        assert rig.begin(mail, now + 90) == StartReply(possible_duplicate=True)
         rig.end(mail, Status.DEFERRED, attempt(now + 90, OUTAGE), attempt(now, OUTAGE))
-        assert rig.begin(mail, now + 120) == Begun(possible_duplicate=True)
-        assert rig.archive.find(mail.id, None).possible_duplicate
+        assert rig.begin(mail, now + 120) == StartReply(possible_duplicate=True)
+        assert rig.ledger_reader.find(mail.id, None).possible_duplicate
 
     def test_a_refused_mail_that_comes_anyway_may_be_a_duplicate(self, rig):
         mail = rig.bring_to(Status.REFUSED)
-        assert rig.begin(mail) == Begun(possible_duplicate=True)
+        assert rig.begin(mail) == StartReply(possible_duplicate=True)
         assert rig.status(mail) is Status.SENDING
 
     def test_the_first_outcome_of_an_attempt_stays(self, rig):
         mail, now = rig.submit(), rig.now()
         rig.end(mail, Status.DEFERRED, attempt(now, OUTAGE))
         rig.end(mail, Status.DEFERRED, attempt(now, Failed(Fault.RATE, "later")))
-        assert [t.attempt.verdict for t in rig.archive.find(mail.id, None).tries] == [OUTAGE]
+        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).tries] == [OUTAGE]
 
     # redrive and cancellation
 
     def test_a_redriven_mail_may_go_again(self, rig):
         mail = rig.bring_to(Status.DEAD)
         rig.elapse(1)
-        assert rig.begin(mail) == Begun(possible_duplicate=False)
+        assert rig.begin(mail) == StartReply(possible_duplicate=False)
         assert rig.status(mail) is Status.SENDING
 
     @pytest.mark.parametrize("status", Status)
@@ -310,14 +312,14 @@ class LedgerContract:
         mail = rig.bring_to(status)
         can = status in {Status.QUEUED, Status.DEFERRED, Status.CANCELLED}
         after = Status.CANCELLED if can else status
-        assert rig.archive.cancel(mail.id, None) is after
+        assert rig.ledger_reader.cancel(mail.id, None) is after
         assert rig.status(mail) is after
         if can:
             rig.elapse(1)
-            assert rig.begin(mail) == Begun(Leave.CANCELLED)
+            assert rig.begin(mail) == StartReply(Stop.CANCELLED)
             rig.end(mail, Status.CANCELLED)
             assert rig.status(mail) is Status.CANCELLED
-            assert [t.attempt for t in rig.archive.find(mail.id, None).tries].count(None) == 0
+            assert [t.attempt for t in rig.ledger_reader.find(mail.id, None).tries].count(None) == 0
 
     def test_either_a_cancellation_or_a_start_wins(self, rig):
         mails = [rig.submit() for _ in range(30)]
@@ -325,11 +327,11 @@ class LedgerContract:
 
         def cancel() -> list[bool]:
             start.wait()
-            return [rig.archive.cancel(mail.id, None) is Status.CANCELLED for mail in mails]
+            return [rig.ledger_reader.cancel(mail.id, None) is Status.CANCELLED for mail in mails]
 
         def begin() -> list[bool]:
             start.wait()
-            return [rig.begin(mail).leave is Leave.GO for mail in mails]
+            return [rig.begin(mail).stop is None for mail in mails]
 
         with ThreadPoolExecutor(2) as pool:
             cancelled, begun = pool.submit(cancel), pool.submit(begin)
@@ -340,9 +342,9 @@ class LedgerContract:
 
     def test_a_client_has_its_own_mails_alone(self, rig):
         mine, other = rig.submit("shop"), rig.submit("blog")
-        assert rig.archive.find(mine.id, "shop") == rig.archive.find(mine.id, None)
-        assert rig.archive.find(other.id, "shop") is None
-        assert rig.archive.cancel(other.id, "shop") is None
+        assert rig.ledger_reader.find(mine.id, "shop") == rig.ledger_reader.find(mine.id, None)
+        assert rig.ledger_reader.find(other.id, "shop") is None
+        assert rig.ledger_reader.cancel(other.id, "shop") is None
         assert rig.status(other) is Status.QUEUED
         assert self._ids(rig, Query(client="shop")) == [mine.id]
         assert self._ids(rig, Query(client="blog", to="a@example.com")) == [other.id]
@@ -392,14 +394,14 @@ class LedgerContract:
     @pytest.mark.parametrize("text", ["", "\0", "ü" * 1000, "' OR 1=1", "%", "zzz"])
     def test_nothing_is_found_by_what_is_no_id_or_address(self, rig, text):
         rig.submit()
-        assert rig.archive.find(text, None) is None
-        assert rig.archive.cancel(text, None) is None
-        assert rig.archive.page(Query(client=None, to=text)) == []
+        assert rig.ledger_reader.find(text, None) is None
+        assert rig.ledger_reader.cancel(text, None) is None
+        assert rig.ledger_reader.page(Query(client=None, to=text)) == []
 
     @pytest.mark.parametrize(("since", "count"), [(-1e300, 1), (0, 1), (1e300, 0)])
     def test_any_time_is_a_time_since(self, rig, since, count):
         rig.submit()
-        assert len(rig.archive.page(Query(client=None, since=since))) == count
+        assert len(rig.ledger_reader.page(Query(client=None, since=since))) == count
 
     # reservations and keys
 
@@ -431,7 +433,7 @@ class LedgerContract:
         rig.reservations.conclude(kept=[first], refused=[])
         assert reserve([again]) == [Replayed(first.mail.id)]
         assert reserve([changed]) == [KeyConflict.REUSED]
-        assert rig.archive.find(again.mail.id, None) is None
+        assert rig.ledger_reader.find(again.mail.id, None) is None
         rig.elapse(DAY - 10)
         assert reserve([again]) == [Replayed(first.mail.id)]
         rig.elapse(20)
@@ -469,7 +471,7 @@ class LedgerContract:
 
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(reserve, range(8))) == 10
-        assert len(rig.archive.page(Query(client=None))) == 10
+        assert len(rig.ledger_reader.page(Query(client=None))) == 10
 
     # purging
 
@@ -479,25 +481,25 @@ class LedgerContract:
         fresh = rig.bring_to(Status.SENT)
         assert self._purge(rig, 7, 90) == 1
         assert self._purge(rig, 7, 90) == 0
-        record = rig.archive.find(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert record.mail is None
         assert (record.subject, [*record.to]) == ("Hello", ["a@example.com"])
         assert len(record.tries) == 1
-        assert rig.archive.find(fresh.id, None).mail == fresh
+        assert rig.ledger_reader.find(fresh.id, None).mail == fresh
         rig.elapse(83 * DAY)
         assert self._purge(rig, 7, 90) == 2
-        assert rig.archive.find(mail.id, None) is None
+        assert rig.ledger_reader.find(mail.id, None) is None
         assert self._ids(rig, Query(client=None, to="a@example.com")) == [fresh.id]
         assert self._ids(rig, Query(client=None)) == [fresh.id]
-        assert rig.begin(mail) == Begun()
+        assert rig.begin(mail) == StartReply()
 
     def test_forgets_only_what_is_settled(self, rig):
         mails = {status: rig.bring_to(status) for status in Status}
         rig.elapse(100 * DAY)
         self._purge(rig, 7, 90)
-        left = {status for status, mail in mails.items() if rig.archive.find(mail.id, None)}
+        left = {status for status, mail in mails.items() if rig.ledger_reader.find(mail.id, None)}
         assert left == {Status.QUEUED, Status.SENDING, Status.DEFERRED}
-        assert all(rig.archive.find(mails[status].id, None).mail for status in left)
+        assert all(rig.ledger_reader.find(mails[status].id, None).mail for status in left)
 
     def test_forgets_a_little_at_a_time(self, rig):
         for _ in range(5):
@@ -505,7 +507,7 @@ class LedgerContract:
         rig.elapse(100 * DAY)
         steps = [self._purge(rig, 7, 90, limit=4) for _ in range(4)]
         assert steps == [4, 4, 2, 0]
-        assert rig.archive.page(Query(client=None)) == []
+        assert rig.ledger_reader.page(Query(client=None)) == []
 
     def test_forgets_keys_after_a_day(self, rig):
         submissions = [keyed(a_mail(rig.now()), f"k{n}") for n in range(3)]
@@ -513,7 +515,7 @@ class LedgerContract:
         rig.reservations.conclude(kept=submissions, refused=[])
         rig.elapse(DAY + 1)
         assert [self._purge(rig, 7, 90, limit=2) for _ in range(3)] == [2, 1, 0]
-        assert all(rig.archive.find(s.mail.id, None).mail for s in submissions)
+        assert all(rig.ledger_reader.find(s.mail.id, None).mail for s in submissions)
 
     @staticmethod
     def _one_of_many(rig: LedgerRig, number: int) -> Record:
@@ -523,8 +525,8 @@ class LedgerContract:
         addresses = (Address(to), Address(f"n{number}@example.com"))
         mail = rig.submit(("shop", "blog")[number % 2], to=addresses)
         if number // 4 % 2:
-            rig.archive.cancel(mail.id, None)
-        record = rig.archive.find(mail.id, None)
+            rig.ledger_reader.cancel(mail.id, None)
+        record = rig.ledger_reader.find(mail.id, None)
         assert record is not None
         return record
 
@@ -538,7 +540,7 @@ class LedgerContract:
 
     @staticmethod
     def _ids(rig: LedgerRig, query: Query) -> list[str]:
-        return [record.id for record in rig.archive.page(query)]
+        return [record.id for record in rig.ledger_reader.page(query)]
 
     def test_does_what_a_simple_model_does(self, new_rig):
         run_state_machine_as_test(lambda: LedgerMachine(new_rig()), settings=self.machine_settings)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.lifecycle import End, Start, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault
 from limbo.ports.ledger_reader import Query
 
@@ -53,10 +53,10 @@ class LedgerMachine(RuleBasedStateMachine):
         [begun] = self.rig.ledger.write([Start(mail_id=id_, sender="ses", started_at=at)])
         if model.status in (Status.SENT, Status.CANCELLED):
             sent = model.status is Status.SENT
-            assert begun == Begun(Leave.ALREADY_SENT if sent else Leave.CANCELLED)
+            assert begun == StartReply(Stop.ALREADY_SENT if sent else Stop.CANCELLED)
             return
         model.duplicate = model.duplicate or bool(model.open)
-        assert begun == Begun(possible_duplicate=model.duplicate)
+        assert begun == StartReply(possible_duplicate=model.duplicate)
         model.open.append(at)
         model.last = at
         model.status = Status.SENDING
@@ -96,7 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
         id_, model = self._pick(index)
         if model.status in (Status.QUEUED, Status.DEFERRED):
             model.status = Status.CANCELLED
-        assert self.rig.archive.cancel(id_, model.client) is model.status
+        assert self.rig.ledger_reader.cancel(id_, model.client) is model.status
 
     @precondition(lambda self: self.mails)
     @rule(limit=st.integers(1, 5))
@@ -112,7 +112,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def every_entry_is_as_the_model(self) -> None:
         for id_, model in self.mails.items():
-            record = self.rig.archive.find(id_, model.client)
+            record = self.rig.ledger_reader.find(id_, model.client)
             assert record is not None
             assert (record.status, record.possible_duplicate) == (model.status, model.duplicate)
             tries = {
@@ -125,7 +125,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def pages_hold_what_the_model_holds(self) -> None:
         for client in (None, *CLIENTS):
             for status in (None, Status.SENDING, Status.DEAD):
-                page = self.rig.archive.page(Query(client=client, status=status, limit=100))
+                page = self.rig.ledger_reader.page(Query(client=client, status=status, limit=100))
                 assert [record.id for record in page] == [
                     id_
                     for id_ in sorted(self.mails, reverse=True)

@@ -11,7 +11,7 @@ import pytest
 
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Archive, Query
+from limbo.ports.ledger_reader import LedgerReader, Query
 from limbo.ports.outbox import Idempotency, KeptAs, KeyConflict, Outbox, Replayed, Submission
 from limbo.ports.queue import Kept, MailQueue, NotKept
 from tests.contracts.queue import a_mail
@@ -28,12 +28,12 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRig:
-    """An empty outbox of its own, and the means to test it; without a ledger no ``archive``."""
+    """An empty outbox and the means to test it; without a ledger, no ``ledger_reader``."""
 
     outbox: Outbox
     queue: MailQueue
     switch: Switch
-    archive: Archive | None
+    ledger_reader: LedgerReader | None
     close: Callable[[], None] = lambda: None
 
     def queued(self) -> list[str]:
@@ -54,7 +54,7 @@ def keyed(key: str = "k", fingerprint: str = "f", client: str = "", **changes: o
 class OutboxContract:
     """Tests of an Outbox; an adapter's test class gives the fixture ``new_rig``."""
 
-    knows_keys: ClassVar[bool] = True
+    deduplicates: ClassVar[bool] = True
     """False where a key is only the mail's id, and the queue alone may know it again."""
 
     @pytest.fixture
@@ -72,8 +72,8 @@ class OutboxContract:
         assert rig.outbox.submit([]) == []
         assert rig.outbox.submit(submissions) == [Kept()] * 25
         ids = sorted(submission.mail.id for submission in submissions)
-        if rig.archive is not None:
-            records = rig.archive.page(Query(client=None))
+        if rig.ledger_reader is not None:
+            records = rig.ledger_reader.page(Query(client=None))
             assert sorted(record.id for record in records) == ids
             assert {record.status for record in records} == {Status.QUEUED}
             assert {record.client for record in records} == {s.client for s in submissions}
@@ -83,8 +83,8 @@ class OutboxContract:
         rig.switch.on = False
         submissions = [plain(), keyed()]
         assert rig.outbox.submit(submissions) == [REFUSAL] * 2
-        if rig.archive is not None:
-            records = rig.archive.page(Query(client=None))
+        if rig.ledger_reader is not None:
+            records = rig.ledger_reader.page(Query(client=None))
             assert {record.status for record in records} <= {Status.REFUSED}
         assert rig.queued() == []
 
@@ -113,7 +113,7 @@ class OutboxContract:
         assert ids[0] != ids[1]
 
     def test_a_key_stands_for_one_mail(self, rig):
-        if not self.knows_keys:
+        if not self.deduplicates:
             return
         first = keyed()
         assert rig.outbox.submit([first]) == [Kept()]
@@ -130,7 +130,7 @@ class OutboxContract:
         assert len(rig.queued()) == 2
 
     def test_fifty_at_once_with_one_key_are_one_mail(self, rig):
-        if not self.knows_keys:
+        if not self.deduplicates:
             return
         start = threading.Barrier(50)
 

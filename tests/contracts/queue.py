@@ -100,7 +100,7 @@ class QueueContract:
     knows_duplicates: ClassVar[bool] = True
     """False where a crash cannot be told from a retry (SQS)."""
     tells_delayed: ClassVar[bool] = True
-    """False where a mail put off counts as in flight."""
+    """False where a mail deferred counts as in flight."""
     tells_age: ClassVar[bool] = True
     """False where the oldest mail's age is not to be had."""
     wakes_within: ClassVar[float] = 0.05
@@ -338,7 +338,7 @@ class QueueContract:
 
     @staticmethod
     def _counts(depth: Depth) -> tuple[int, int, int]:
-        return depth.ready, depth.in_flight, depth.delayed
+        return depth.ready, depth.in_flight, depth.deferred
 
     # dead letters
 

@@ -124,7 +124,7 @@ def test_a_refusal_buries_the_mail_and_a_bad_key_does_not(cloud, answer, fate):
         assert event["cause"] == "mail"
     else:
         until(lambda: worker.metric('limbo_breaker_state{sender="mailgun"}') == 2, 20)
-        until(lambda: bool(told(fleet, "mail put off")))
+        until(lambda: bool(told(fleet, "mail deferred")))
         assert waiting(sqs, queue) == 1
         assert waiting(sqs, dead) == 0
     assert len(mailgun.requests) == 1

@@ -52,7 +52,7 @@ class Broken:
 def test_a_store_that_does_not_answer_is_503(operation, error):
     broken = Broken(error("bob@example.org"))
     with capture_logs() as logs:
-        reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
+        reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
     assert reply.status == 503
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["not answered"]
     assert "bob" not in str(logs)
@@ -80,7 +80,9 @@ class Hanging:
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 def test_a_store_that_hangs_is_503_and_504_where_the_request_may_have_its_effect_yet(operation):
     store = Hanging()
-    http = HttpApp(archive=store, dead_letters=store, archive_seconds=0.05, letters_seconds=0.05)
+    http = HttpApp(
+        ledger_reader=store, dead_letters=store, reader_seconds=0.05, letters_seconds=0.05
+    )
     try:
         reply = ask(http, operation)
     finally:
@@ -112,7 +114,7 @@ def test_a_dead_letter_with_times_that_are_none_is_shown_without_them(seconds):
 def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
     broken = Broken(KeyError("bob@example.org"))
     with capture_logs() as logs:
-        reply = ask(HttpApp(archive=broken, dead_letters=broken), operation)
+        reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
     assert reply.status == 500
     assert b"bob" not in reply.body
     (line,) = (line for line in logs if line["log_level"] == "error")
@@ -265,26 +267,26 @@ def test_over_a_real_connection_nothing_is_a_500():
 
 
 class Watched:
-    """An archive that tells when it was asked."""
+    """An ledger_reader that tells when it was asked."""
 
-    def __init__(self, archive):
-        self.archive = archive
+    def __init__(self, ledger_reader):
+        self.ledger_reader = ledger_reader
         self.asked = threading.Event()
 
     def find(self, id, client):  # noqa: A002
         self.asked.set()
-        return self.archive.find(id, client)
+        return self.ledger_reader.find(id, client)
 
 
 def test_a_stop_of_the_server_ends_a_wait():
     ledger = MemoryLedger()
-    archive = Watched(ledger)
-    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive)
+    ledger_reader = Watched(ledger)
+    site = WholeApp(anonymous=KeyScope, ledger=ledger, ledger_reader=ledger_reader)
     mail = site.submit()
     with serving(site.app) as address:
         connection = Connection(address)
         connection.send(f"GET /v1/mail/{mail.id}?wait=60 HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        assert archive.asked.wait(5)
+        assert ledger_reader.asked.wait(5)
     status, _, body = connection.answer()
     connection.close()
     assert (status, json.loads(body)["status"]) == (200, "queued")
@@ -292,13 +294,13 @@ def test_a_stop_of_the_server_ends_a_wait():
 
 def test_a_client_that_goes_away_amid_its_wait_leaves_no_trace(caplog, capsys):
     ledger = MemoryLedger()
-    archive = Watched(ledger)
-    site = WholeApp(anonymous=KeyScope, ledger=ledger, archive=archive, long_polls=1)
+    ledger_reader = Watched(ledger)
+    site = WholeApp(anonymous=KeyScope, ledger=ledger, ledger_reader=ledger_reader, long_polls=1)
     path = f"/v1/mail/{site.submit().id}?wait=60"
     with serving(site.app) as address:
         with Connection(address) as connection:
             connection.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            assert archive.asked.wait(5)
+            assert ledger_reader.asked.wait(5)
         until = time.monotonic() + 5
         labels = {"method": "GET", "route": "/v1/mail/{id}", "status": "499"}
         while not site.metric("limbo_http_requests_total", **labels):

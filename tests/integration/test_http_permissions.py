@@ -33,8 +33,8 @@ class Site:
         self.app.bury(Cause(kind="mail", reason="bad"))
         self.ids = {"mails": self.app.submit(self.owner).id, "dead letters": dead.id}
 
-    def key(self, *scopes, senders=("*",)):
-        return self.app.keys.create(*scopes, senders=senders)[1]
+    def key(self, *scopes, allowed_from=("*",)):
+        return self.app.keys.create(*scopes, allowed_from=allowed_from)[1]
 
     def ask(self, operation, authorization, **fields):
         path = operation.path.replace("{id}", self.ids.get(operation.tag, ""))
@@ -133,7 +133,7 @@ def test_another_clients_mails_are_not_in_the_list(site):
 )
 def test_a_mail_is_from_whom_the_key_allows_or_403(site, sender, status):
     (operation,) = (o for o in NEEDED if o.id == "submitMail")
-    key = site.key(SEND, senders=["@shop.example"])
+    key = site.key(SEND, allowed_from=["@shop.example"])
     waiting = site.app.mails.depth().ready
     reply = site.ask(operation, f"Bearer {key}", **{"from": sender})
     assert reply.status == status

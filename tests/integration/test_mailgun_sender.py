@@ -17,7 +17,7 @@ from limbo.adapters.providers.mailgun.sender import MailgunSender
 from limbo.adapters.providers.mime import message_id
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from tests.contracts.sender import Mood, SenderContract, a_mail
-from tests.support.stub_provider import MAILGUN_OK, Answer, Behaviour, StubProvider
+from tests.support.stub_provider import MAILGUN_OK, Behaviour, ProviderResponse, StubProvider
 
 KEY = "key-0123456789abcdef"
 BASIC = "YXBpOmtleS0wMTIzNDU2Nzg5YWJjZGVm"  # "api:" and the key, in base64
@@ -26,11 +26,11 @@ ECHO = f"no such ann@sender.example, bob@one.example for {KEY}, Basic {BASIC}; "
 
 MOODS = {
     Mood.ACCEPTING: MAILGUN_OK,
-    Mood.CHECKED: Answer(status=400, body='{"message": "from parameter is missing"}'),
-    Mood.REFUSING: Answer(status=400, body=json.dumps({"message": ECHO})),
-    Mood.THROTTLING: Answer(status=429, body=json.dumps({"message": ECHO})),
-    Mood.DENYING: Answer(status=401, body="Forbidden"),
-    Mood.FAILING: Answer(status=503, body=f"<h1>{ECHO}</h1>"),
+    Mood.CHECKED: ProviderResponse(status=400, body='{"message": "from parameter is missing"}'),
+    Mood.REFUSING: ProviderResponse(status=400, body=json.dumps({"message": ECHO})),
+    Mood.THROTTLING: ProviderResponse(status=429, body=json.dumps({"message": ECHO})),
+    Mood.DENYING: ProviderResponse(status=401, body="Forbidden"),
+    Mood.FAILING: ProviderResponse(status=503, body=f"<h1>{ECHO}</h1>"),
     Mood.SILENT: Behaviour.HANG,
     Mood.RESETTING: Behaviour.RESET,
 }
@@ -100,10 +100,13 @@ def test_posts_the_mail_as_a_form(sender, provider):
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (Answer(status=401, body='{"message": "x"}'), "401 Unauthorized: x"),
-        (Answer(status=404, body='{"message": "Domain not found"}'), "404 Not Found: Domain"),
-        (Answer(status=200, body="Mailgun Magnificent API"), "200 OK: no message"),
-        (Answer(status=503), "503 Service Unavailable"),
+        (ProviderResponse(status=401, body='{"message": "x"}'), "401 Unauthorized: x"),
+        (
+            ProviderResponse(status=404, body='{"message": "Domain not found"}'),
+            "404 Not Found: Domain",
+        ),
+        (ProviderResponse(status=200, body="Mailgun Magnificent API"), "200 OK: no message"),
+        (ProviderResponse(status=503), "503 Service Unavailable"),
         (Behaviour.HANG, "no answer"),
     ],
 )
@@ -139,7 +142,7 @@ def test_the_url_may_end_as_mailgun_writes_it(provider, suffix):
     ],
 )
 def test_blames_by_the_status(sender, provider, status, body, fault):
-    provider.script(Answer(status=status, body=body))
+    provider.script(ProviderResponse(status=status, body=body))
     verdict = sender.send(a_mail())
     assert isinstance(verdict, Failed)
     assert verdict.fault is fault
@@ -150,13 +153,19 @@ def test_blames_by_the_status(sender, provider, status, body, fault):
     ("answer", "reason"),
     [
         (
-            Answer(status=401, body='{"message": "Invalid private key"}'),
+            ProviderResponse(status=401, body='{"message": "Invalid private key"}'),
             "401 Unauthorized: Invalid private key",
         ),
-        (Answer(status=401, body="Forbidden"), "401 Unauthorized: no message of Mailgun's"),
-        (Answer(status=400, body='{"message": 5}'), "400 Bad Request: no message of Mailgun's"),
         (
-            Answer(status=400, body='{"message": "a\\nb\\u0000c <x@y.example>"}'),
+            ProviderResponse(status=401, body="Forbidden"),
+            "401 Unauthorized: no message of Mailgun's",
+        ),
+        (
+            ProviderResponse(status=400, body='{"message": 5}'),
+            "400 Bad Request: no message of Mailgun's",
+        ),
+        (
+            ProviderResponse(status=400, body='{"message": "a\\nb\\u0000c <x@y.example>"}'),
             "400 Bad Request: a b c <<address>>",
         ),
     ],
@@ -193,7 +202,7 @@ def test_reads_retry_after(provider, value, seconds):
         timeout=5.0,
         now=lambda: 60.0,
     )
-    provider.script(Answer(status=429, headers={"Retry-After": value}))
+    provider.script(ProviderResponse(status=429, headers={"Retry-After": value}))
     verdict = sender.send(a_mail())
     assert isinstance(verdict, Failed)
     assert verdict.retry_after == seconds
@@ -203,13 +212,13 @@ def test_reads_retry_after(provider, value, seconds):
     "answer",
     [
         Behaviour.CUT,
-        Answer(body="{", headers={"Content-Length": "9"}),
-        Answer(body="zz\r\n", headers={"Transfer-Encoding": "chunked"}),
-        Answer(headers={"Content-Length": "1, 2"}),
-        Answer(headers={"Content-Encoding": "gzip"}, body="no gzip"),
-        Answer(status=0),
-        Answer(headers={"X": "x" * 70_000}),
-        Answer(headers={f"X{i}": "x" for i in range(200)}),
+        ProviderResponse(body="{", headers={"Content-Length": "9"}),
+        ProviderResponse(body="zz\r\n", headers={"Transfer-Encoding": "chunked"}),
+        ProviderResponse(headers={"Content-Length": "1, 2"}),
+        ProviderResponse(headers={"Content-Encoding": "gzip"}, body="no gzip"),
+        ProviderResponse(status=0),
+        ProviderResponse(headers={"X": "x" * 70_000}),
+        ProviderResponse(headers={f"X{i}": "x" for i in range(200)}),
     ],
     ids=lambda answer: repr(answer)[:60],
 )
@@ -222,7 +231,7 @@ def test_an_answer_that_is_not_whole_leaves_the_mail_in_doubt(sender, provider, 
 
 
 def test_a_dripped_answer_is_awaited_no_longer_than_a_silent_one(sender, provider):
-    provider.script(Answer(body=MAILGUN_OK.body, drip=0.02))
+    provider.script(ProviderResponse(body=MAILGUN_OK.body, drip=0.02))
     start = time.monotonic()
     verdict = sender.send(a_mail())
     assert time.monotonic() - start < TIMEOUT + 0.3
@@ -231,7 +240,7 @@ def test_a_dripped_answer_is_awaited_no_longer_than_a_silent_one(sender, provide
 
 
 def test_a_huge_answer_is_not_read_to_its_end(provider):
-    provider.script(Answer(status=500, body="x" * 50_000_000))
+    provider.script(ProviderResponse(status=500, body="x" * 50_000_000))
     sender = connect(provider.url, timeout=5.0)
     verdict = sender.send(a_mail())
     assert isinstance(verdict, Failed)
@@ -256,7 +265,7 @@ def test_a_connection_that_was_closed_while_idle_costs_no_mail(sender, provider)
 def test_a_redirect_takes_neither_mail_nor_key_anywhere(sender, provider):
     with StubProvider() as elsewhere:
         for status in (301, 302, 303, 307, 308):
-            provider.script(Answer(status=status, headers={"Location": elsewhere.url}))
+            provider.script(ProviderResponse(status=status, headers={"Location": elsewhere.url}))
             verdict = sender.send(a_mail())
             assert isinstance(verdict, Failed)
             assert verdict.fault is Fault.ACCOUNT
@@ -264,7 +273,7 @@ def test_a_redirect_takes_neither_mail_nor_key_anywhere(sender, provider):
 
 
 def test_cookies_are_not_kept(sender, provider):
-    provider.script(Answer(body=MAILGUN_OK.body, headers={"Set-Cookie": "a=b"}))
+    provider.script(ProviderResponse(body=MAILGUN_OK.body, headers={"Set-Cookie": "a=b"}))
     sender.send(a_mail())
     sender.send(a_mail())
     assert "cookie" not in provider.requests[1].headers
@@ -328,7 +337,7 @@ def test_keeps_its_limits_over_tls_too(certificate, monkeypatch):
             Behaviour.HANG,
             Behaviour.CUT,
             Behaviour.RESET,
-            Answer(status=401),
+            ProviderResponse(status=401),
             Behaviour.CLOSE,
         )
         sender = connect(stub.url)
@@ -361,7 +370,7 @@ def test_a_reset_before_the_mail_was_written_is_an_outage(provider):
 
 
 def test_a_refusal_before_the_mail_was_written_leaves_no_doubt(provider):
-    provider.script(Answer(status=413, body='{"message": "too large"}', early=True))
+    provider.script(ProviderResponse(status=413, body='{"message": "too large"}', early=True))
     verdict = connect(provider.url, timeout=5.0).send(a_mail(message="x" * 20_000_000))
     assert isinstance(verdict, Failed)
     assert verdict.fault in (Fault.MAIL, Fault.OUTAGE)  # the reset may overtake the answer
@@ -378,7 +387,7 @@ def test_an_environments_netrc_does_not_replace_the_key(provider, tmp_path, monk
 def test_an_environments_proxy_is_used_within_the_same_limits(provider, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", provider.url)
     monkeypatch.setenv("NO_PROXY", "")
-    provider.script(Answer(), Answer(body="x", drip=0.02), Behaviour.RESET)
+    provider.script(ProviderResponse(), ProviderResponse(body="x", drip=0.02), Behaviour.RESET)
     sender = connect("http://mailgun.invalid")
     verdicts = [sender.send(a_mail()) for _ in range(3)]
     assert [verdict.fault for verdict in verdicts] == [Fault.ACCOUNT, Fault.UNKNOWN, Fault.UNKNOWN]

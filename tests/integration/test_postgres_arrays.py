@@ -29,7 +29,7 @@ def test_a_column_reaches_the_server_as_it_is(database, kind, values):
     @given(st.lists(st.none() | values, max_size=20))
     def check(column):
         sql = f"SELECT unnest(:column::{kind}[])"
-        assert database.execute_each(sql, {"column": column}) == [(value,) for value in column]
+        assert database.execute_many(sql, {"column": column}) == [(value,) for value in column]
 
     check()
 

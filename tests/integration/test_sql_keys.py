@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.sql.api_keys import SqlKeys
+from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.database import Database
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.errors import LedgerUnavailable
-from tests.contracts.keys import REVOKED, KeysContract, a_key
+from tests.contracts.keys import REVOKED, ApiKeysContract, a_key
 from tests.support.postgres import PostgresServer
 
 
@@ -18,20 +18,20 @@ def contract_url(postgres: PostgresServer) -> str:
     return postgres.new_database()
 
 
-class TestSqliteKeys(KeysContract):
+class TestSqliteKeys(ApiKeysContract):
     @pytest.fixture
-    def keys(self, tmp_path: Path) -> Iterator[SqlKeys]:
+    def keys(self, tmp_path: Path) -> Iterator[SqlApiKeys]:
         url = f"sqlite:///{tmp_path}/limbo.db"
         with contextlib.closing(SqliteDatabase.connect(url)) as database:
-            yield SqlKeys(database)
+            yield SqlApiKeys(database)
 
 
-class TestPostgresKeys(KeysContract):
+class TestPostgresKeys(ApiKeysContract):
     @pytest.fixture
-    def keys(self, contract_url: str) -> Iterator[SqlKeys]:
+    def keys(self, contract_url: str) -> Iterator[SqlApiKeys]:
         with contextlib.closing(PostgresDatabase.connect(contract_url)) as database:
             database.execute("TRUNCATE limbo_api_keys")
-            yield SqlKeys(database)
+            yield SqlApiKeys(database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -49,16 +49,16 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     ("column", "value"),
     [
         ("scopes", "root"),
-        ("senders", "[1]"),
-        ("senders", "{"),
-        ("senders", "7"),
-        ("senders", '["nobody@"]'),
+        ("allowed_from", "[1]"),
+        ("allowed_from", "{"),
+        ("allowed_from", "7"),
+        ("allowed_from", '["nobody@"]'),
         ("rate", "fast"),
         ("name", ""),
     ],
 )
 def test_a_row_that_cannot_be_read_lets_nobody_in_and_is_not_repeated(database, column, value):
-    keys, key = SqlKeys(database), a_key()
+    keys, key = SqlApiKeys(database), a_key()
     keys.add(key)
     database.execute(f"UPDATE limbo_api_keys SET {column} = :value", {"value": value})
     with pytest.raises(LedgerUnavailable, match="a row of limbo_api_keys") as raised:
@@ -68,13 +68,13 @@ def test_a_row_that_cannot_be_read_lets_nobody_in_and_is_not_repeated(database, 
 
 def test_no_secret_and_nothing_to_guess_it_by_is_kept(database):
     key = a_key()
-    SqlKeys(database).add(key)
+    SqlApiKeys(database).add(key)
     [[kept]] = database.execute("SELECT sha256 FROM limbo_api_keys")
     assert kept == key.sha256
 
 
 def test_a_database_without_the_table_is_an_unavailable_store(database):
-    keys = SqlKeys(database)
+    keys = SqlApiKeys(database)
     database.execute("DROP TABLE limbo_api_keys")
     for use in (
         lambda: keys.find("0123456789"),

@@ -17,11 +17,11 @@ from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
-from limbo.domain.delivery.lifecycle import Begun, End, Leave, Start, Status
+from limbo.domain.delivery.lifecycle import End, Start, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Query, Try
+from limbo.ports.ledger_reader import Query, RecordedAttempt
 from limbo.ports.outbox import KeyConflict, Replayed, Submission
 from limbo.ports.queue import Death, Kept, NotKept
 from tests.contracts.ledger import LedgerContract, LedgerRig
@@ -93,7 +93,7 @@ class SqlLedgerTests(LedgerContract):
             ledger = SqlLedger(database)
             return LedgerRig(
                 ledger=ledger,
-                archive=ledger.archive,
+                ledger_reader=ledger.ledger_reader,
                 reservations=ledger,
                 now=clock.now,
                 elapse=clock.elapse,
@@ -117,7 +117,7 @@ class SwitchedRoom:
     def __init__(self, database: Database, switch: Switch) -> None:
         self.dialect = database.dialect
         self.transaction = database.transaction
-        self.execute_each = database.execute_each
+        self.execute_many = database.execute_many
         self._switch = switch
 
     def check_room(self) -> None:
@@ -134,7 +134,7 @@ class SqlOutboxTests(OutboxContract):
                 outbox=SqlOutbox(SwitchedRoom(database, switch)),
                 queue=SqlQueue(database),
                 switch=switch,
-                archive=SqlLedger(database).archive,
+                ledger_reader=SqlLedger(database).ledger_reader,
                 close=database.close,
             )
 
@@ -143,7 +143,7 @@ class SqlOutboxTests(OutboxContract):
     def test_a_failed_submission_leaves_no_trace(self, rig):
         rig.switch.on = False
         rig.outbox.submit([plain(), keyed()])
-        assert rig.archive.page(Query(client=None)) == []
+        assert rig.ledger_reader.page(Query(client=None)) == []
 
 
 class TestSqliteOutbox(OnSqlite, SqlOutboxTests):
@@ -164,7 +164,7 @@ class SqlLedgerFirstTests(OutboxContract):
                 outbox=LedgerFirstOutbox(RefusingQueue(queue, switch), ledger),
                 queue=queue,
                 switch=switch,
-                archive=ledger.archive,
+                ledger_reader=ledger.ledger_reader,
                 close=database.close,
             )
 
@@ -209,7 +209,7 @@ def outbox(database: Database) -> SqlOutbox:
     return SqlOutbox(database)
 
 
-def begin(ledger: SqlLedger, mail: Mail) -> Begun | None:
+def begin(ledger: SqlLedger, mail: Mail) -> StartReply | None:
     [begun] = ledger.write([Start(mail_id=mail.id, sender="ses", started_at=1.5)])
     return begun
 
@@ -231,14 +231,14 @@ def test_a_status_of_a_newer_limbo_is_left_alone_and_costs_no_other_mail(databas
     answers = ledger.write(
         [start, replace(start, mail_id=other.mail.id), replace(end, possible_duplicate=True)]
     )
-    assert answers == [Begun(Leave.ALREADY_SENT), Begun(possible_duplicate=False), None]
+    assert answers == [StartReply(Stop.ALREADY_SENT), StartReply(possible_duplicate=False), None]
     rows = database.execute("SELECT status, possible_duplicate FROM limbo_mails ORDER BY status")
     assert rows == [("bounced", True), ("sending", False)]
-    record = ledger.archive.find(newer.mail.id, None)
+    record = ledger.ledger_reader.find(newer.mail.id, None)
     assert record.status is Status.SENT
     assert [t.attempt for t in record.tries] == [sent]
-    assert len(ledger.archive.page(Query(client=None))) == 2
-    assert ledger.archive.cancel(newer.mail.id, None) is Status.SENT
+    assert len(ledger.ledger_reader.page(Query(client=None))) == 2
+    assert ledger.ledger_reader.cancel(newer.mail.id, None) is Status.SENT
 
 
 def test_a_cause_or_an_outcome_of_a_newer_limbo_is_not_known_and_stays(database, ledger):
@@ -254,13 +254,13 @@ def test_a_cause_or_an_outcome_of_a_newer_limbo_is_not_known_and_stays(database,
     )
     ledger.write([replace(end, possible_duplicate=True)])
     assert database.execute("SELECT cause FROM limbo_mails") == [(NEWER_CAUSE,)]
-    record = ledger.archive.find(submission.mail.id, None)
+    record = ledger.ledger_reader.find(submission.mail.id, None)
     assert (record.status, record.cause) == (Status.DEAD, None)
     assert record.possible_duplicate
-    assert [*record.tries] == [Try(sender="ses", started_at=1.5, attempt=None)]
-    assert [r.cause for r in ledger.archive.page(Query(client=None))] == [None]
+    assert [*record.tries] == [RecordedAttempt(sender="ses", started_at=1.5, attempt=None)]
+    assert [r.cause for r in ledger.ledger_reader.page(Query(client=None))] == [None]
     ledger.write([replace(end, attempts=[attempt], status=Status.SENT)])
-    assert ledger.archive.find(submission.mail.id, None).status is Status.SENT
+    assert ledger.ledger_reader.find(submission.mail.id, None).status is Status.SENT
     assert database.execute("SELECT outcome FROM limbo_attempts") == [(NEWER_ATTEMPT,)]
 
 
@@ -278,9 +278,9 @@ def test_a_dead_letter_whose_attempts_a_newer_limbo_wrote_is_listed(database, ou
 def test_a_cancelled_mail_leaves_the_queue(outbox, queue, ledger):
     submission = plain("shop")
     outbox.submit([submission])
-    assert ledger.archive.cancel(submission.mail.id, "blog") is None
+    assert ledger.ledger_reader.cancel(submission.mail.id, "blog") is None
     assert queue.depth().ready == 1
-    assert ledger.archive.cancel(submission.mail.id, "shop") is Status.CANCELLED
+    assert ledger.ledger_reader.cancel(submission.mail.id, "shop") is Status.CANCELLED
     assert queue.receive(1, 0) == []
 
 
@@ -288,8 +288,8 @@ def test_a_cancelled_mail_stays_with_whoever_holds_its_lease(outbox, queue, ledg
     submission = plain()
     outbox.submit([submission])
     lease = take_one(queue)
-    assert ledger.archive.cancel(submission.mail.id, None) is Status.CANCELLED
-    assert begin(ledger, submission.mail) == Begun(Leave.CANCELLED)
+    assert ledger.ledger_reader.cancel(submission.mail.id, None) is Status.CANCELLED
+    assert begin(ledger, submission.mail) == StartReply(Stop.CANCELLED)
     assert queue.ack([lease]) == []
 
 
@@ -306,16 +306,16 @@ def test_a_redrive_queues_a_dead_mail_in_the_ledger_as_well(outbox, queue, ledge
     )
     letters = queue.dead_letters
     assert letters.redrive([letter.id for letter in letters.list(10)]) == 2
-    record = ledger.archive.find(dead.mail.id, None)
+    record = ledger.ledger_reader.find(dead.mail.id, None)
     assert (record.status, record.cause) == (Status.QUEUED, None)
-    assert begin(ledger, dead.mail) == Begun(possible_duplicate=False)
-    assert begin(ledger, sent.mail) == Begun(Leave.ALREADY_SENT)
+    assert begin(ledger, dead.mail) == StartReply(possible_duplicate=False)
+    assert begin(ledger, sent.mail) == StartReply(Stop.ALREADY_SENT)
 
 
 def test_the_same_mail_submitted_again_is_kept_once(outbox, queue, ledger):
     submission = plain()
     assert outbox.submit([submission]) == outbox.submit([submission]) == [Kept()]
-    assert len(ledger.archive.page(Query(client=None))) == queue.depth().ready == 1
+    assert len(ledger.ledger_reader.page(Query(client=None))) == queue.depth().ready == 1
 
 
 def _submit(url: str, start: threading.Event, answers: "multiprocessing.Queue[list[object]]"):
@@ -341,7 +341,9 @@ def test_the_same_key_from_two_processes_is_one_mail(url, queue, ledger):
     assert keyed_answers.count(Kept()) == 2
     assert {type(answer) for answer in keyed_answers} == {Kept, Replayed}
     assert len({answer.mail_id for answer in keyed_answers if answer != Kept()}) == 2
-    assert queue.depth().ready == len(ledger.archive.page(Query(client=None, limit=100))) == 52
+    assert (
+        queue.depth().ready == len(ledger.ledger_reader.page(Query(client=None, limit=100))) == 52
+    )
 
 
 def test_a_key_whose_first_submission_fails_is_the_next_one_s(database, outbox):
@@ -360,10 +362,10 @@ def test_a_ledger_that_cannot_be_used_says_so(database, ledger, outbox):
         lambda: ledger.reserve([submission]),
         lambda: ledger.conclude(kept=[submission], refused=[]),
         lambda: ledger.purge(bodies_before=1, records_before=1, limit=10),
-        lambda: ledger.archive.find(mail.id, None),
-        lambda: ledger.archive.page(Query(client=None)),
-        lambda: ledger.archive.page(Query(client=None, status=Status.SENT)),
-        lambda: ledger.archive.cancel(mail.id, None),
+        lambda: ledger.ledger_reader.find(mail.id, None),
+        lambda: ledger.ledger_reader.page(Query(client=None)),
+        lambda: ledger.ledger_reader.page(Query(client=None, status=Status.SENT)),
+        lambda: ledger.ledger_reader.cancel(mail.id, None),
     ):
         with pytest.raises(LedgerUnavailable, match="limbo_mails"):
             use()
@@ -376,13 +378,13 @@ def test_what_lies_in_the_ledger_and_is_no_mail_has_no_content(database, ledger,
     submission = plain()
     outbox.submit([submission])
     database.execute("UPDATE limbo_contents SET body = :body", {"body": b"\xff"})
-    assert ledger.archive.find(submission.mail.id, None).mail is None
+    assert ledger.ledger_reader.find(submission.mail.id, None).mail is None
 
 
 def test_a_full_file_keeps_nothing_of_a_submission(tmp_path):
     with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")) as database:
         queue = SqlQueue(database)
-        outbox, archive = SqlOutbox(database), SqlLedger(database).archive
+        outbox, ledger_reader = SqlOutbox(database), SqlLedger(database).ledger_reader
         kept = 0
         [[pages]] = database.execute("SELECT page_count FROM pragma_page_count")
         database.execute(f"PRAGMA max_page_count = {pages + 60}")
@@ -390,7 +392,7 @@ def test_a_full_file_keeps_nothing_of_a_submission(tmp_path):
             kept += 2
         assert answers == [NotKept(reason="database or disk is full")] * 2
         assert 0 < kept == queue.depth().ready
-        assert len(archive.page(Query(client=None, limit=10_000))) == kept
+        assert len(ledger_reader.page(Query(client=None, limit=10_000))) == kept
 
 
 # the plans by which a large ledger is as quick as a small one
@@ -420,7 +422,7 @@ def test_no_page_scans_or_sorts_in_sqlite(tmp_path, query):
     with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")) as plain_one:
         SqlOutbox(plain_one).submit([plain("shop")])
     with contextlib.closing(Explaining(tmp_path / "limbo.db")) as database:
-        SqlLedger(database).archive.page(query)
+        SqlLedger(database).ledger_reader.page(query)
     assert plans
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
     scans = [plan for plan in plans if plan.startswith("SCAN")]

@@ -15,7 +15,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.app import HttpLimits, create_app
 from limbo.entrypoints.telemetry.metrics import Metrics
-from limbo.ports.outbox import Answer, Submission
+from limbo.ports.outbox import Submission, SubmitResult
 from limbo.ports.queue import Depth, Kept
 
 MAIL = {
@@ -33,7 +33,7 @@ class ScriptedOutbox:
 
     def __init__(self) -> None:
         self.calls: list[Sequence[Submission]] = []
-        self.answer: Callable[[Mail], Answer] = lambda _: Kept()
+        self.answer: Callable[[Mail], SubmitResult] = lambda _: Kept()
         self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
@@ -46,7 +46,7 @@ class ScriptedOutbox:
     def submissions(self) -> list[Submission]:
         return [submission for call in self.calls for submission in call]
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         self.calls.append(submissions)
         self.gate.wait(30)
         if self.error is not None:
@@ -68,7 +68,7 @@ class ScriptedDepth:
         self.gate.wait(30)
         if not self.up:
             raise QueueUnavailable
-        return Depth(ready=0, in_flight=0, delayed=0, oldest_age=0.0)
+        return Depth(ready=0, in_flight=0, deferred=0, oldest_age=0.0)
 
 
 _LIMITS = {field.name for field in dataclasses.fields(HttpLimits)}

@@ -73,17 +73,17 @@ class WholeApp(HttpApp):
         self.keys = MemoryKeys()
         if database is None:
             self.mails = MemoryQueue()
-            self.ledger = self.archive = ledger or MemoryLedger()
+            self.ledger = self.ledger_reader = ledger or MemoryLedger()
             self.real_outbox = LedgerFirstOutbox(self.mails, self.ledger)
         else:
             self.mails = SqlQueue(database)
             self.ledger = SqlLedger(database)
-            self.archive = self.ledger.archive
+            self.ledger_reader = self.ledger.ledger_reader
             self.real_outbox = SqlOutbox(database)
         parts = {
             "outbox": self.real_outbox,
             "queue": self.mails,
-            "archive": self.archive,
+            "ledger_reader": self.ledger_reader,
             "dead_letters": self.mails.dead_letters,
             "access": Access(self.keys, anonymous_scopes=frozenset(anonymous)),
             "now": time.time,

@@ -13,7 +13,7 @@ from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.telemetry.metrics import Metrics
-from limbo.entrypoints.worker.report import Journal
+from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.worker import Worker
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import MailQueue
@@ -60,7 +60,7 @@ class Working:
             queue=queue,
             ledger=ledger or NoLedger(),
             dispatcher=self.dispatcher,
-            journal=Journal(self.metrics, self.clock.now),
+            report=WorkerReport(self.metrics, self.clock.now),
             clock=self.clock,
             concurrency=concurrency,
             lease_seconds=lease_seconds,

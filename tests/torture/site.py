@@ -87,7 +87,7 @@ class Site:
     def left(self) -> int:
         """Return how many mails are in the queue, whatever their state."""
         depth = self.queue.depth()
-        return depth.ready + depth.in_flight + depth.delayed
+        return depth.ready + depth.in_flight + depth.deferred
 
     def drain(self, seconds: float = 60.0) -> float:
         """Wait until the queue is empty; return how many seconds that took."""

@@ -92,7 +92,7 @@ def test_half_an_hour_without_a_provider_buries_nobody(tmp_path, full, figures):
         dead=dead,
         doubles=len(sent) - len({*sent}),
         calls_refused=sum(sender.refused for sender in senders),
-        waiting_at_its_end=waiting.ready + waiting.in_flight + waiting.delayed,
+        waiting_at_its_end=waiting.ready + waiting.in_flight + waiting.deferred,
         seconds_to_drain_on_that_clock=seconds,
     )
     assert dead == 0
@@ -102,4 +102,4 @@ def test_half_an_hour_without_a_provider_buries_nobody(tmp_path, full, figures):
 
 def _left(queue):
     depth = queue.depth()
-    return depth.ready + depth.in_flight + depth.delayed
+    return depth.ready + depth.in_flight + depth.deferred

@@ -139,4 +139,4 @@ def test_a_key_revoked_costs_no_mail_and_shows(site, full, figures, senders):
 
 def _is_put_off_after_one_call(story):
     failed, *then, sent = story
-    return (failed, {*then}, sent) == ("provider failed", {"mail put off"}, "mail sent")
+    return (failed, {*then}, sent) == ("provider failed", {"mail deferred"}, "mail sent")

@@ -73,7 +73,7 @@ def test_only_its_own_secret_opens_a_key():
     assert not is_secret_of(credential, None)
 
 
-# Keys
+# ApiKeys
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_only_its_own_secret_opens_a_key():
         ({"name": "x" * 65}, "name: has 65 characters"),
         ({"name": "a\nb"}, "name: holds a forbidden character"),
         ({"scopes": frozenset()}, "scopes: must name one"),
-        ({"senders": AllowList()}, "from: must say"),
+        ({"allowed_from": AllowList()}, "from: must say"),
         ({"scopes": frozenset({KeyScope.READ})}, "from: is only for"),
     ],
 )
@@ -102,8 +102,8 @@ def test_an_unknown_scope_is_refused(names):
 def test_admin_sees_everybody_s_mails_and_sends_none():
     reader = a_key(**READER)
     admin = replace(reader, scopes=frozenset({KeyScope.ADMIN}))
-    assert reader.client.sees == reader.id
-    assert admin.client.sees is None
+    assert reader.client.visible_client == reader.id
+    assert admin.client.visible_client is None
     assert not admin.client.may_send_from(Address("a@shop.example"))
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
-from limbo.domain.delivery.dispatch import Dead, Dispatcher, Outcome, Retry, Sent, Stopped
+from limbo.domain.delivery.dispatch import Dead, Deferred, Dispatcher, Outcome, Sent, Stopped
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
@@ -117,7 +117,7 @@ def test_a_mail_at_fault_is_dead_at_once_without_fallback(touches, earlier):
 @pytest.mark.parametrize("earlier", [[], [OUTAGE], [ACCOUNT, RATE]])
 def test_an_unknown_fate_stops_the_touch_and_is_marked(earlier):
     outcome, calls = ordered(*earlier, UNKNOWN, OK)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert outcome.touched
     assert outcome.possible_duplicate
     assert calls[-1] == 0
@@ -136,7 +136,7 @@ def test_an_unknown_fate_stops_the_touch_and_is_marked(earlier):
 def test_the_third_touch_buries_and_names_what_counted(answers, kind, sender):
     for touches in (0, 1):
         outcome, _ = ordered(*answers, touches=touches)
-        assert isinstance(outcome, Retry)
+        assert isinstance(outcome, Deferred)
         assert outcome.touched
     for touches in (2, 3):
         outcome, _ = ordered(*answers, touches=touches)
@@ -153,7 +153,7 @@ def test_an_outage_that_another_mail_meets_too_never_buries():
     assert made.dispatch(MAIL, 0).touched, "alone, it may be the mail"
     assert not made.dispatch(OTHER, 0).touched
     outcome = made.dispatch(MAIL, 99)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert not outcome.touched
 
 
@@ -174,7 +174,7 @@ def test_an_answer_that_never_came_counts_whoever_else_met_it():
 @pytest.mark.parametrize("answers", [[ACCOUNT], [RATE], [ACCOUNT, RATE], [RATE, RATE]])
 def test_a_key_or_a_throttle_never_buries(answers):
     outcome, _ = ordered(*answers, touches=99)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert not outcome.touched
     assert not outcome.possible_duplicate
 
@@ -185,7 +185,7 @@ def test_a_probe_never_buries(verdict):
     made = opened(Scripted("a", *[OUTAGE] * 10, verdict), clock=clock)
     clock.time = made.ready_in()
     outcome = made.dispatch(MAIL, 99)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert not outcome.touched
     assert outcome.possible_duplicate is (verdict is UNKNOWN)
 
@@ -197,7 +197,7 @@ def test_a_touch_that_includes_a_probe_does_not_bury_either():
     clock.time = 300
     outcome = made.dispatch(MAIL, 99)
     assert faults(outcome.attempts) == [Fault.OUTAGE, Fault.OUTAGE]
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert not outcome.touched
 
 
@@ -219,7 +219,7 @@ def test_a_provider_that_is_down_is_not_called():
 def test_nobody_free_is_no_touch():
     made = opened(Scripted("a", OUTAGE))
     outcome = made.dispatch(MAIL, 99)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert outcome.attempts == []
     assert not outcome.touched
     assert 0 < outcome.delay <= 45
@@ -227,7 +227,7 @@ def test_nobody_free_is_no_touch():
 
 def test_without_any_sender_the_mail_waits():
     made = dispatcher()
-    assert isinstance(made.dispatch(MAIL, 99), Retry)
+    assert isinstance(made.dispatch(MAIL, 99), Deferred)
     assert made.capacity() == 0
     assert made.ready_in() == float("inf")
 
@@ -235,7 +235,7 @@ def test_without_any_sender_the_mail_waits():
 def test_a_sender_that_raises_may_have_sent():
     error = RuntimeError("secret")
     outcome, calls = ordered(error, OK)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert outcome.possible_duplicate
     assert calls == [1, 0]
     [attempt] = outcome.attempts
@@ -256,7 +256,7 @@ def test_a_sender_that_raises_may_have_sent():
 )
 def test_a_throttled_mail_waits_as_long_as_it_is_asked_to(answers, least, most):
     outcome, _ = ordered(*answers)
-    assert isinstance(outcome, Retry)
+    assert isinstance(outcome, Deferred)
     assert least <= outcome.delay <= most
 
 
@@ -415,7 +415,7 @@ def test_an_acceptance_asks_for_no_pause():
 def test_the_pause_is_spread_over_its_second_half(touches, longest):
     made = dispatcher(Scripted("a", OUTAGE), rng=random.Random(7), breaker=NO_BREAKER)
     outcomes = [made.dispatch(MAIL, touches) for _ in range(1000)]
-    delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Retry)]
+    delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Deferred)]
     assert len(delays) == 1000
     assert longest / 2 <= min(delays) < longest * 0.51
     assert longest * 0.99 < max(delays) <= longest
@@ -450,7 +450,7 @@ def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
                 assert cause.kind == "mail" or (counted and touches >= 2)
                 assert (cause.kind == "mail") is (seen[-1] is Fault.MAIL)
                 assert duplicate is (Fault.UNKNOWN in seen)
-            case Retry(touched=touched, delay=delay, possible_duplicate=duplicate):
+            case Deferred(touched=touched, delay=delay, possible_duplicate=duplicate):
                 assert Fault.MAIL not in seen
                 assert touched is bool(counted)
                 assert not (touched and touches >= 2)
@@ -557,7 +557,7 @@ def test_threads_share_one_probe():
             clock.time += 300
             outcomes = list(pool.map(lambda _: made.dispatch(MAIL, 9), range(64)))
             assert sum(len(outcome.attempts) for outcome in outcomes) == 1
-            assert all(isinstance(outcome, Retry) for outcome in outcomes)
+            assert all(isinstance(outcome, Deferred) for outcome in outcomes)
     assert (calls, most) == (5, 1)
 
 
@@ -621,7 +621,7 @@ class Day:
                 self.sent.append(self.clock.time)
             case Dead():
                 self.dead.append(outcome)
-            case Retry(delay=delay, touched=touched):
+            case Deferred(delay=delay, touched=touched):
                 heapq.heappush(self._queue, (self.clock.time + delay, number, touches + touched))
             case Stopped():
                 pytest.fail("nobody stopped it")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.files.api_keys import FileKeys, _signature
+from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
 from limbo.domain.errors import LedgerUnavailable, SettingsError
-from tests.contracts.keys import REVOKED, KeysContract, a_key
+from tests.contracts.keys import REVOKED, ApiKeysContract, a_key
 
 
 class Clock:
@@ -28,12 +28,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def keys(path: Path) -> FileKeys:
+def keys(path: Path) -> FileApiKeys:
     path.write_text('{"v": 1, "keys": []}')
-    return FileKeys(path)
+    return FileApiKeys(path)
 
 
-class TestFileKeys(KeysContract):
+class TestFileKeys(ApiKeysContract):
     pass
 
 
@@ -55,9 +55,9 @@ def written(*items: object, **changes: object) -> str:
 
 def test_a_first_key_makes_a_file_that_only_its_owner_may_read(path):
     key = a_key()
-    FileKeys(path).add(key)
+    FileApiKeys(path).add(key)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert FileKeys.connect(str(path)).find(key.id) == key
+    assert FileApiKeys.connect(str(path)).find(key.id) == key
     assert not [*path.parent.glob("*.json.*[!k]")]
 
 
@@ -67,15 +67,15 @@ def test_a_file_that_is_there_keeps_its_mode_and_its_link(path, tmp_path):
     target.chmod(0o640)
     path.symlink_to(target)
     key = a_key()
-    FileKeys(path).add(key)
+    FileApiKeys(path).add(key)
     assert path.is_symlink()
     assert target.stat().st_mode & 0o777 == 0o640
-    assert FileKeys(target).list() == [key]
+    assert FileApiKeys(target).list() == [key]
 
 
 def test_a_change_is_seen_at_once_whoever_makes_it(path, keys):
     key = a_key()
-    other = FileKeys(path)
+    other = FileApiKeys(path)
     assert keys.find(key.id) is None
     other.add(key)
     assert keys.find(key.id) == key
@@ -87,7 +87,7 @@ def test_a_change_is_seen_at_once_whoever_makes_it(path, keys):
 
 def test_a_change_that_cannot_be_told_by_the_file_s_times_is_seen_soon(path):
     clock = Clock()
-    keys = FileKeys(path, now=clock.now)
+    keys = FileApiKeys(path, now=clock.now)
     key = a_key()
     keys.add(key)
     assert keys.find(key.id).name == "shop"
@@ -134,7 +134,7 @@ BROKEN = [
 def test_a_broken_file_says_in_one_line_where_and_repeats_nothing(path, text, says):
     path.write_text(text)
     with pytest.raises(SettingsError) as raised:
-        FileKeys.connect(str(path))
+        FileApiKeys.connect(str(path))
     told = str(raised.value)
     assert says in told
     assert str(path) in told
@@ -148,7 +148,7 @@ def test_says_in_one_line_why_a_file_cannot_be_read(tmp_path, problem):
     path = {"missing": tmp_path / "x", "folder": tmp_path, "unsuitable": tmp_path / "a/b"}[problem]
     (tmp_path / "a").touch()
     with pytest.raises(SettingsError, match=r"^the file of API keys cannot be used: .*(No|Is|Not)"):
-        FileKeys.connect(str(path))
+        FileApiKeys.connect(str(path))
 
 
 def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, keys):
@@ -176,7 +176,7 @@ def test_nothing_is_written_over_a_broken_file(path, keys, change):
 
 
 def test_a_lock_that_is_held_too_long_is_given_up(path, keys):
-    keys = FileKeys(path, lock_seconds=0.1)
+    keys = FileApiKeys(path, lock_seconds=0.1)
     keys.add(a_key())
     with (path.parent / ".keys.json.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -193,7 +193,7 @@ def test_what_cannot_be_put_in_place_leaves_nothing_behind(tmp_path):
 
 
 def _add(path: Path, number: int) -> None:
-    keys = FileKeys(path)
+    keys = FileApiKeys(path)
     for _ in range(number):
         keys.add(a_key())
 
@@ -218,6 +218,6 @@ def test_processes_that_create_at_once_lose_no_key_and_readers_see_whole_files(p
         for creator in creators:
             creator.join(30)
     assert [creator.exitcode for creator in creators] == [0, 0, 0]
-    assert len(FileKeys(path).list()) == 30
+    assert len(FileApiKeys(path).list()) == 30
     assert seen == sorted(seen)
     assert sorted(item.name for item in path.parent.iterdir()) == [".keys.json.lock", "keys.json"]

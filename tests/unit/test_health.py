@@ -167,20 +167,20 @@ def test_hasten_cuts_the_pause_after_an_outage():
     breaker = opened()
     call(breaker, OUTAGE, 30)
     call(breaker, OUTAGE, 90)
-    breaker.hasten(60)
+    breaker.shorten_pause(60)
     assert breaker.ready_at() == 150
-    breaker.hasten(300)
+    breaker.shorten_pause(300)
     assert breaker.ready_at() == 150
 
 
 def test_hasten_leaves_a_bad_account_and_a_closed_breaker_alone():
     breaker = Breaker()
     call(breaker, FAULTS[Fault.ACCOUNT], 0)
-    breaker.hasten(60)
+    breaker.shorten_pause(60)
     assert breaker.ready_at() == 300
     closed = Breaker()
     call(closed, Failed(Fault.RATE, "", 600), 0)
-    closed.hasten(60)
+    closed.shorten_pause(60)
     assert closed.ready_at() == 600
 
 
@@ -227,8 +227,8 @@ class BreakerMachine(RuleBasedStateMachine):
             call(self.breaker, verdict, self.now)
 
     @rule()
-    def hasten(self):
-        self.breaker.hasten(60)
+    def shorten_pause(self):
+        self.breaker.shorten_pause(60)
 
     @invariant()
     def there_is_never_more_than_one_probe(self):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from limbo.entrypoints.worker.leases import Holdings
+from limbo.entrypoints.worker.leases import HeldLeases
 from limbo.ports.queue import Lease
 from tests.support.working import a_mail
 
@@ -27,31 +27,31 @@ def queue():
 def test_mails_that_share_a_receipt_are_held_each_for_itself(queue):
     now = 0.0
     first, second = leases = [Lease(mail=a_mail(), receipt="one receive") for _ in range(2)]
-    holdings = Holdings(queue, lease_seconds=60, now=lambda: now)
+    held = HeldLeases(queue, lease_seconds=60, now=lambda: now)
     for lease in leases:
-        holdings.add(lease, now)
+        held.add(lease, now)
     now = 30.0
-    holdings.extend()
+    held.extend()
     assert queue.extended == leases
-    holdings.drop(first)
-    assert not holdings.holds(first)
-    assert holdings.holds(second)
+    held.drop(first)
+    assert not held.holds(first)
+    assert held.holds(second)
     now, queue.lost = 60.0, [second]
-    holdings.extend()
-    assert not holdings.holds(second)
+    held.extend()
+    assert not held.holds(second)
 
 
 def test_a_lease_is_extended_for_a_quarter_of_an_hour_and_then_given_up(queue):
     now = 0.0
     lease = Lease(mail=a_mail(), receipt="r")
-    holdings = Holdings(queue, lease_seconds=60, now=lambda: now)
-    holdings.add(lease, now)
+    held = HeldLeases(queue, lease_seconds=60, now=lambda: now)
+    held.add(lease, now)
     while now < 900 - 20:
         now += 20
-        holdings.extend()
-        assert holdings.holds(lease)
+        held.extend()
+        assert held.holds(lease)
     now, queue.extended = 900.0, []
-    holdings.extend()
+    held.extend()
     assert queue.extended == []
     now = 960.0
-    assert not holdings.holds(lease)
+    assert not held.holds(lease)

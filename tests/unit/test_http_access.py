@@ -13,9 +13,9 @@ from limbo.domain.access.credential import Credential, new_credential
 from limbo.domain.access.rate import Rate
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.address import parse_address
-from limbo.entrypoints.http.access.access import Access, check_sender
+from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.access.key_cache import KeyCache
-from limbo.entrypoints.http.server.problems import Refused, answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, answer
 from tests.contracts.keys import READER, REVOKED, a_key
 from tests.support.asgi import call
 
@@ -106,13 +106,13 @@ def a_scope(*authorizations: bytes, body: bool = False):
     }
 
 
-async def refusal(access: Access, *authorizations: bytes, needs: KeyScope = SEND) -> Refused:
-    with pytest.raises(Refused) as raised:
+async def refusal(access: Access, *authorizations: bytes, needs: KeyScope = SEND) -> HttpRefusal:
+    with pytest.raises(HttpRefusal) as raised:
         await access.authenticate(a_scope(*authorizations), needs)
     return raised.value
 
 
-def told(refused: Refused) -> str:
+def told(refused: HttpRefusal) -> str:
     return "; ".join(problem.detail for problem in refused.problems)
 
 
@@ -189,7 +189,7 @@ ADMISSIONS = {
 @pytest.mark.parametrize("authorization", ADMISSIONS.values(), ids=ADMISSIONS)
 def test_a_key_that_is_good_for_it_lets_its_client_in(access, authorization):
     client = asyncio.run(access.authenticate(a_scope(authorization), SEND))
-    assert (client.id, client.scopes, client.sees) == (SHOP.id, {SEND}, SHOP.id)
+    assert (client.id, client.scopes, client.visible_client) == (SHOP.id, {SEND}, SHOP.id)
 
 
 @pytest.mark.parametrize(
@@ -213,10 +213,10 @@ def test_a_key_that_is_good_for_it_lets_its_client_in(access, authorization):
 def test_a_client_sends_as_those_on_its_key_s_list_alone(access, sender, allowed):
     client = asyncio.run(access.authenticate(a_scope(bearer(SHOP)), SEND))
     if allowed:
-        check_sender(client, parse_address(sender))
+        check_from(client, parse_address(sender))
         return
-    with pytest.raises(Refused) as raised:
-        check_sender(client, parse_address(sender))
+    with pytest.raises(HttpRefusal) as raised:
+        check_from(client, parse_address(sender))
     assert raised.value.status == 403
     assert raised.value.pointers == ["/from"]
     assert "may not send from that address" in told(raised.value)
@@ -227,7 +227,7 @@ def test_the_answer_is_as_all_of_limbo_s_and_closes_what_was_not_read(access):
     async def app(scope, receive, send):
         try:
             await access.authenticate(scope, READ, message="no mail for you")
-        except Refused as refused:
+        except HttpRefusal as refused:
             await answer(refused, scope)(scope, receive, send)
 
     reply = asyncio.run(call(app, "POST", "/", b"{}", {"Content-Length": "2"}))
@@ -244,9 +244,9 @@ def test_the_answer_is_as_all_of_limbo_s_and_closes_what_was_not_read(access):
 def test_who_sends_no_key_may_what_everybody_may(keys, clock):
     access = Access(keys, now=clock, anonymous_scopes=[SEND])
     client = asyncio.run(access.authenticate(a_scope(), SEND))
-    assert (client.id, client.sees) == ("anonymous", "anonymous")
+    assert (client.id, client.visible_client) == ("anonymous", "anonymous")
     assert access.anonymous_scopes == client.scopes == {SEND}
-    check_sender(client, parse_address("anybody@anywhere.example"))
+    check_from(client, parse_address("anybody@anywhere.example"))
     assert asyncio.run(refusal(access, needs=READ)).status == 401
 
 
@@ -506,5 +506,5 @@ def test_guesses_flood_neither_the_store_nor_the_memory_and_hold_up_no_known_key
 
 
 def test_the_allow_list_of_everybody_is_a_star():
-    client = a_key(SHOP, senders=parse_allow_list(["*"])).client
-    check_sender(client, parse_address("a@anywhere.example"))
+    client = a_key(SHOP, allowed_from=parse_allow_list(["*"])).client
+    check_from(client, parse_address("a@anywhere.example"))

@@ -46,7 +46,7 @@ def test_a_key_is_read_with_or_without_quotes(sent, key):
 
 
 def test_a_key_that_nobody_would_recognise_is_refused():
-    http = HttpApp(knows_keys=False)
+    http = HttpApp(deduplicates=False)
     refused = post(http, "order-4711")
     assert refused.status == 501
     assert refused.json()["Problem"].startswith("Idempotency-Key: this limbo keeps no ledger")

@@ -2,7 +2,7 @@ import pytest
 
 from limbo.domain.delivery.lifecycle import Status
 from limbo.entrypoints.http.api.parameters import parse_query
-from limbo.entrypoints.http.server.problems import Refused
+from limbo.entrypoints.http.server.problems import HttpRefusal
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 
@@ -19,10 +19,10 @@ class OneArchive:
 
 
 def ask(query):
-    archive = OneArchive()
-    http = HttpApp(archive=archive)
+    ledger_reader = OneArchive()
+    http = HttpApp(ledger_reader=ledger_reader)
     reply = http.run(lambda app: call(app, "GET", f"/v1/mail{query}"))
-    return reply, archive.queries
+    return reply, ledger_reader.queries
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_what_is_not_understood_is_400_and_names_the_parameter(query, problem):
 
 
 def test_bytes_that_are_no_text_are_400():
-    with pytest.raises(Refused):
+    with pytest.raises(HttpRefusal):
         parse_query(b"limit=\xff", ["limit"])
 
 
 @pytest.mark.parametrize("wait", ["-1", "60.1", "61", "nan", "inf", "", "1e2", "1,5", "10s", " 1"])
 def test_a_wait_that_is_no_time_is_400(wait):
-    http = HttpApp(archive=OneArchive())
+    http = HttpApp(ledger_reader=OneArchive())
     path = f"/v1/mail/x?wait={wait.replace(' ', '%20')}"
     reply = http.run(lambda app: call(app, "GET", path))
     assert reply.status == 400

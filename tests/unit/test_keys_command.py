@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from limbo.adapters.files.api_keys import FileKeys
+from limbo.adapters.files.api_keys import FileApiKeys
 from limbo.domain.access.api_key import KeyScope, is_secret_of
 from limbo.domain.access.credential import parse_credential
 from limbo.domain.errors import LedgerUnavailable, SettingsError
@@ -18,11 +18,11 @@ SHOP = ("create", "--name", "shop", "--scope", "send,read", "--from", "@Shop.exa
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> FileKeys:
-    return FileKeys(tmp_path / "keys.json")
+def keys(tmp_path: Path) -> FileApiKeys:
+    return FileApiKeys(tmp_path / "keys.json")
 
 
-def run(keys: FileKeys, *arguments: str) -> int:
+def run(keys: FileApiKeys, *arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="limbo")
     add_parser(parser.add_subparsers(), lambda: keys)
     parsed = parser.parse_args(["keys", *arguments])
@@ -38,7 +38,7 @@ def test_a_new_key_is_alone_on_standard_output_and_kept_as_a_hash(keys, capsys, 
     [key] = keys.list()
     assert is_secret_of(credential, key)
     assert (key.name, key.scopes) == ("shop", {KeyScope.SEND, KeyScope.READ})
-    assert key.senders.rules == {"@shop.example", "boss@x.example", "@*.xn--bcher-kva.example"}
+    assert key.allowed_from.rules == {"@shop.example", "boss@x.example", "@*.xn--bcher-kva.example"}
     assert str(key.rate) == "100/s"
     assert key.id in err
     for text in (err, (tmp_path / "keys.json").read_text()):
@@ -82,7 +82,7 @@ def test_a_key_that_nobody_could_mean_is_not_made(keys, arguments, says):
         run(keys, "create", *arguments)
 
 
-def a_list(keys: FileKeys) -> Sequence[str]:
+def a_list(keys: FileApiKeys) -> Sequence[str]:
     keys.add(a_key(id="0000000001", name="a shop", revoked_at=REVOKED))
     keys.add(a_key(id="0000000002", name="watch", created_at=CREATED + 1, **READER))
     return ("0000000001", "0000000002")

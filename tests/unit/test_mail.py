@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from limbo.domain.errors import InvalidMail, Problem
 from limbo.domain.mail.address import _PLAIN, Address, parse_address
-from limbo.domain.mail.mail import FIELDS, Mail, _known_sender, parse_mail
+from limbo.domain.mail.mail import FIELDS, Mail, _known_from, parse_mail
 from tests.strategies import addresses, documents, emails, json_values
 
 VALID = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}
@@ -427,7 +427,7 @@ def test_every_valid_document_becomes_a_mail(document):
     mail = parse_mail(document, id="id", submitted_at=1.0)
     assert mail.subject == document["subject"]
     assert mail.message == document["message"]
-    assert mail.understood
+    assert mail.is_supported
 
 
 hostile_strings = st.text() | emails | st.text('a@b.c <>",;\n=?q', max_size=20)
@@ -540,6 +540,6 @@ def test_an_address_that_could_be_read_as_an_encoded_word_is_refused(email):
 
 
 def test_a_sender_buried_in_blanks_is_not_remembered():
-    before = _known_sender.cache_info().currsize
+    before = _known_from.cache_info().currsize
     assert parse(from_=" " * 500 + "a@b.example").from_ == Address("a@b.example")
-    assert _known_sender.cache_info().currsize == before
+    assert _known_from.cache_info().currsize == before

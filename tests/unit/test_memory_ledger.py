@@ -25,7 +25,7 @@ class TestMemoryLedger(LedgerContract):
             ledger = MemoryLedger(now=clock.now)
             return LedgerRig(
                 ledger=ledger,
-                archive=ledger,
+                ledger_reader=ledger,
                 reservations=ledger,
                 now=clock.now,
                 elapse=clock.elapse,

@@ -22,14 +22,14 @@ from tests.contracts.outbox import (
 
 
 class TestQueueOutbox(OutboxContract):
-    knows_keys = False
+    deduplicates = False
 
     @pytest.fixture
     def new_rig(self) -> Callable[[], OutboxRig]:
         def new() -> OutboxRig:
             queue, switch = MemoryQueue(), Switch()
             outbox = QueueOutbox(RefusingQueue(queue, switch))
-            return OutboxRig(outbox=outbox, queue=queue, switch=switch, archive=None)
+            return OutboxRig(outbox=outbox, queue=queue, switch=switch, ledger_reader=None)
 
         return new
 
@@ -40,7 +40,7 @@ class TestLedgerFirstOutbox(OutboxContract):
         def new() -> OutboxRig:
             queue, switch, ledger = MemoryQueue(), Switch(), MemoryLedger()
             outbox = LedgerFirstOutbox(RefusingQueue(queue, switch), ledger)
-            return OutboxRig(outbox=outbox, queue=queue, switch=switch, archive=ledger)
+            return OutboxRig(outbox=outbox, queue=queue, switch=switch, ledger_reader=ledger)
 
         return new
 

@@ -155,7 +155,7 @@ def test_no_part_of_a_password_is_shown(url):
     ],
 )
 def test_a_key_is_recognised_by_a_ledger_or_a_fifo_queue(environ, known):
-    assert load(environ).knows_keys is known
+    assert load(environ).deduplicates is known
 
 
 def test_every_variable_has_a_meaning_and_the_prefix():

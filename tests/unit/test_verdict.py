@@ -51,9 +51,9 @@ def test_a_cause_has_one_short_id_whoever_computes_it():
 
 @pytest.mark.parametrize("name", ["account", "38253ac7"])
 def test_a_cause_is_called_by_its_kind_or_its_id(name):
-    assert Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden").is_called(name)
+    assert Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden").matches(name)
 
 
 @pytest.mark.parametrize("name", ["", "mailgun", "401 Forbidden", "38253ac", "mail"])
 def test_a_cause_is_called_by_nothing_else(name):
-    assert not Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden").is_called(name)
+    assert not Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden").matches(name)

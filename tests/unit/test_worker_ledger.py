@@ -10,7 +10,7 @@ import pytest
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
-from limbo.domain.delivery.lifecycle import Begun, Start, Status
+from limbo.domain.delivery.lifecycle import Start, StartReply, Status
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
@@ -236,7 +236,7 @@ def write_at_once(ledger: HeldLedger, ids: Sequence[str]) -> list[object]:
 
 def test_one_gathered_write_that_cannot_be_written_fails_alone():
     answers = write_at_once(HeldLedger(), ["a", "b", "bad", "c", "bad", "d"])
-    good = [answer for answer in answers if answer == [Begun()]]
+    good = [answer for answer in answers if answer == [StartReply()]]
     assert len(good) == 4
     bad = [answer for answer in answers if isinstance(answer, ValueError)]
     assert len({id(error) for error in bad}) == 2

@@ -22,8 +22,8 @@ _TRUSTED_SECONDS = 10.0
 _Signature = tuple[int, ...]
 
 
-class FileKeys:
-    """Keys in a file, which is read anew whenever it has changed.
+class FileApiKeys:
+    """ApiKeys in a file, which is read anew whenever it has changed.
 
     While it is missing or broken, no key is known to be good: one that was may have been revoked
     since.
@@ -45,7 +45,7 @@ class FileKeys:
         self._trusted_until = 0.0
 
     @classmethod
-    def connect(cls, path: str) -> "FileKeys":
+    def connect(cls, path: str) -> "FileApiKeys":
         """Read the file for the first time; raises SettingsError, in one line, if that fails."""
         keys = cls(Path(path))
         try:

@@ -55,7 +55,7 @@ def _document(key: ApiKey) -> Mapping[str, object]:
         "name": key.name,
         "sha256": key.sha256,
         "scopes": sorted(key.scopes),
-        "from": sorted(key.senders.rules),
+        "from": sorted(key.allowed_from.rules),
         "rate": None if key.rate is None else str(key.rate),
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
@@ -69,7 +69,7 @@ def _key(item: object) -> ApiKey:
         if name not in _READERS:
             raise ValueError(f"{one_line(name)}: is none of {', '.join(_READERS)}")
     values = {name: _read(item, name) for name in _READERS}
-    return ApiKey(senders=values.pop("from"), **values)
+    return ApiKey(allowed_from=values.pop("from"), **values)
 
 
 def _read(item: Mapping[str, object], name: str) -> Any:  # noqa: ANN401 - each field has its type

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from limbo.domain.delivery.verdict import Cause
 from limbo.domain.mail.ids import mail_id
-from limbo.ports.dead_letters import DeadLetter, Done
+from limbo.ports.dead_letters import DeadLetter, OnProgress
 from limbo.ports.queue import Death, Lease
 
 
@@ -68,11 +68,11 @@ class MemoryDeadLetters:
         with self._lock:
             return Counter(letter.cause.kind for letter in self._letters.values())
 
-    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Put the mails back into the queue, as if they had just been submitted."""
         return self._settle(ids, self._redrive, done)
 
-    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Forget the dead letters."""
         return self._settle(ids, lambda _: None, done)
 
@@ -80,7 +80,7 @@ class MemoryDeadLetters:
         self,
         ids: Iterable[str],
         settle: Callable[[Sequence[DeadLetter]], object],
-        done: Done | None,
+        done: OnProgress | None,
     ) -> int:
         wanted = {*ids}
         with self._lock:

@@ -12,17 +12,16 @@ from limbo.adapters.outbox.once_per_key import KEY_SECONDS, TAKEOVER_SECONDS, Re
 from limbo.domain.delivery.lifecycle import (
     CANCELLABLE,
     PURGEABLE,
-    Begun,
     End,
     Entry,
-    Leave,
     Start,
+    StartReply,
     Status,
 )
 from limbo.domain.delivery.verdict import Attempt
 from limbo.domain.mail.ids import lowest_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Query, Record, Try
+from limbo.ports.ledger_reader import Query, Record, RecordedAttempt
 from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
 
@@ -47,7 +46,7 @@ class _Page:
             possible_duplicate=self.entry.possible_duplicate,
             mail=self.mail if whole else None,
             tries=tuple(
-                Try(sender=sender, started_at=started_at, attempt=attempt)
+                RecordedAttempt(sender=sender, started_at=started_at, attempt=attempt)
                 for (started_at, sender), attempt in tries
             ),
         )
@@ -70,7 +69,7 @@ class _Key:
 
 
 class MemoryLedger:
-    """A Ledger, its Reservations and its Archive, lost with the process: for ``limbo dev``."""
+    """A Ledger, its Reservations and its LedgerReader, lost with the process: for ``limbo dev``."""
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -93,7 +92,7 @@ class MemoryLedger:
                 self._move(submission.mail.id, (Status.SUBMITTING,), Status.REFUSED)
                 self._free(submission)
 
-    def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
+    def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Record the events."""
         with self._lock:
             return [self._write(event) for event in events]
@@ -188,12 +187,12 @@ class MemoryLedger:
         if page is not None and page.entry.status is Status.REFUSED and submission.idempotency:
             self._keys.pop(key_hash(submission.client, submission.idempotency), None)
 
-    def _write(self, event: Start | End) -> Begun | None:
+    def _write(self, event: Start | End) -> StartReply | None:
         page = self._pages.get(event.mail_id)
         match event:
             case Start():
-                begun = Begun() if page is None else page.entry.begin(event)
-                if page is not None and begun.leave is Leave.GO:
+                begun = StartReply() if page is None else page.entry.begin(event)
+                if page is not None and begun.stop is None:
                     page.tries.setdefault((event.started_at, event.sender), None)
                 return begun
             case End():

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from limbo.domain.delivery.lifecycle import Begun, End, Start
+from limbo.domain.delivery.lifecycle import End, Start, StartReply
 
 
 class NoLedger:
     """A Ledger that knows no mail, and lets each go."""
 
-    def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
+    def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Forget the events."""
-        return [Begun() if isinstance(event, Start) else None for event in events]
+        return [StartReply() if isinstance(event, Start) else None for event in events]
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:  # noqa: ARG002
         """Have nothing to forget."""

@@ -113,7 +113,7 @@ class MemoryQueue:
             return Depth(
                 ready=len(self._ready),
                 in_flight=len(self._leased),
-                delayed=self._delayed,
+                deferred=self._delayed,
                 oldest_age=0.0 if oldest is None else max(0.0, self._now() - oldest[0]),
                 dead=self.dead_letters.kinds(),
             )

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
 from limbo.domain.errors import LedgerUnavailable
-from limbo.ports.outbox import Answer, Reservations, Submission
+from limbo.ports.outbox import Reservations, Submission, SubmitResult
 from limbo.ports.queue import Kept, MailQueue, NotKept
 
 
@@ -20,11 +20,11 @@ class LedgerFirstOutbox:
         self._queue = queue
         self._ledger = ledger
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Keep the mails in both, or answer that they are not kept."""
         return once_per_key(submissions, self._submit)
 
-    def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+    def _submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         try:
             reservations = self._ledger.reserve(submissions)
         except LedgerUnavailable as error:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from hashlib import sha256
 
 from limbo.ports.outbox import (
-    Answer,
     Idempotency,
     KeptAs,
     KeyConflict,
     Replayed,
     Reserved,
     Submission,
+    SubmitResult,
 )
 from limbo.ports.queue import Kept, NotKept
 
@@ -19,7 +19,7 @@ KEY_SECONDS = 24 * 3600.0
 TAKEOVER_SECONDS = 60.0
 
 
-Submit = Callable[[Sequence[Submission]], Sequence[Answer]]
+Submit = Callable[[Sequence[Submission]], Sequence[SubmitResult]]
 Reservation = Reserved | Replayed | KeyConflict
 
 
@@ -28,7 +28,7 @@ def key_hash(client: str, idempotency: Idempotency) -> bytes:
     return sha256(f"{client}\0{idempotency.key}".encode("utf-8", "surrogatepass")).digest()
 
 
-def once_per_key(submissions: Sequence[Submission], submit: Submit) -> list[Answer]:
+def once_per_key(submissions: Sequence[Submission], submit: Submit) -> list[SubmitResult]:
     """Submit what has a key once, and answer its repeats by what became of it."""
     if not any(submission.idempotency for submission in submissions):
         return [*submit(submissions)]
@@ -70,10 +70,10 @@ def answered(
     submissions: Sequence[Submission],
     reservations: Sequence[Reservation],
     kept: Sequence[Kept | NotKept],
-) -> list[Answer]:
-    """Answer all submissions, where ``kept`` says what became of those that were reserved."""
+) -> list[SubmitResult]:
+    """SubmitResult all submissions, where ``kept`` says what became of those that were reserved."""
     said = iter(kept)
-    answers: list[Answer] = []
+    answers: list[SubmitResult] = []
     for submission, reservation in zip(submissions, reservations, strict=True):
         if not isinstance(reservation, Reserved):
             answers.append(reservation)
@@ -96,7 +96,9 @@ def _leader(submission: Submission, number: int, first: dict[tuple[str, str], in
     return first[submission.client, submission.idempotency.key]
 
 
-def _repeated(leader: Submission, answer: Answer, follower: Submission) -> Answer | None:
+def _repeated(
+    leader: Submission, answer: SubmitResult, follower: Submission
+) -> SubmitResult | None:
     """Return the answer to a follower, None if it has to be submitted by itself."""
     same = leader.idempotency == follower.idempotency
     match answer:

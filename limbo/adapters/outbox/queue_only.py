@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from limbo.adapters.outbox.once_per_key import key_hash, once_per_key
-from limbo.ports.outbox import Answer, Idempotency, KeptAs, Submission
+from limbo.ports.outbox import Idempotency, KeptAs, Submission, SubmitResult
 from limbo.ports.queue import Kept, MailQueue
 
 _VERSION_8 = 0x8 << 76 | 0x2 << 62  # RFC 9562: the version of one's own making, and the variant
@@ -23,11 +23,11 @@ class QueueOutbox:
     def __init__(self, queue: MailQueue) -> None:
         self._queue = queue
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Put the mails into the queue."""
         return once_per_key(submissions, self._put)
 
-    def _put(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+    def _put(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         mails = [
             submission.mail
             if submission.idempotency is None

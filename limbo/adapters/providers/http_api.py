@@ -35,7 +35,7 @@ class NotSent(Exception):  # noqa: N818 - what happened, read in sentences
     """The request was not written in full: the server cannot have acted on it."""
 
 
-class AnswerLost(Exception):  # noqa: N818 - what happened, read in sentences
+class ResponseLost(Exception):  # noqa: N818 - what happened, read in sentences
     """The request was written in full and no whole answer came: the server may have acted on it.
 
     A server that closes an idle connection at the moment it is used again ends here too: what was
@@ -44,7 +44,7 @@ class AnswerLost(Exception):  # noqa: N818 - what happened, read in sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ProviderResponse:
     """What the server said; ``body`` is cut at 64 KiB."""
 
     status: int
@@ -72,10 +72,10 @@ class BoundedSession:
         *,
         authorization: str,
         timeout: float,
-    ) -> Answer:
+    ) -> ProviderResponse:
         """Post a form; the answer is awaited for ``timeout`` seconds from its end.
 
-        Raises NotSent or AnswerLost, whose texts hold neither the fields nor the credentials.
+        Raises NotSent or ResponseLost, whose texts hold neither the fields nor the credentials.
         """
         try:
             pool, target = self._routes.get(url) or self._find_route(url)
@@ -95,11 +95,11 @@ class BoundedSession:
         try:
             body = response.read(_ANSWER_BYTES, decode_content=True)
         except (OSError, urllib3.exceptions.HTTPError) as error:
-            raise AnswerLost(_root(error)) from error
+            raise ResponseLost(_root(error)) from error
         finally:
             response.close()
             response.release_conn()
-        return Answer(
+        return ProviderResponse(
             status=response.status,
             phrase=response.reason or "",
             retry_after=response.headers.get("Retry-After", ""),
@@ -157,7 +157,7 @@ class _Bounded(connection.HTTPConnection):
         except Exception as error:
             # urllib3 comes here after a broken write as well, for an answer sent early.
             if self._written:
-                raise AnswerLost(_root(error)) from error
+                raise ResponseLost(_root(error)) from error
             raise
         self._used_at = monotonic()
         return response

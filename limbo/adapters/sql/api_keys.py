@@ -24,8 +24,8 @@ _REVOKE = """
 """
 
 
-class SqlKeys:
-    """Keys in a table, one row each; a row is never deleted, lest a key came to life again."""
+class SqlApiKeys:
+    """ApiKeys in a table, one row each; a row is never deleted, lest a key came to life again."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,7 +46,7 @@ class SqlKeys:
             "name": key.name,
             "hash": key.sha256,
             "scopes": ",".join(sorted(key.scopes)),
-            "senders": json.dumps(sorted(key.senders.rules)),
+            "senders": json.dumps(sorted(key.allowed_from.rules)),
             "rate": None if key.rate is None else str(key.rate),
             "created_at": key.created_at,
             "revoked_at": key.revoked_at,
@@ -74,7 +74,7 @@ def _key(row: Row) -> ApiKey:
         name=name,
         sha256=sha256,
         scopes=parse_scopes(scopes.split(",")),
-        senders=parse_allow_list(rules),
+        allowed_from=parse_allow_list(rules),
         rate=None if rate is None else parse_rate(rate),
         created_at=created_at,
         revoked_at=revoked_at,

@@ -21,29 +21,29 @@ class Dialect(Enum):
     POSTGRESQL = auto()
 
 
-class Statements(Protocol):
+class Executor(Protocol):
     """Where statements run. ``:name`` stands for a value, ``:now`` for the database's time.
 
     Times are seconds since the epoch.
     """
 
     def execute(
-        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+        self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
-        """Run a statement; with ``news`` it wakes those who are listening, if it changes a row.
+        """Run a statement; with ``notify`` it wakes those who are listening, if it changes a row.
 
         Such a one has no RETURNING of its own, and what is returned means nothing.
         """
         ...
 
-    def execute_each(
-        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    def execute_many(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, notify: bool = False
     ) -> list[Row]:
         """Run a statement for many values: row by row in SQLite, on whole arrays in PostgreSQL."""
         ...
 
 
-class Database(Statements, Protocol):
+class Database(Executor, Protocol):
     """A database that several threads share; each call of its own is a transaction of its own.
 
     All methods raise QueueUnavailable when the database does not answer, InDoubt if it may have
@@ -55,7 +55,7 @@ class Database(Statements, Protocol):
         """The SQL it speaks."""
         ...
 
-    def transaction(self) -> AbstractContextManager[Statements]:
+    def transaction(self) -> AbstractContextManager[Executor]:
         """Return a block whose statements take effect together, or not at all if it raises."""
         ...
 

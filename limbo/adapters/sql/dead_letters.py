@@ -16,7 +16,7 @@ from limbo.adapters.sql.queue_statements import (
     read_mail,
 )
 from limbo.domain.delivery.verdict import Attempt, Cause
-from limbo.ports.dead_letters import DeadLetter, Done
+from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 _BATCH = 500
 _PAGE = 10_000
@@ -67,25 +67,25 @@ class SqlDeadLetters:
             )
         ]
 
-    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Put the mails back into the queue, some hundred in a transaction."""
         return self._settle(ids, done, put_back=True)
 
-    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Delete the dead letters, some hundred in a transaction."""
         return self._settle(ids, done, put_back=False)
 
-    def _settle(self, ids: Iterable[str], done: Done | None, *, put_back: bool) -> int:
+    def _settle(self, ids: Iterable[str], done: OnProgress | None, *, put_back: bool) -> int:
         count = 0
         for batch in _batches(ids):
             with self._database.transaction() as transaction:
-                found = {*transaction.execute_each(self._sql.find_letters, {"id": batch})}
+                found = {*transaction.execute_many(self._sql.find_letters, {"id": batch})}
                 letters = {"id": sorted(id_ for id_, _ in found)}
                 if put_back and found:
-                    transaction.execute_each(self._sql.redrive, letters, news=True)
+                    transaction.execute_many(self._sql.redrive, letters, notify=True)
                     mails = {"id": sorted(mail_id for _, mail_id in found)}
-                    transaction.execute_each(self._revive, mails)
-                transaction.execute_each(self._sql.drop, letters)
+                    transaction.execute_many(self._revive, mails)
+                transaction.execute_many(self._sql.drop, letters)
             count += len(found)
             if done is not None:
                 known = {name for names in found for name in names}

@@ -6,7 +6,7 @@ import orjson
 
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.outbox.once_per_key import Reservation, key_hash
-from limbo.adapters.sql.database import Statements
+from limbo.adapters.sql.database import Executor
 from limbo.adapters.sql.ledger_statements import LedgerSql
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.mail import Mail
@@ -14,7 +14,7 @@ from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
 
 def claim(
-    statements: Statements, sql: LedgerSql, submissions: Sequence[Submission]
+    executor: Executor, sql: LedgerSql, submissions: Sequence[Submission]
 ) -> list[Reservation]:
     """Say under which id each mail is to be kept, if it is; no two have the same key.
 
@@ -29,13 +29,13 @@ def claim(
     rows = [(name, _fingerprint(submissions[at]), submissions[at].mail.id) for name, at in keyed]
     claimed = {
         bytes(name)
-        for (name,) in statements.execute_each(
+        for (name,) in executor.execute_many(
             sql.claim_keys, columns(("name", "fingerprint", "mail_id"), rows)
         )
     }
     taken = {name: _fingerprint(submissions[at]) for name, at in keyed if name not in claimed}
     if taken:
-        found = _taken(statements, sql, taken)
+        found = _taken(executor, sql, taken)
         for name, at in keyed:
             if name not in claimed:
                 # A key that is gone by now has just run out: whoever tries again gets it.
@@ -44,12 +44,12 @@ def claim(
 
 
 def _taken(
-    statements: Statements, sql: LedgerSql, fingerprints: Mapping[bytes, str]
+    executor: Executor, sql: LedgerSql, fingerprints: Mapping[bytes, str]
 ) -> dict[bytes, Reservation]:
     """Answer for keys that were used before."""
     answers: dict[bytes, Reservation] = {}
     under_way: dict[bytes, str] = {}
-    rows = statements.execute_each(sql.read_keys, {"name": [*fingerprints]})
+    rows = executor.execute_many(sql.read_keys, {"name": [*fingerprints]})
     for name, fingerprint, mail_id, is_under_way in rows:
         if fingerprint != fingerprints[bytes(name)]:
             answers[bytes(name)] = KeyConflict.REUSED
@@ -59,7 +59,7 @@ def _taken(
         else:
             answers[bytes(name)] = Replayed(mail_id)
     if under_way:
-        for (name,) in statements.execute_each(sql.take_over, {"name": sorted(under_way)}):
+        for (name,) in executor.execute_many(sql.take_over, {"name": sorted(under_way)}):
             answers[bytes(name)] = Reserved(under_way[bytes(name)])
     return answers
 

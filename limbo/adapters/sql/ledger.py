@@ -8,9 +8,9 @@ import orjson
 
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
 from limbo.adapters.outbox.once_per_key import Reservation, key_hash, reserved
-from limbo.adapters.sql.database import Database, Row, Statements
+from limbo.adapters.sql.database import Database, Executor, Row
 from limbo.adapters.sql.entries import claim, columns, entries
-from limbo.adapters.sql.ledger_reader import SqlArchive, as_ledger
+from limbo.adapters.sql.ledger_reader import SqlLedgerReader, as_ledger
 from limbo.adapters.sql.ledger_statements import (
     BY_DIALECT,
     CHANGE,
@@ -18,7 +18,14 @@ from limbo.adapters.sql.ledger_statements import (
     OLD_CONTENTS,
     OLD_MAILS,
 )
-from limbo.domain.delivery.lifecycle import Begun, End, Entry, Leave, Start, Status, read_status
+from limbo.domain.delivery.lifecycle import (
+    End,
+    Entry,
+    Start,
+    StartReply,
+    Status,
+    read_status,
+)
 from limbo.domain.mail.ids import lowest_id
 from limbo.ports.outbox import Submission
 
@@ -26,14 +33,14 @@ Attempts = dict[tuple[str, float, str], bytes | None]
 
 
 class SqlLedger:
-    """A Ledger and the Reservations in it; ``archive`` is how it is read."""
+    """A Ledger and the Reservations in it; ``ledger_reader`` is how it is read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = BY_DIALECT[database.dialect]
-        self.archive = SqlArchive(database)
+        self.ledger_reader = SqlLedgerReader(database)
 
-    def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
+    def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Record the events in one transaction."""
         if not events:
             return []
@@ -44,7 +51,7 @@ class SqlLedger:
             if attempts:
                 names = ("mail_id", "started_at", "sender", "outcome")
                 rows = [(*key, outcome) for key, outcome in attempts.items()]
-                transaction.execute_each(self._sql.write_attempts, columns(names, rows))
+                transaction.execute_many(self._sql.write_attempts, columns(names, rows))
             self._change(transaction, entries)
         return answers
 
@@ -56,16 +63,16 @@ class SqlLedger:
             entered = reserved(submissions, reservations)
             if entered:
                 given = entries(entered, Status.SUBMITTING)
-                transaction.execute_each(self._sql.enter, given)
+                transaction.execute_many(self._sql.enter, given)
         return reservations
 
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
         """Record what the queue said, unless a worker has had the mail since."""
         names = sorted(key_hash(s.client, s.idempotency) for s in refused if s.idempotency)
         with self._transaction() as transaction:
-            transaction.execute_each(self._sql.keep, {"id": _ids(kept)})
-            transaction.execute_each(self._sql.refuse, {"id": _ids(refused)})
-            transaction.execute_each(self._sql.free_keys, {"name": names})
+            transaction.execute_many(self._sql.keep, {"id": _ids(kept)})
+            transaction.execute_many(self._sql.refuse, {"id": _ids(refused)})
+            transaction.execute_many(self._sql.free_keys, {"name": names})
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
         """Forget in one transaction; keys that have run out count as well."""
@@ -73,14 +80,14 @@ class SqlLedger:
             count = len(transaction.execute(EXPIRED_KEYS, {"limit": limit}))
             before = {"before": lowest_id(bodies_before), "limit": limit - count}
             ids = [id_ for (id_,) in transaction.execute(OLD_CONTENTS, before)]
-            transaction.execute_each(self._sql.forget_contents, {"id": ids})
+            transaction.execute_many(self._sql.forget_contents, {"id": ids})
             count += len(ids)
             before = {"before": lowest_id(records_before), "limit": limit - count}
             rows = transaction.execute(OLD_MAILS + self._sql.lock, before)
             self._forget(transaction, rows)
             return count + len(rows)
 
-    def _forget(self, statements: Statements, rows: Sequence[Row]) -> None:
+    def _forget(self, executor: Executor, rows: Sequence[Row]) -> None:
         ids = [id_ for id_, *_ in rows]
         recipients = [
             (address.lower(), client, id_)
@@ -89,15 +96,15 @@ class SqlLedger:
         ]
         if rows:
             given = columns(("address", "client", "id"), recipients)
-            statements.execute_each(self._sql.forget_recipients, given)
-            statements.execute_each(self._sql.forget_attempts, {"mail_id": ids})
-            statements.execute_each(self._sql.forget_contents, {"id": ids})
-            statements.execute_each(self._sql.forget_mails, {"id": ids})
+            executor.execute_many(self._sql.forget_recipients, given)
+            executor.execute_many(self._sql.forget_attempts, {"mail_id": ids})
+            executor.execute_many(self._sql.forget_contents, {"id": ids})
+            executor.execute_many(self._sql.forget_mails, {"id": ids})
 
-    def _read(self, statements: Statements, ids: Sequence[str]) -> dict[str, Entry]:
+    def _read(self, executor: Executor, ids: Sequence[str]) -> dict[str, Entry]:
         """Read the entries, and keep them from changing until the transaction is over."""
         entries = {}
-        for row in statements.execute_each(self._sql.read_entries, {"id": ids}):
+        for row in executor.execute_many(self._sql.read_entries, {"id": ids}):
             id_, status, updated_at, last_start, possible_duplicate = row
             entries[id_] = Entry(
                 status=read_status(status),
@@ -105,13 +112,13 @@ class SqlLedger:
                 last_start=last_start,
                 possible_duplicate=bool(possible_duplicate),
             )
-        for row in statements.execute_each(self._sql.read_unfinished, {"mail_id": ids}):
+        for row in executor.execute_many(self._sql.read_unfinished, {"mail_id": ids}):
             mail_id, sender, started_at = row
             if mail_id in entries:
                 entries[mail_id].unfinished.add((sender, started_at))
         return entries
 
-    def _change(self, statements: Statements, entries: Mapping[str, Entry]) -> None:
+    def _change(self, executor: Executor, entries: Mapping[str, Entry]) -> None:
         """Write what the events left, and nothing else of what a newer limbo may have written."""
         rows = [
             (
@@ -127,23 +134,23 @@ class SqlLedger:
             if entry.changed
         ]
         if rows:
-            statements.execute_each(self._sql.change_mails, columns(("id", *CHANGE), rows))
+            executor.execute_many(self._sql.change_mails, columns(("id", *CHANGE), rows))
         marked = [id_ for id_, entry in entries.items() if entry.marked and not entry.changed]
         if marked:
-            statements.execute_each(self._sql.mark_mails, {"id": marked})
+            executor.execute_many(self._sql.mark_mails, {"id": marked})
 
     @contextmanager
-    def _transaction(self) -> Iterator[Statements]:
+    def _transaction(self) -> Iterator[Executor]:
         with as_ledger(), self._database.transaction() as transaction:
             yield transaction
 
 
-def _apply(event: Start | End, entry: Entry | None, attempts: Attempts) -> Begun | None:
+def _apply(event: Start | End, entry: Entry | None, attempts: Attempts) -> StartReply | None:
     """Change the entry, and add the rows of its attempts; a mail without one leaves no trace."""
     match event:
         case Start():
-            begun = Begun() if entry is None else entry.begin(event)
-            if entry is not None and begun.leave is Leave.GO:
+            begun = StartReply() if entry is None else entry.begin(event)
+            if entry is not None and begun.stop is None:
                 attempts.setdefault((event.mail_id, event.started_at, event.sender), None)
             return begun
         case End():

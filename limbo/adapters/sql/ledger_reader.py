@@ -14,7 +14,7 @@ from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail.ids import lowest_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Query, Record, Try
+from limbo.ports.ledger_reader import Query, Record, RecordedAttempt
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a mail; no other is asked for
 _PAGE = f"SELECT {COLUMNS} FROM limbo_mails"  # noqa: S608 - constants
@@ -46,8 +46,8 @@ _CLIENTS_OF_ALL = _CLIENTS.format(table="limbo_mails", where="TRUE")
 _CLIENTS_OF_ADDRESS = _CLIENTS.format(table="limbo_recipients", where="address = :to")
 
 
-class SqlArchive:
-    """The Archive in the tables of a SqlLedger."""
+class SqlLedgerReader:
+    """The LedgerReader in the tables of a SqlLedger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -150,7 +150,7 @@ def _is_of(client: str | None, row: Row) -> bool:
     return client is None or row[1] == client
 
 
-def _record(row: Row, mail: Mail | None = None, tries: Sequence[Try] = ()) -> Record:
+def _record(row: Row, mail: Mail | None = None, tries: Sequence[RecordedAttempt] = ()) -> Record:
     id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
     next_at, cause, possible_duplicate = rest
     return Record(
@@ -170,9 +170,9 @@ def _record(row: Row, mail: Mail | None = None, tries: Sequence[Try] = ()) -> Re
     )
 
 
-def _try(row: Row) -> Try:
+def _try(row: Row) -> RecordedAttempt:
     sender, started_at, outcome = row
-    return Try(sender=sender, started_at=started_at, attempt=_attempt(outcome))
+    return RecordedAttempt(sender=sender, started_at=started_at, attempt=_attempt(outcome))
 
 
 # What a newer limbo wrote, and this one cannot read, it shows as not known.

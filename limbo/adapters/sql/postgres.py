@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import conninfo
 
-from limbo.adapters.sql.database import Dialect, InDoubt, Row, Statements
+from limbo.adapters.sql.database import Dialect, Executor, InDoubt, Row
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.postgres_arrays import as_column, with_columns
 from limbo.adapters.sql.schema import migrate
@@ -86,7 +86,7 @@ class PostgresDatabase:
         return database
 
     @contextmanager
-    def transaction(self) -> Iterator[Statements]:
+    def transaction(self) -> Iterator[Executor]:
         """Return a block of one transaction, at the server's isolation level."""
         with (
             self._errors() as progress,
@@ -97,20 +97,20 @@ class PostgresDatabase:
             progress.commits = True
 
     def execute(
-        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+        self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
         """Run one statement by itself, in one round trip."""
         with self._errors() as progress, self._pool.connection() as connection:
             progress.commits = True
-            return connection.execute(sql, values, news=news)
+            return connection.execute(sql, values, notify=notify)
 
-    def execute_each(
-        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    def execute_many(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, notify: bool = False
     ) -> list[Row]:
         """Run one statement on arrays, in one round trip."""
         with self._errors() as progress, self._pool.connection() as connection:
             progress.commits = True
-            return connection.execute_each(sql, columns, news=news)
+            return connection.execute_many(sql, columns, notify=notify)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
@@ -175,20 +175,20 @@ class _Connection:
         self.transaction = self._connection.transaction
 
     def execute(
-        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+        self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
         values = values or {}
         if self._now is not None:
             values = {**values, "now": self._now()}
-        query = _translate(sql, news=news, own_clock=self._now is not None)
+        query = _translate(sql, notify=notify, own_clock=self._now is not None)
         self._cursor.execute(query, values)
         return self._cursor.fetchall() if self._cursor.description else []
 
-    def execute_each(
-        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    def execute_many(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, notify: bool = False
     ) -> list[Row]:
         given = {name: as_column(values) for name, values in columns.items()}
-        return self.execute(sql, given, news=news)
+        return self.execute(sql, given, notify=notify)
 
     def sleep(self, seconds: float) -> None:
         for _ in self._connection.notifies(timeout=min(seconds, _STATEMENT_SECONDS), stop_after=1):
@@ -237,9 +237,9 @@ def _limited(gen: Generator[Any, Any, R], seconds: float) -> Generator[Any, Any,
 
 
 @lru_cache
-def _translate(sql: str, *, news: bool, own_clock: bool) -> str:
+def _translate(sql: str, *, notify: bool, own_clock: bool) -> str:
     if not own_clock:
         sql = sql.replace(":now", _CLOCK)
-    if news:
+    if notify:
         sql += f" RETURNING pg_notify('{_CHANNEL}', '')"  # PostgreSQL sends but one of many
     return _VALUE.sub(r"%(\1)s", sql)

@@ -79,7 +79,7 @@ class SqlQueue:
                 "touches": lease.touches,
                 "possible_duplicate": lease.possible_duplicate,
             },
-            news=True,
+            notify=True,
         )
 
     def bury(self, lease: Lease, death: Death) -> None:
@@ -103,11 +103,11 @@ class SqlQueue:
 
     def depth(self) -> Depth:
         """Count the mails, which takes some tenths of a second for a million."""
-        [[ready, in_flight, delayed, age]] = self._database.execute(DEPTH)
+        [[ready, in_flight, deferred, age]] = self._database.execute(DEPTH)
         return Depth(
             ready=ready,
             in_flight=in_flight,
-            delayed=delayed,
+            deferred=deferred,
             oldest_age=max(0.0, age or 0.0),
             dead=dict(self._database.execute(DEAD)),
         )
@@ -154,5 +154,5 @@ class SqlQueue:
             "receipt": [receipt for _, receipt in pairs],
         }
         columns |= {name: [value] * len(pairs) for name, value in values.items()}
-        held = {(id_, receipt) for id_, receipt in self._database.execute_each(sql, columns)}
+        held = {(id_, receipt) for id_, receipt in self._database.execute_many(sql, columns)}
         return [lease for lease in leases if (lease.mail.id, lease.receipt) not in held]

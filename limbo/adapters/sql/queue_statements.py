@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limbo.adapters.encoding.codec import decode_mail, encode_mail
-from limbo.adapters.sql.database import Dialect, Statements
+from limbo.adapters.sql.database import Dialect, Executor
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Undecodable
 
@@ -149,14 +149,14 @@ LETTER_IDS_BY_CAUSE = """
 """
 
 
-def insert(statements: Statements, sql: DialectSql, mails: Sequence[Mail]) -> None:
+def insert(executor: Executor, sql: DialectSql, mails: Sequence[Mail]) -> None:
     """Put mails into the queue; one whose id is there already stays as it is."""
     columns: dict[str, Sequence[object]] = {
         "id": [mail.id for mail in mails],
         "body": [encode_mail(mail) for mail in mails],
         "submitted_at": [mail.submitted_at for mail in mails],
     }
-    statements.execute_each(sql.insert, columns, news=True)
+    executor.execute_many(sql.insert, columns, notify=True)
 
 
 def read_mail(body: bytes | str, id_: str) -> Mail | Undecodable:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from limbo.adapters.sql.database import Database, Dialect, Statements
+from limbo.adapters.sql.database import Database, Dialect, Executor
 from limbo.adapters.sql.ledger_schema import LEDGER, LEDGER_ON_POSTGRESQL, SUBMISSIONS_ON_SQLITE
 from limbo.domain.errors import SettingsError
 
@@ -107,7 +107,7 @@ def migrate(database: Database) -> None:
             _apply(transaction, database.dialect, version)
 
 
-def _version(statements: Statements, dialect: Dialect) -> int:
+def _version(executor: Executor, dialect: Dialect) -> int:
     """Return the version of the tables, 0 when there are none."""
     match dialect:
         case Dialect.SQLITE:
@@ -117,17 +117,17 @@ def _version(statements: Statements, dialect: Dialect) -> int:
             known = (
                 "SELECT 1 FROM pg_class WHERE relname = 'limbo_schema' AND pg_table_is_visible(oid)"
             )
-    if not statements.execute(known):
+    if not executor.execute(known):
         return 0
-    [[version]] = statements.execute("SELECT max(version) FROM limbo_schema")
+    [[version]] = executor.execute("SELECT max(version) FROM limbo_schema")
     return int(version)
 
 
-def _apply(statements: Statements, dialect: Dialect, version: int) -> None:
+def _apply(executor: Executor, dialect: Dialect, version: int) -> None:
     if version == 1:
-        statements.execute("CREATE TABLE limbo_schema (version integer NOT NULL)")
+        executor.execute("CREATE TABLE limbo_schema (version integer NOT NULL)")
     for statement in _MIGRATIONS[version - 1]:
-        statements.execute(statement.format(**_TYPES[dialect]))
+        executor.execute(statement.format(**_TYPES[dialect]))
     for statement in _FOR_DIALECT[dialect].get(version, ()):
-        statements.execute(statement)
-    statements.execute("INSERT INTO limbo_schema (version) VALUES (:version)", {"version": version})
+        executor.execute(statement)
+    executor.execute("INSERT INTO limbo_schema (version) VALUES (:version)", {"version": version})

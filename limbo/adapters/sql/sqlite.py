@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from limbo.adapters.sql.database import Dialect, Row, Statements
+from limbo.adapters.sql.database import Dialect, Executor, Row
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.schema import migrate
 from limbo.adapters.sql.sqlite_rows import for_many, in_one_run
@@ -82,7 +82,7 @@ class SqliteDatabase:
         return database
 
     @contextmanager
-    def transaction(self) -> Iterator[Statements]:
+    def transaction(self) -> Iterator[Executor]:
         """Return a block that holds the one write lock of the file."""
         with self._writer() as connection:
             connection.execute("BEGIN IMMEDIATE")
@@ -90,22 +90,22 @@ class SqliteDatabase:
             connection.execute("COMMIT")
 
     def execute(
-        self, sql: str, values: Mapping[str, object] | None = None, *, news: bool = False
+        self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
         """Run one statement by itself, which is a transaction if it writes."""
         reads = sql.lstrip().startswith("SELECT")
         with _errors(), self._pool.connection() if reads else self._writer() as connection:
-            return connection.execute(sql, values, news=news)
+            return connection.execute(sql, values, notify=notify)
 
-    def execute_each(
-        self, sql: str, columns: Mapping[str, Sequence[object]], *, news: bool = False
+    def execute_many(
+        self, sql: str, columns: Mapping[str, Sequence[object]], *, notify: bool = False
     ) -> list[Row]:
         """Run a statement for all rows of the columns, in one transaction.
 
         One run is one by itself: BEGIN and COMMIT would give up the interpreter's lock twice more.
         """
-        with self._writer() if in_one_run(sql, columns) else self.transaction() as statements:
-            return statements.execute_each(sql, columns, news=news)
+        with self._writer() if in_one_run(sql, columns) else self.transaction() as executor:
+            return executor.execute_many(sql, columns, notify=notify)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
@@ -171,16 +171,16 @@ class _Connection:
         sql: str,
         values: Mapping[str, object] | None = None,
         *,
-        news: bool = False,  # noqa: ARG002 - whoever listens looks by himself
+        notify: bool = False,  # noqa: ARG002 - whoever listens looks by himself
     ) -> list[Row]:
         return self._run(sql, {**(values or {}), "now": self._now()})
 
-    def execute_each(
+    def execute_many(
         self,
         sql: str,
         columns: Mapping[str, Sequence[object]],
         *,
-        news: bool = False,  # noqa: ARG002 - as above
+        notify: bool = False,  # noqa: ARG002 - as above
     ) -> list[Row]:
         rows: list[Row] = []
         for statement, values in for_many(sql, columns, self._now()):

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
-from limbo.adapters.sql.database import Database, InDoubt, Statements
+from limbo.adapters.sql.database import Database, Executor, InDoubt
 from limbo.adapters.sql.entries import claim, entries
 from limbo.adapters.sql.ledger_statements import BY_DIALECT
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.outbox import Answer, Submission
+from limbo.ports.outbox import Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
 
@@ -19,11 +19,11 @@ class SqlOutbox:
         self._database = database
         self._sql = BY_DIALECT[database.dialect]
 
-    def submit(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Keep the mails in one transaction, which is one statement if none of them has a key."""
         return once_per_key(submissions, self._submit)
 
-    def _submit(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+    def _submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         try:
             if not any(submission.idempotency for submission in submissions):
                 self._enter(self._database, submissions)
@@ -37,7 +37,7 @@ class SqlOutbox:
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
         return answered(submissions, reservations, [Kept()] * len(entered))
 
-    def _enter(self, statements: Statements, submissions: Sequence[Submission]) -> None:
+    def _enter(self, executor: Executor, submissions: Sequence[Submission]) -> None:
         self._database.check_room()
         columns = entries(submissions, Status.QUEUED)
-        statements.execute_each(self._sql.submit, columns, news=True)
+        executor.execute_many(self._sql.submit, columns, notify=True)

@@ -29,7 +29,7 @@ from limbo.adapters.sqs.client import (
 )
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.dead_letters import DeadLetter, Done
+from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -95,7 +95,7 @@ class SqsDeadLetters:
         ]
         return [id_ for _, id_ in sorted(ages)]
 
-    def redrive(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Send the letters to the queue, each as a new message, then delete them here.
 
         On FIFO, the dead letter's own id deduplicates: by the mail's id, SQS would swallow what is
@@ -104,14 +104,14 @@ class SqsDeadLetters:
         """
         return self._remove(ids, done, self._send)
 
-    def drop(self, ids: Iterable[str], done: Done | None = None) -> int:
+    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Delete the letters."""
         return self._remove(ids, done, lambda messages: messages)
 
     def _remove(
         self,
         ids: Iterable[str],
-        done: Done | None,
+        done: OnProgress | None,
         before: Callable[[Sequence[Message]], Sequence[Message]],
     ) -> int:
         wanted = {*ids}

@@ -183,7 +183,7 @@ class SqsQueue:
         """Count as SQS does: roughly, what was put off as in flight, and nothing by age."""
         ready, in_flight, delayed = self._queue.counts()
         dead = {"any": sum(self._dead.counts())}
-        return Depth(ready=ready, in_flight=in_flight, delayed=delayed, oldest_age=None, dead=dead)
+        return Depth(ready=ready, in_flight=in_flight, deferred=delayed, oldest_age=None, dead=dead)
 
     def _send_to_the_dead(self, own: _SqsLease, death: Death) -> None:
         refusal: Refusal | None = None

@@ -33,14 +33,14 @@ class Client:
 
     id: str
     scopes: frozenset[KeyScope]
-    senders: AllowList
+    allowed_from: AllowList
 
     def may_send_from(self, address: Address) -> bool:
         """Tell whether a mail of this client may be from the address."""
-        return KeyScope.SEND in self.scopes and self.senders.allows(address)
+        return KeyScope.SEND in self.scopes and self.allowed_from.allows(address)
 
     @property
-    def sees(self) -> str | None:
+    def visible_client(self) -> str | None:
         """The client whose mails it sees: itself, or None, which stands for everybody."""
         return None if KeyScope.ADMIN in self.scopes else self.id
 
@@ -56,7 +56,7 @@ class ApiKey:
     name: str
     sha256: str = field(repr=False)
     scopes: frozenset[KeyScope]
-    senders: AllowList
+    allowed_from: AllowList
     rate: Rate | None = None
     created_at: float
     revoked_at: float | None = None
@@ -68,9 +68,9 @@ class ApiKey:
             raise ValueError(f"name: {problem}")
         if not self.scopes:
             raise ValueError("scopes: must name one at least")
-        if KeyScope.SEND in self.scopes and not self.senders.rules:
+        if KeyScope.SEND in self.scopes and not self.allowed_from.rules:
             raise ValueError("from: must say what a key with the scope send may send from")
-        if KeyScope.SEND not in self.scopes and self.senders.rules:
+        if KeyScope.SEND not in self.scopes and self.allowed_from.rules:
             raise ValueError("from: is only for a key with the scope send")
 
     @property
@@ -81,7 +81,7 @@ class ApiKey:
     @property
     def client(self) -> Client:
         """Whoever holds the key."""
-        return Client(id=self.id, scopes=self.scopes, senders=self.senders)
+        return Client(id=self.id, scopes=self.scopes, allowed_from=self.allowed_from)
 
 
 def is_secret_of(credential: Credential, key: ApiKey | None) -> bool:

@@ -113,7 +113,7 @@ class Breaker:
             case _:
                 assert_never(verdict)
 
-    def hasten(self, seconds: float) -> None:
+    def shorten_pause(self, seconds: float) -> None:
         """Cut the pause of an open breaker to so many seconds from its opening.
 
         For when every provider is down: then nobody else carries the mail meanwhile, and a

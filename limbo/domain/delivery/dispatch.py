@@ -12,10 +12,10 @@ from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.retry import MAX_RETRY_AFTER, RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail
-from limbo.domain.mail.text import without
+from limbo.domain.mail.text import mask_words
 from limbo.ports.sender import Sender
 
-_TELLING = 4  # characters; what is shorter stands in any answer
+_LEAST_PRIVATE = 4  # characters; what is shorter stands in any answer
 _MAX_LINES = 1000
 
 
@@ -27,7 +27,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
+class Deferred:
     """The mail goes back to the queue for ``delay`` seconds.
 
     ``touched`` is False when no provider is known to have failed this mail: none was free, or all
@@ -58,7 +58,7 @@ class Stopped:
     why: Stop
 
 
-Outcome = Sent | Retry | Dead | Stopped
+Outcome = Sent | Deferred | Dead | Stopped
 
 
 class Permit(Protocol):
@@ -131,7 +131,7 @@ class Dispatcher:
                     break  # a second provider could double the mail
                 case Failed():
                     pass
-        return self._put_off(attempts, touches, probed=probed)
+        return self._defer(attempts, touches, probed=probed)
 
     def capacity(self) -> int | None:
         """Return how many mails are worth receiving now; None for any number.
@@ -140,7 +140,7 @@ class Dispatcher:
         """
         with self._lock:
             now = self._now()
-            self._hasten()
+            self._shorten_pauses()
             ready = [b for b in self._breakers.values() if _is_ready(b, now)]
             if any(b.state(now) is BreakerState.CLOSED for b in ready):
                 return None
@@ -149,7 +149,7 @@ class Dispatcher:
     def ready_in(self) -> float:
         """Return in how many seconds some provider can be called; infinite amid probes."""
         with self._lock:
-            self._hasten()
+            self._shorten_pauses()
             times = [at for b in self._breakers.values() if (at := b.ready_at()) is not None]
             return max(0.0, min(times, default=float("inf")) - self._now())
 
@@ -161,7 +161,7 @@ class Dispatcher:
 
     def _admit(self, name: str) -> Admission | None:
         with self._lock:
-            self._hasten()
+            self._shorten_pauses()
             return self._breakers[name].admit(self._now())
 
     def _withdraw(self, name: str, admission: Admission) -> None:
@@ -180,11 +180,11 @@ class Dispatcher:
             error = raised
             verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
         if isinstance(verdict, Failed):
-            verdict = replace(verdict, reason=without(verdict.reason, _telling(mail)))
+            verdict = replace(verdict, reason=mask_words(verdict.reason, _private_words(mail)))
         ended_at = self._now()
         with self._lock:
             self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
-            self._note(sender.name, mail.id, verdict)
+            self._remember_outage(sender.name, mail.id, verdict)
         return Attempt(
             sender=sender.name,
             started_at=started_at,
@@ -193,7 +193,7 @@ class Dispatcher:
             error=error,
         )
 
-    def _put_off(self, attempts: Sequence[Attempt], touches: int, *, probed: bool) -> Retry | Dead:
+    def _defer(self, attempts: Sequence[Attempt], touches: int, *, probed: bool) -> Deferred | Dead:
         duplicate = any(_fault(attempt) is Fault.UNKNOWN for attempt in attempts)
         failures = [a for a in attempts if _fault(a) in (Fault.OUTAGE, Fault.UNKNOWN)]
         counts = bool(failures) and not probed and not self._is_outage(failures)
@@ -206,9 +206,11 @@ class Dispatcher:
             pause = min(self.ready_in(), self._retry.delays[0])
             pause = max(pause, self._retry.asked(attempts))
             delay = min(pause + self._retry.delays[0] * (jitter - 0.5), MAX_RETRY_AFTER)
-        return Retry(attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate)
+        return Deferred(
+            attempts=attempts, delay=delay, touched=counts, possible_duplicate=duplicate
+        )
 
-    def _note(self, sender: str, mail_id: str, verdict: Verdict) -> None:
+    def _remember_outage(self, sender: str, mail_id: str, verdict: Verdict) -> None:
         """Remember which mails met an outage since the provider last did its work; two will do."""
         match verdict:
             case Accepted() | Failed(fault=Fault.MAIL):
@@ -229,25 +231,25 @@ class Dispatcher:
                 for attempt in failures
             )
 
-    def _hasten(self) -> None:
+    def _shorten_pauses(self) -> None:
         """When every provider is down, look sooner whether one is back."""
         now = self._now()
         if all(
             breaker.state(now) is not BreakerState.CLOSED for breaker in self._breakers.values()
         ):
             for breaker in self._breakers.values():
-                breaker.hasten(2 * self._policy.open_seconds)
+                breaker.shorten_pause(2 * self._policy.open_seconds)
 
 
-def _telling(mail: Mail) -> Iterator[str]:
+def _private_words(mail: Mail) -> Iterator[str]:
     """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
     for address in (mail.from_, *mail.recipients):
         yield address.email
         yield address.email.replace("@", "%40")
     texts = (mail.subject, *(a.name for a in (mail.from_, *mail.recipients)))
-    yield from (text for text in texts if len(text) >= _TELLING)
+    yield from (text for text in texts if len(text) >= _LEAST_PRIVATE)
     lines = (line.strip() for line in mail.message.splitlines())
-    yield from islice((line for line in lines if len(line) >= _TELLING), _MAX_LINES)
+    yield from islice((line for line in lines if len(line) >= _LEAST_PRIVATE), _MAX_LINES)
 
 
 def _is_ready(breaker: Breaker, now: float) -> bool:

@@ -65,24 +65,16 @@ class End:
     possible_duplicate: bool = False
 
 
-class Leave(Enum):
-    """What the ledger says to somebody who is about to call a provider."""
-
-    GO = "go"
-    ALREADY_SENT = "already_sent"
-    CANCELLED = "cancelled"
-
-
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The answer to a Start.
+class StartReply:
+    """The answer to a Start: why the provider may not be called, or None if it may.
 
     ``possible_duplicate`` says that an earlier attempt may have sent the mail: it has no outcome,
     or none that is known, or the client was told that the mail is refused and may have submitted
     it again. It is None for a mail that the ledger does not know, which may go.
     """
 
-    leave: Leave = Leave.GO
+    stop: Stop | None = None
     possible_duplicate: bool | None = None
 
 
@@ -121,13 +113,13 @@ class Entry:
     changed: bool = False
     marked: bool = False
 
-    def begin(self, start: Start) -> Begun:
+    def begin(self, start: Start) -> StartReply:
         """Say whether the provider may be called, and if so note that it is."""
         match self.status:
             case Status.SENT:
-                return Begun(Leave.ALREADY_SENT)
+                return StartReply(Stop.ALREADY_SENT)
             case Status.CANCELLED:
-                return Begun(Leave.CANCELLED)
+                return StartReply(Stop.CANCELLED)
             case _:
                 pass
         this = (start.sender, start.started_at)
@@ -138,7 +130,7 @@ class Entry:
         self._mark(possible_duplicate=unfinished)
         self.last_start = start.started_at
         self._become(Status.SENDING, start.started_at)
-        return Begun(possible_duplicate=self.possible_duplicate)
+        return StartReply(possible_duplicate=self.possible_duplicate)
 
     def end(self, end: End) -> None:
         """Note the outcomes, and the status unless the mail is past it."""

@@ -94,6 +94,6 @@ class Cause:
         text = f"{self.kind}\0{self.sender}\0{self.reason}"
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    def is_called(self, name: str) -> bool:
+    def matches(self, name: str) -> bool:
         """Say whether somebody who gives this name means it, by its id or by its kind."""
         return name in (self.id, self.kind)

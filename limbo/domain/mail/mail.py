@@ -19,7 +19,7 @@ FIELDS = ("subject", "message", "to", "cc", "bcc", "from")
 _FIELDS = frozenset(FIELDS)
 
 # Receivers are many and senders few; but no client may fill the memory with long texts.
-_known_sender = lru_cache(maxsize=1024)(parse_address)
+_known_from = lru_cache(maxsize=1024)(parse_address)
 _MAX_KNOWN = 320
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
@@ -49,7 +49,7 @@ class Mail:
         return (*self.to, *self.cc, *self.bcc)
 
     @property
-    def understood(self) -> bool:
+    def is_supported(self) -> bool:
         """False when a newer limbo wrote it: sending it from here might leave something out."""
         return self.version <= VERSION
 
@@ -165,7 +165,7 @@ def _sender(document: Mapping[str, object], problems: list[Problem]) -> Address 
         problems.append(Problem(pointer="/from", detail=detail))
     else:
         try:
-            return (_known_sender if len(value) <= _MAX_KNOWN else parse_address)(value)
+            return (_known_from if len(value) <= _MAX_KNOWN else parse_address)(value)
         except ValueError as error:
             problems.append(Problem(pointer="/from", detail=f"from: {error}"))
     return None

@@ -51,7 +51,7 @@ def redact(text: str) -> str:
     return one_line(_ADDRESS.sub("<address>", text))
 
 
-def without(text: str, words: Iterable[str]) -> str:
+def mask_words(text: str, words: Iterable[str]) -> str:
     """Return the text with each of these, in whatever case, replaced by an ellipsis."""
     found = "|".join(sorted(map(re.escape, set(words)), key=len, reverse=True))
     return re.sub(found, "…", text, flags=re.IGNORECASE) if found else text

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from limbo.domain.errors import LimboError
 from limbo.entrypoints.settings.settings import Settings, load
 from limbo.entrypoints.wiring.container import Container
-from limbo.ports.api_keys import Keys  # noqa: TC001 - beside what is imported at run time
-from limbo.ports.ledger_reader import Archive, Query
+from limbo.ports.api_keys import ApiKeys  # noqa: TC001 - beside what is imported at run time
+from limbo.ports.ledger_reader import LedgerReader, Query
 
 
 def check(environ: Mapping[str, str]) -> int:
@@ -17,7 +17,7 @@ def check(environ: Mapping[str, str]) -> int:
     results = [_try("queue", lambda: _queue(container))]
     if settings.ledger_kind != "none":
         results.append(_try("ledger", lambda: _ledger(container)))
-    if settings.keys_kind != "none":
+    if settings.api_keys_kind != "none":
         results.append(_try("keys", lambda: _keys(container)))
     try:
         senders = container.senders()
@@ -39,20 +39,20 @@ def _print_settings(settings: Settings) -> None:
 
 def _queue(container: Container) -> str | None:
     depth = container.queue().depth()
-    waiting = depth.ready + depth.delayed
+    waiting = depth.ready + depth.deferred
     print(f"queue: {waiting} waiting, {depth.in_flight} in flight, {sum(depth.dead.values())} dead")  # noqa: T201
     return None
 
 
 def _ledger(container: Container) -> str | None:
-    archive: Archive | None = container.archive()
-    if archive is not None:
-        archive.page(Query(client=None, limit=1))
+    ledger_reader: LedgerReader | None = container.ledger_reader()
+    if ledger_reader is not None:
+        ledger_reader.page(Query(client=None, limit=1))
     return None
 
 
 def _keys(container: Container) -> str | None:
-    keys: Keys | None = container.keys()
+    keys: ApiKeys | None = container.keys()
     if keys is not None:
         active = sum(key.revoked_at is None for key in keys.list())
         print(f"keys: {active} active")  # noqa: T201

@@ -13,12 +13,12 @@ from limbo.domain.access.api_key import ApiKey, KeyScope, parse_scopes
 from limbo.domain.access.credential import new_credential, parse_credential
 from limbo.domain.access.rate import parse_rate
 from limbo.domain.errors import SettingsError
-from limbo.ports.api_keys import Keys
+from limbo.ports.api_keys import ApiKeys
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no other name
 
-OpenKeys = Callable[[], Keys]
+OpenApiKeys = Callable[[], ApiKeys]
 T = TypeVar("T")
 _SUMMARY = "make, list and revoke API keys"
 _CREATE = """\
@@ -38,8 +38,8 @@ shows, or the key itself."""
 _HEADINGS = ("ID", "NAME", "SCOPES", "FROM", "RATE", "CREATED", "REVOKED")
 
 
-def add_parser(commands: "Commands", open_keys: OpenKeys) -> None:
-    """Add ``keys`` to the commands; ``open_keys`` is called by those that need the store."""
+def add_parser(commands: "Commands", open_api_keys: OpenApiKeys) -> None:
+    """Add ``keys`` to the commands; ``open_api_keys`` is called by those that need the store."""
     keys = commands.add_parser(
         "keys", help=_SUMMARY, description="Makes, lists and revokes API keys."
     )
@@ -55,7 +55,7 @@ def add_parser(commands: "Commands", open_keys: OpenKeys) -> None:
     )
     create.add_argument(
         "--from",
-        dest="senders",
+        dest="allowed_from",
         action="append",
         default=[],
         type=_reading(lambda text: parse_allow_list([text])),
@@ -65,16 +65,16 @@ def add_parser(commands: "Commands", open_keys: OpenKeys) -> None:
     create.add_argument(
         "--rate", type=_reading(parse_rate), help="requests at most, such as 100/s or 6000/min"
     )
-    create.set_defaults(run=lambda parsed: _create(open_keys, parsed))
+    create.set_defaults(run=lambda parsed: _create(open_api_keys, parsed))
     listing = _action(actions, "list", "show all keys, oldest first", "Shows all keys.")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
-    listing.set_defaults(run=lambda parsed: _list(open_keys(), as_json=parsed.json))
+    listing.set_defaults(run=lambda parsed: _list(open_api_keys(), as_json=parsed.json))
     revoke = _action(actions, "revoke", "make a key good for nothing", _REVOKE)
     revoke.add_argument("id", metavar="ID")
-    revoke.set_defaults(run=lambda parsed: _revoke(open_keys(), parsed.id))
+    revoke.set_defaults(run=lambda parsed: _revoke(open_api_keys(), parsed.id))
 
 
-def _create(open_keys: OpenKeys, parsed: argparse.Namespace) -> int:
+def _create(open_api_keys: OpenApiKeys, parsed: argparse.Namespace) -> int:
     credential = new_credential()
     try:
         key = ApiKey(
@@ -82,19 +82,21 @@ def _create(open_keys: OpenKeys, parsed: argparse.Namespace) -> int:
             name=parsed.name,
             sha256=credential.sha256,
             scopes=parsed.scope,
-            senders=parse_allow_list(rule for given in parsed.senders for rule in given.rules),
+            allowed_from=parse_allow_list(
+                rule for given in parsed.allowed_from for rule in given.rules
+            ),
             rate=parsed.rate,
             created_at=time.time(),
         )
     except ValueError as error:  # its text begins with the name of the option
         raise SettingsError(f"--{error}") from None
-    open_keys().add(key)
+    open_api_keys().add(key)
     print(credential.reveal(), flush=True)  # noqa: T201
     _say(f"This is the key {key.id} ({key.name}). It is shown this once; only a hash is kept.")
     return 0
 
 
-def _list(keys: Keys, *, as_json: bool) -> int:
+def _list(keys: ApiKeys, *, as_json: bool) -> int:
     found = keys.list()
     if as_json:
         print(json.dumps([_document(key) for key in found], indent=2))  # noqa: T201
@@ -107,7 +109,7 @@ def _list(keys: Keys, *, as_json: bool) -> int:
     return 0
 
 
-def _revoke(keys: Keys, text: str) -> int:
+def _revoke(keys: ApiKeys, text: str) -> int:
     id_ = _id(text)
     if not keys.revoke(id_, time.time()):
         _say("limbo: no key of that id is in force; `limbo keys list` shows them")
@@ -150,7 +152,7 @@ def _document(key: ApiKey) -> dict[str, object]:
         "id": key.id,
         "name": key.name,
         "scopes": _scopes(key),
-        "from": sorted(key.senders.rules),
+        "from": sorted(key.allowed_from.rules),
         "rate": None if key.rate is None else str(key.rate),
         "created": _time(key.created_at),
         "revoked": None if key.revoked_at is None else _time(key.revoked_at),
@@ -162,7 +164,7 @@ def _row(key: ApiKey) -> Sequence[str]:
         key.id,
         key.name,
         ",".join(_scopes(key)),
-        ",".join(sorted(key.senders.rules)) or "-",
+        ",".join(sorted(key.allowed_from.rules)) or "-",
         "-" if key.rate is None else str(key.rate),
         _time(key.created_at),
         "-" if key.revoked_at is None else _time(key.revoked_at),

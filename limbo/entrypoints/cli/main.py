@@ -12,7 +12,7 @@ from limbo.entrypoints.cli import keys as keys_command
 from limbo.entrypoints.cli.dead_letters import command as dead_letters_command
 
 if TYPE_CHECKING:
-    from limbo.ports.api_keys import Keys
+    from limbo.ports.api_keys import ApiKeys
 
 _DESCRIPTION = """\
 limbo is a mail gateway: it takes mails over HTTP, keeps them in a queue, and sends them through
@@ -60,10 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open_keys() -> "Keys":
-    from limbo.entrypoints.cli.serve import open_keys  # noqa: PLC0415 - see below
+def _open_keys() -> "ApiKeys":
+    from limbo.entrypoints.cli.serve import open_api_keys  # noqa: PLC0415 - see below
 
-    return open_keys(os.environ)
+    return open_api_keys(os.environ)
 
 
 def _dev(_: argparse.Namespace) -> int:

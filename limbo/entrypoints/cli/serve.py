@@ -24,7 +24,7 @@ from limbo.entrypoints.settings.variables import (
 )
 from limbo.entrypoints.telemetry.logs import configure_logging
 from limbo.entrypoints.wiring.container import Container
-from limbo.ports.api_keys import Keys
+from limbo.ports.api_keys import ApiKeys
 
 # SQS takes ten mails a call and is far away; where a ledger comes first, fewer steps are better.
 _ON_SQS = GatherLimits(batch=10, calls=8)
@@ -88,9 +88,9 @@ def dev(environ: Mapping[str, str]) -> int:
     return run_parts([server, part, container.janitor()], started=welcome)
 
 
-def open_keys(environ: Mapping[str, str]) -> Keys:
+def open_api_keys(environ: Mapping[str, str]) -> ApiKeys:
     """Return the store of API keys that the settings name."""
-    keys: Keys | None = Container(settings=load(environ)).keys()
+    keys: ApiKeys | None = Container(settings=load(environ)).keys()
     if keys is None:
         raise SettingsError(
             f"{API_KEYS_FILE.name} must name a file for API keys, or {LEDGER.name} a database"
@@ -114,7 +114,7 @@ def _access(container: Container, settings: Settings) -> Access:
 
 
 def _has_keys(container: Container) -> bool:
-    keys: Keys | None = container.keys()
+    keys: ApiKeys | None = container.keys()
     try:
         return keys is not None and any(key.revoked_at is None for key in keys.list())
     except LedgerUnavailable as error:
@@ -140,9 +140,9 @@ def _api_server(container: Container, settings: Settings, access: Access) -> Htt
         queue=container.queue(),
         metrics=metrics,
         access=access,
-        archive=container.archive(),
+        ledger_reader=container.ledger_reader(),
         dead_letters=container.dead_letters(),
-        knows_keys=settings.knows_keys,
+        deduplicates=settings.deduplicates,
         gather=_gather_limits(settings),
     )
     return HttpServer(

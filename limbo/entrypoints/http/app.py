@@ -27,7 +27,7 @@ from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.protocol import STOP
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.dead_letters import DeadLetters
-from limbo.ports.ledger_reader import Archive
+from limbo.ports.ledger_reader import LedgerReader
 from limbo.ports.outbox import Outbox
 from limbo.ports.queue import QueueDepth
 
@@ -39,9 +39,9 @@ class HttpLimits:
     body_bytes: int = 1_048_576
     body_seconds: float = 10.0
     probe_seconds: float = 2.0
-    archive_threads: int = 4
-    archive_calls: int = 500
-    archive_seconds: float = 10.0
+    reader_threads: int = 4
+    reader_calls: int = 500
+    reader_seconds: float = 10.0
     letters_calls: int = 16
     letters_seconds: float = 60.0
     long_polls: int = 200
@@ -54,28 +54,28 @@ def create_app(
     queue: QueueDepth,
     metrics: Metrics,
     access: Access,
-    archive: Archive | None = None,
+    ledger_reader: LedgerReader | None = None,
     dead_letters: DeadLetters | None = None,
     now: Callable[[], float] = time.time,
     limits: HttpLimits | None = None,
     gather: GatherLimits | None = None,
-    knows_keys: bool = True,
+    deduplicates: bool = True,
 ) -> Starlette:
     """Return the application; its lifespan must be run, as it owns the threads of the outbox.
 
-    Without an ``archive`` or ``dead_letters``, what needs one answers 501. So does a submission
-    with an Idempotency-Key if the outbox ``knows_keys`` not.
+    Without a ``ledger_reader`` or ``dead_letters``, what needs one answers 501. So does a
+    submission with an Idempotency-Key unless the outbox ``deduplicates``.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
     reader = BodyReader(limit=limits.body_bytes, seconds=limits.body_seconds)
     reading = Offload(
-        threads=limits.archive_threads, calls=limits.archive_calls, seconds=limits.archive_seconds
+        threads=limits.reader_threads, calls=limits.reader_calls, seconds=limits.reader_seconds
     )
     clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
     polls = LongPolls(most=limits.long_polls, pause=limits.poll_pause)
     handlers = _handlers(
-        Mails(archive, offload=reading, polls=polls),
+        Mails(ledger_reader, offload=reading, polls=polls),
         DeadLetterHandlers(dead_letters, offload=clearing),
     )
     document = openapi_document(anonymous_scopes=access.anonymous_scopes)
@@ -87,7 +87,7 @@ def create_app(
                 metrics=metrics,
                 now=now,
                 reader=reader,
-                knows_keys=knows_keys,
+                deduplicates=deduplicates,
             ),
             DOCUMENT: OpenEndpoint(document_handler(document)),
             **open_endpoints(Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds)),

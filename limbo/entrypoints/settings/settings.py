@@ -85,14 +85,14 @@ class Settings:
     readings: Sequence[Reading] = field(repr=False)
 
     @property
-    def keys_kind(self) -> str:
+    def api_keys_kind(self) -> str:
         """Where API keys are: in a file, in the ledger's database, or nowhere (none)."""
         if self.api_keys_file is not None:
             return "file"
         return "none" if self.ledger_kind in {"none", "memory"} else "database"
 
     @property
-    def knows_keys(self) -> bool:
+    def deduplicates(self) -> bool:
         """False where nothing recognises an Idempotency-Key: only FIFO queues drop repeats."""
         return self.ledger_kind != "none" or (
             self.queue_kind == "sqs" and self.queue.endswith(".fifo")

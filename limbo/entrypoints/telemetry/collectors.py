@@ -79,7 +79,7 @@ def _queue_families(depth: Depth) -> Iterable[GaugeMetricFamily]:
     messages = GaugeMetricFamily("limbo_queue_messages", "Mails in the queue.", labels=["state"])
     messages.add_metric(["ready"], depth.ready)
     messages.add_metric(["in_flight"], depth.in_flight)
-    messages.add_metric(["delayed"], depth.delayed)
+    messages.add_metric(["deferred"], depth.deferred)
     yield messages
     if depth.oldest_age is not None:
         yield GaugeMetricFamily(

@@ -165,5 +165,5 @@ def hash_address(email: str) -> str:
     return hashlib.sha256(email.encode()).hexdigest()[:12]
 
 
-hash_sender = lru_cache(maxsize=1024)(hash_address)
+hash_from = lru_cache(maxsize=1024)(hash_address)
 """``hash_address`` for those who are few, and write often."""

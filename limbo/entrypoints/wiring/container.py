@@ -19,9 +19,9 @@ from limbo.entrypoints.settings.settings import SenderSettings, Settings
 from limbo.entrypoints.settings.variables import FAKE_SCRIPT
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.worker.janitor import Janitor
-from limbo.entrypoints.worker.report import Journal
+from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.worker import Worker
-from limbo.ports.api_keys import Keys
+from limbo.ports.api_keys import ApiKeys
 from limbo.ports.ledger import Ledger
 from limbo.ports.outbox import Outbox, Reservations
 from limbo.ports.queue import MailQueue
@@ -133,16 +133,16 @@ def _ledger_first_outbox(queue: MailQueue, ledger: Reservations) -> Outbox:
     return LedgerFirstOutbox(queue, ledger)
 
 
-def _sql_keys(database: "Database") -> Keys:
-    from limbo.adapters.sql.api_keys import SqlKeys
+def _sql_keys(database: "Database") -> ApiKeys:
+    from limbo.adapters.sql.api_keys import SqlApiKeys
 
-    return SqlKeys(database)
+    return SqlApiKeys(database)
 
 
-def _file_keys(settings: Settings) -> Keys:
-    from limbo.adapters.files.api_keys import FileKeys
+def _file_keys(settings: Settings) -> ApiKeys:
+    from limbo.adapters.files.api_keys import FileApiKeys
 
-    return FileKeys(Path(settings.api_keys_file or ""))
+    return FileApiKeys(Path(settings.api_keys_file or ""))
 
 
 def _ses(sender: SenderSettings, settings: Settings) -> Sender:
@@ -259,11 +259,11 @@ class Container(containers.DeclarativeContainer):
         memory=memory_ledger,
         none=providers.Singleton(_no_ledger),
     )
-    archive = providers.Selector(
+    ledger_reader = providers.Selector(
         settings.provided.ledger_kind,
-        shared=sql_ledger.provided.archive,
-        sqlite=sql_ledger.provided.archive,
-        postgresql=sql_ledger.provided.archive,
+        shared=sql_ledger.provided.ledger_reader,
+        sqlite=sql_ledger.provided.ledger_reader,
+        postgresql=sql_ledger.provided.ledger_reader,
         memory=memory_ledger,
         none=providers.Object(None),
     )
@@ -279,7 +279,7 @@ class Container(containers.DeclarativeContainer):
 
     sql_keys = providers.Singleton(_sql_keys, ledger_database)
     keys = providers.Selector(
-        settings.provided.keys_kind,
+        settings.provided.api_keys_kind,
         file=providers.Singleton(_file_keys, settings),
         database=sql_keys,
         none=providers.Object(None),
@@ -287,7 +287,7 @@ class Container(containers.DeclarativeContainer):
 
     senders = providers.Singleton(_senders, settings)
     dispatcher = providers.Singleton(_dispatcher, settings, senders, clock)
-    journal = providers.Singleton(Journal, metrics, clock.provided.now)
+    report = providers.Singleton(WorkerReport, metrics, clock.provided.now)
     janitor = providers.Singleton(
         Janitor,
         ledger,
@@ -300,7 +300,7 @@ class Container(containers.DeclarativeContainer):
         queue=queue,
         ledger=ledger,
         dispatcher=dispatcher,
-        journal=journal,
+        report=report,
         clock=clock,
         concurrency=settings.provided.concurrency,
         lease_seconds=settings.provided.lease,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
-from limbo.domain.delivery.lifecycle import Begun, End, Start
+from limbo.domain.delivery.lifecycle import End, Start, StartReply
 from limbo.domain.errors import LedgerUnavailable
 from limbo.ports.ledger import Ledger
 
@@ -18,17 +18,17 @@ class _Write:
 
     def __init__(self, events: Sequence[Start | End]) -> None:
         self.events = events
-        self.answers: Sequence[Begun | None] = ()
+        self.answers: Sequence[StartReply | None] = ()
         self._error: Exception | None = None
         self._done = threading.Lock()  # cheaper than an Event, for something that happens once
         self._done.acquire()
 
-    def finish(self, answers: Sequence[Begun | None], error: Exception | None = None) -> None:
+    def finish(self, answers: Sequence[StartReply | None], error: Exception | None = None) -> None:
         self.answers = answers
         self._error = error
         self._done.release()
 
-    def wait(self) -> list[Begun | None]:
+    def wait(self) -> list[StartReply | None]:
         self._done.acquire()
         if isinstance(self._error, LedgerUnavailable):  # shared: each thread adds its traceback
             raise LedgerUnavailable(str(self._error)) from self._error
@@ -46,7 +46,7 @@ class GatheredLedger:
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def write(self, events: Sequence[Start | End]) -> list[Begun | None]:
+    def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Write the events, together with those of other threads."""
         if self._thread is None:
             self._start()

@@ -17,7 +17,7 @@ class _Held:
     until: float
 
 
-class Holdings:
+class HeldLeases:
     """Knows which leases are still this worker's own; thread-safe."""
 
     def __init__(self, queue: MailQueue, *, lease_seconds: float, now: Callable[[], float]) -> None:

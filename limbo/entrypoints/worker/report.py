@@ -7,7 +7,7 @@ from typing import assert_never
 import structlog
 
 from limbo.domain.delivery.breaker import BreakerState
-from limbo.domain.delivery.dispatch import Dead, Outcome, Retry, Sent, Stopped
+from limbo.domain.delivery.dispatch import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault
 from limbo.domain.mail.mail import Mail
@@ -18,7 +18,7 @@ _MARKED = {"possible_duplicate": True}
 _log = structlog.get_logger()
 
 
-class Journal:
+class WorkerReport:
     """One line of log and one count for each thing that happened to a mail."""
 
     def __init__(self, metrics: Metrics, now: Callable[[], float]) -> None:
@@ -40,10 +40,10 @@ class Journal:
         match outcome:
             case Sent():
                 self._sent(log, mail, lease, outcome)
-            case Retry(delay=delay):
+            case Deferred(delay=delay):
                 self._metrics.mails_settled.labels("retry").inc()
                 log.info(
-                    "mail put off", touches=lease.touches, retry_in=round(delay, 1), **_mark(lease)
+                    "mail deferred", touches=lease.touches, retry_in=round(delay, 1), **_mark(lease)
                 )
             case Dead(cause=cause):
                 self.dead(mail.id, cause, possible_duplicate=lease.possible_duplicate)

@@ -31,7 +31,7 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class Defer:
     """The mail is given back for so many seconds."""
 
     delay: float
@@ -53,7 +53,7 @@ class Settlement:
     """
 
     lease: Lease
-    action: Ack | Release | Bury | None
+    action: Ack | Defer | Bury | None
     end: End | None = None
 
 
@@ -189,7 +189,7 @@ class Settler:
         match settlement.action:
             case Ack():
                 return
-            case Release(delay=delay):
+            case Defer(delay=delay):
                 self._queue.release(settlement.lease, delay)
             case Bury(death=death):
                 self._queue.bury(settlement.lease, death)

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
-from limbo.domain.delivery.dispatch import Dead, Outcome, Retry, Sent, Stopped
-from limbo.domain.delivery.lifecycle import End, Leave, Start, Status, Stop
+from limbo.domain.delivery.dispatch import Dead, Deferred, Outcome, Sent, Stopped
+from limbo.domain.delivery.lifecycle import End, Start, Status, Stop
 from limbo.domain.delivery.verdict import Attempt
 from limbo.domain.errors import LedgerUnavailable
-from limbo.entrypoints.worker.settler import Ack, Bury, Release, Settlement
+from limbo.entrypoints.worker.settler import Ack, Bury, Defer, Settlement
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import Death, Lease
 
@@ -50,25 +50,17 @@ class Touch:
         if begun.possible_duplicate is not None:
             # The ledger knows better than a queue that only counts its receives.
             self.lease = replace(self.lease, possible_duplicate=begun.possible_duplicate)
-        match begun.leave:
-            case Leave.GO:
-                return None
-            case Leave.ALREADY_SENT:
-                return Stop.ALREADY_SENT
-            case Leave.CANCELLED:
-                return Stop.CANCELLED
-            case _:
-                assert_never(begun.leave)
+        return begun.stop
 
     def settlement(self, outcome: Outcome) -> Settlement:
         """Return what ledger and queue are to be told."""
         match outcome:
             case Sent():
                 return self._settle(Ack(), Status.SENT, outcome)
-            case Retry(delay=delay, touched=touched, possible_duplicate=duplicate):
+            case Deferred(delay=delay, touched=touched, possible_duplicate=duplicate):
                 self._mark(possible_duplicate=duplicate)
                 self.lease = replace(self.lease, touches=self.lease.touches + touched)
-                return self._settle(Release(delay), Status.DEFERRED, outcome)
+                return self._settle(Defer(delay), Status.DEFERRED, outcome)
             case Dead(cause=cause, possible_duplicate=duplicate):
                 self._mark(possible_duplicate=duplicate)
                 death = Death(cause=cause, attempts=outcome.attempts)
@@ -87,12 +79,12 @@ class Touch:
             case Stop.CANCELLED:
                 return self._settle(Ack(), Status.CANCELLED, outcome)
             case Stop.NO_LEDGER:
-                return self._settle(Release(_NO_LEDGER_DELAY), Status.DEFERRED, outcome)
+                return self._settle(Defer(_NO_LEDGER_DELAY), Status.DEFERRED, outcome)
             case _:
                 assert_never(outcome.why)
 
     def _settle(
-        self, action: Ack | Release | Bury | None, status: Status, outcome: Outcome
+        self, action: Ack | Defer | Bury | None, status: Status, outcome: Outcome
     ) -> Settlement:
         untold = outcome.attempts[self._told :]
         if isinstance(outcome, Stopped) and not untold:
@@ -105,7 +97,7 @@ class Touch:
             at=now,
             attempts=untold,
             cause=outcome.cause if isinstance(outcome, Dead) else None,
-            next_at=now + action.delay if isinstance(action, Release) else None,
+            next_at=now + action.delay if isinstance(action, Defer) else None,
             possible_duplicate=self.lease.possible_duplicate,
         )
         return Settlement(lease=self.lease, action=action, end=end)

@@ -10,12 +10,12 @@ from limbo.domain.delivery.verdict import UNDECODABLE, Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.process.clock import Clock
-from limbo.entrypoints.worker.leases import Holdings
-from limbo.entrypoints.worker.report import Journal
+from limbo.entrypoints.worker.leases import HeldLeases
+from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.settler import (
     LINGER_SECONDS,
     Bury,
-    Release,
+    Defer,
     Settlement,
     Settler,
     whole_calls,
@@ -39,7 +39,7 @@ class Worker:
         queue: MailQueue,
         ledger: Ledger,
         dispatcher: Dispatcher,
-        journal: Journal,
+        report: WorkerReport,
         clock: Clock,
         concurrency: int,
         lease_seconds: float,
@@ -55,13 +55,13 @@ class Worker:
         self._queue = queue
         self._ledger = ledger
         self._dispatcher = dispatcher
-        self._journal = journal
+        self._report = report
         self._clock = clock
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._shutdown_seconds = shutdown_seconds
         self._poll_seconds = poll_seconds
-        self._holdings = Holdings(queue, lease_seconds=lease_seconds, now=clock.now)
+        self._held = HeldLeases(queue, lease_seconds=lease_seconds, now=clock.now)
         self._batch = min(batch, concurrency)
         self._settler = Settler(queue, ledger, clock=clock, settled=self._forget, batch=self._batch)
         self._work: SimpleQueue[Lease] = SimpleQueue()
@@ -107,7 +107,7 @@ class Worker:
             with self._changed:
                 self._free -= len(leases)
             for lease in leases:
-                self._holdings.add(lease, received_at)
+                self._held.add(lease, received_at)
                 self._work.put(lease)
 
     def _room(self) -> int | None:
@@ -117,7 +117,7 @@ class Worker:
             while not self._stopping:
                 capacity = self._dispatcher.capacity()
                 # What is sent and not yet settled is held as well, while ledger or queue is down.
-                room = min(self._free, 2 * self._concurrency - len(self._holdings))
+                room = min(self._free, 2 * self._concurrency - len(self._held))
                 if capacity is not None:  # only probes: one mail for each, those in flight included
                     room = min(room, capacity - (self._concurrency - self._free))
                 elif 0 < room < self._batch and (left := patient_until - self._clock.now()) > 0:
@@ -136,7 +136,7 @@ class Worker:
                 self._touch(lease)
             except Exception:  # noqa: BLE001 - the thread must outlive a defect
                 _log.exception("touch failed", mail_id=lease.mail.id)
-                self._holdings.drop(lease)  # it runs out by itself, and the mail comes again
+                self._held.drop(lease)  # it runs out by itself, and the mail comes again
             finally:
                 with self._changed:
                     self._free += 1
@@ -144,28 +144,28 @@ class Worker:
 
     def _touch(self, lease: Lease) -> None:
         if self._stopping:
-            self._settler.settle(Settlement(lease=lease, action=Release(0)))
+            self._settler.settle(Settlement(lease=lease, action=Defer(0)))
             return
         match lease.mail:
             case Undecodable(reason=reason) as body:
                 cause = Cause(kind=UNDECODABLE, reason=reason)
                 self._settler.settle(Settlement(lease=lease, action=Bury(Death(cause=cause))))
-                self._journal.dead(body.id, cause, possible_duplicate=False)
-            case Mail(understood=False) as mail:
+                self._report.dead(body.id, cause, possible_duplicate=False)
+            case Mail(is_supported=False) as mail:
                 # To send what only a newer limbo understands might leave part of it out.
-                self._settler.settle(Settlement(lease=lease, action=Release(_NEWER_DELAY)))
-                self._journal.newer(mail)
+                self._settler.settle(Settlement(lease=lease, action=Defer(_NEWER_DELAY)))
+                self._report.newer(mail)
             case Mail() as mail:
                 self._dispatch(mail, lease)
 
     def _dispatch(self, mail: Mail, lease: Lease) -> None:
-        touch = Touch(lease, ledger=self._ledger, holds=self._holdings.holds, now=self._clock.now)
+        touch = Touch(lease, ledger=self._ledger, holds=self._held.holds, now=self._clock.now)
         outcome = self._dispatcher.dispatch(mail, lease.touches, touch.permit)
         self._settler.settle(touch.settlement(outcome))  # before anything that may fail
-        self._journal.touched(mail, touch.lease, outcome, self._dispatcher.states())
+        self._report.touched(mail, touch.lease, outcome, self._dispatcher.states())
 
     def _forget(self, lease: Lease) -> None:
-        self._holdings.drop(lease)
+        self._held.drop(lease)
         with self._changed:
             self._changed.notify_all()
 
@@ -175,7 +175,7 @@ class Worker:
             with pause:
                 self._clock.wait(pause, self._lease_seconds / 3)
             try:
-                self._holdings.extend()
+                self._held.extend()
             except Exception:  # noqa: BLE001 - without heartbeats every lease would be lost
                 _log.exception("cannot extend the leases")
 
@@ -189,7 +189,7 @@ class Worker:
             unfinished = self._concurrency - self._free
         settled = self._settler.flush(max(self._deadline, self._clock.now() + 1))
         if unfinished or not settled:
-            _log.warning("stopped with mails in flight", count=max(unfinished, len(self._holdings)))
+            _log.warning("stopped with mails in flight", count=max(unfinished, len(self._held)))
         return settled and not unfinished
 
     def _sleep(self, seconds: float) -> None:

@@ -10,7 +10,12 @@ from urllib.parse import quote
 
 import orjson
 
-from limbo.adapters.providers.http_api import Answer, AnswerLost, BoundedSession, NotSent
+from limbo.adapters.providers.http_api import (
+    BoundedSession,
+    NotSent,
+    ProviderResponse,
+    ResponseLost,
+)
 from limbo.adapters.providers.mime import message_id
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail
@@ -90,11 +95,11 @@ class MailgunSender:
             )
         except NotSent as error:
             return Failed(Fault.OUTAGE, f"not reached: {error}")
-        except AnswerLost as error:
+        except ResponseLost as error:
             return Failed(Fault.UNKNOWN, f"no answer: {error}")
         return self._verdict(answer)
 
-    def _verdict(self, answer: Answer) -> Verdict:
+    def _verdict(self, answer: ProviderResponse) -> Verdict:
         document = _document(answer.body)
         if answer.status == _OK and (provider_id := _text(document.get("id"))):
             return Accepted(provider_id)

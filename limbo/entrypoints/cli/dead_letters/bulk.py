@@ -71,7 +71,7 @@ def _selected(
         console.note(f"{len(ids):,} dead letters there are")
         return ids
     known = [cause for cause, _ in dead_letters.causes()]
-    causes = [cause for cause in known if cause.is_called(parsed.cause)]
+    causes = [cause for cause in known if cause.matches(parsed.cause)]
     if not causes:
         names = sorted({str(cause.kind) for cause in known}) + [cause.id for cause in known]
         listed = ", ".join(names[:_MOST_NAMED]) or "none"

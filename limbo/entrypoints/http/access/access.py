@@ -16,9 +16,9 @@ from limbo.domain.mail.address import Address
 from limbo.entrypoints.http.access.credentials import HOW, read_credential
 from limbo.entrypoints.http.access.key_cache import KeyCache
 from limbo.entrypoints.http.server.headers import header
-from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, Refused
+from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, HttpRefusal
 from limbo.entrypoints.telemetry.logs import note_request
-from limbo.ports.api_keys import Keys
+from limbo.ports.api_keys import ApiKeys
 
 _CHALLENGES = (
     (b"www-authenticate", b'Bearer realm="limbo"'),
@@ -38,7 +38,7 @@ class Access:
 
     def __init__(
         self,
-        keys: Keys | None,
+        keys: ApiKeys | None,
         *,
         now: Callable[[], float] = time.monotonic,
         cache_seconds: float = 30.0,
@@ -50,7 +50,7 @@ class Access:
         self._anonymous = Client(
             id=ANONYMOUS,
             scopes=frozenset(anonymous_scopes),
-            senders=AllowList(frozenset({ANY} if KeyScope.SEND in anonymous_scopes else ())),
+            allowed_from=AllowList(frozenset({ANY} if KeyScope.SEND in anonymous_scopes else ())),
         )
 
     @property
@@ -61,7 +61,7 @@ class Access:
     async def authenticate(
         self, scope: Scope, needs: KeyScope, *, message: str = NOT_SUBMITTED
     ) -> Client:
-        """Return who makes the request; raises Refused with 401, 403, 429 or 503.
+        """Return who makes the request; raises HttpRefusal with 401, 403, 429 or 503.
 
         To be called before the body is read: a refusal of a request that has one closes the
         connection.
@@ -74,7 +74,7 @@ class Access:
                 client = self._anonymous
             else:
                 raise _unauthorized(f"no API key; {HOW}")
-        except Refused as refused:
+        except HttpRefusal as refused:
             refused.message = message
             refused.close = _has_body(scope)
             raise
@@ -86,11 +86,13 @@ class Access:
             found = await cache.find(credential.id)
         except LedgerUnavailable:
             detail = "the API key cannot be checked now; try again later"
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]) from None
+            raise HttpRefusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]
+            ) from None
         key = _checked(credential, found)
         self._keep_rate(key)
         if needs not in key.scopes:
-            raise Refused(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {needs}")
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {needs}")
         return key.client
 
     def _keep_rate(self, key: ApiKey) -> None:
@@ -107,14 +109,14 @@ class Access:
         if (seconds := bucket.take(now)) > 0:
             detail = f"more requests than this API key may make, which is {key.rate}"
             retry_after = (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
-            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=[retry_after])
+            raise HttpRefusal(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=[retry_after])
 
 
-def check_sender(client: Client, sender: Address) -> None:
-    """Raise Refused with 403 if the client's mails may not be from the address."""
+def check_from(client: Client, sender: Address) -> None:
+    """Raise HttpRefusal with 403 if the client's mails may not be from the address."""
     if not client.may_send_from(sender):
         detail = "from: this API key may not send from that address"
-        raise Refused(HTTPStatus.FORBIDDEN, [Problem(pointer="/from", detail=detail)])
+        raise HttpRefusal(HTTPStatus.FORBIDDEN, [Problem(pointer="/from", detail=detail)])
 
 
 def _credential(scope: Scope) -> Credential | None:
@@ -133,8 +135,8 @@ def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
     return key
 
 
-def _unauthorized(detail: str) -> Refused:
-    return Refused(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGES)
+def _unauthorized(detail: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGES)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -11,7 +11,7 @@ from limbo.domain.access.api_key import ApiKey
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.server.offload import Offload, Overloaded
-from limbo.ports.api_keys import Keys
+from limbo.ports.api_keys import ApiKeys
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class KeyCache:
 
     def __init__(
         self,
-        keys: Keys,
+        keys: ApiKeys,
         *,
         seconds: float,
         now: Callable[[], float] = time.monotonic,

@@ -17,8 +17,8 @@ from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.parameters import parse_query
 from limbo.entrypoints.http.server.body import BodyReader
 from limbo.entrypoints.http.server.offload import Offload, Overloaded
-from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, Refused, answer
-from limbo.entrypoints.http.server.response import Answer
+from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, HttpRefusal, answer
+from limbo.entrypoints.http.server.response import Response
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -49,10 +49,10 @@ class Store(Generic[S]):
         self._missing = missing
 
     async def ask(self, question: Callable[[S], T]) -> T:
-        """Return the answer; raises Refused with 501, and what the store and the offload raise."""
+        """Return the answer; raises HttpRefusal with 501, or what store and offload raise."""
         store = self._store
         if store is None:
-            raise Refused(HTTPStatus.NOT_IMPLEMENTED, self._missing)
+            raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, self._missing)
         return await self._offload.call(lambda: question(store))
 
 
@@ -74,8 +74,8 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what the handler returns, or why it does not."""
         try:
-            response = Answer(orjson.dumps(await self._handle(scope, receive)))
-        except Refused as refused:
+            response = Response(orjson.dumps(await self._handle(scope, receive)))
+        except HttpRefusal as refused:
             response = answer(refused, scope, self._operation.failed)
         except (LedgerUnavailable, QueueUnavailable, Overloaded, TimeoutError) as error:
             reason = f"{type(error).__name__}: {redact(str(error))}"
@@ -106,15 +106,15 @@ def _parse(body: bytes) -> Mapping[str, object]:
     try:
         return parse_object(body)
     except NotJson as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
-def _unavailable() -> Refused:
+def _unavailable() -> HttpRefusal:
     detail = "limbo cannot do that now; try again later"
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
 
 
-def _unknown() -> Refused:
+def _unknown() -> HttpRefusal:
     """Claim nothing of what may still be under way; no Retry-After, lest it is begun once more."""
     detail = "limbo has not done it in time, and may go on; look before you ask for it again"
-    return Refused(HTTPStatus.GATEWAY_TIMEOUT, detail, message=UNKNOWN)
+    return HttpRefusal(HTTPStatus.GATEWAY_TIMEOUT, detail, message=UNKNOWN)

@@ -11,7 +11,7 @@ from starlette.types import Scope
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.server.headers import headers
-from limbo.entrypoints.http.server.problems import Refused
+from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.ports.outbox import Idempotency
 
 _NAME = b"idempotency-key"
@@ -24,7 +24,7 @@ _ESCAPE = re.compile(r"\\(.)")
 
 
 def read_key(scope: Scope) -> str | None:
-    """Return the request's key without its quotes, or None; raises Refused with 400."""
+    """Return the request's key without its quotes, or None; raises HttpRefusal with 400."""
     values = headers(scope, _NAME)
     if not values:
         return None
@@ -55,5 +55,5 @@ def _strings(addresses: Sequence[Address]) -> list[str]:
     return [str(address) for address in addresses]
 
 
-def _refused(problem: str) -> Refused:
-    return Refused(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: {problem}")
+def _refused(problem: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: {problem}")

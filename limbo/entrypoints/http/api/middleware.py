@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from limbo.entrypoints.http.api.routing import OTHER
 from limbo.entrypoints.http.server.body import ClientGone
 from limbo.entrypoints.http.server.headers import header
-from limbo.entrypoints.http.server.problems import Refused, answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, answer
 from limbo.entrypoints.http.server.response import COMMON, STATUS
 from limbo.entrypoints.telemetry.logs import begin_request
 from limbo.entrypoints.telemetry.metrics import Metrics
@@ -57,7 +57,7 @@ class Observation:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer every HTTP request, whatever the application inside does."""
+        """Response every HTTP request, whatever the application inside does."""
         started = time.perf_counter()
         request_id = _request_id(scope)
         begin_request(request_id=request_id.decode())
@@ -91,4 +91,4 @@ def _request_id(scope: Scope) -> bytes:
 
 def _failure(scope: Scope) -> ASGIApp:
     detail = "limbo itself failed; its log has the cause, under the id in X-Request-ID"
-    return answer(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, detail), scope)
+    return answer(HttpRefusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail), scope)

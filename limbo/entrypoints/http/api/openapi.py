@@ -17,7 +17,7 @@ from limbo.entrypoints.http.api import schemas as shapes
 from limbo.entrypoints.http.api.json_schema import Schema, Schemas
 from limbo.entrypoints.http.api.operation import HeaderField, Operation
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from limbo.entrypoints.http.server.response import Answer
+from limbo.entrypoints.http.server.response import Response
 
 _EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
@@ -220,11 +220,11 @@ def render(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def document_handler(document: Mapping[str, Any]) -> Callable[[], Awaitable[Answer]]:
+def document_handler(document: Mapping[str, Any]) -> Callable[[], Awaitable[Response]]:
     """Return who answers with the document."""
-    response = Answer(orjson.dumps(document))
+    response = Response(orjson.dumps(document))
 
-    async def show() -> Answer:
+    async def show() -> Response:
         return response
 
     return show

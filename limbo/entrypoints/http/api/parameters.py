@@ -12,7 +12,7 @@ from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.address import parse_address
 from limbo.domain.mail.ids import is_mail_id
 from limbo.domain.mail.mail import YEAR_10000
-from limbo.entrypoints.http.server.problems import Refused
+from limbo.entrypoints.http.server.problems import HttpRefusal
 
 T = TypeVar("T")
 MAX_PAGE = 100
@@ -38,34 +38,34 @@ class Parameter(Generic[T]):
     default: T
 
     def read(self, query: Mapping[str, str]) -> T:
-        """Return its value; raises Refused with 400."""
+        """Return its value; raises HttpRefusal with 400."""
         text = query.get(self.name)
         if text is None:
             return self.default
         try:
             return self.parse(text)
         except ValueError as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"{self.name}: {error}") from None
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, f"{self.name}: {error}") from None
 
 
 def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
-    """Return the parameters by name; raises Refused with 400 for any unknown or repeated one."""
+    """Return the parameters by name; raises HttpRefusal with 400 for an unknown or repeated one."""
     names = tuple(known)
     if len(query_string) > _MAX_QUERY:
         detail = f"the query is longer than {_MAX_QUERY} bytes"
-        raise Refused(HTTPStatus.BAD_REQUEST, detail)
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
     try:
         pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
     except ValueError:
-        raise Refused(HTTPStatus.BAD_REQUEST, "the query is not UTF-8") from None
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, "the query is not UTF-8") from None
     query: dict[str, str] = {}
     for name, value in pairs:
         if name not in names:
             shown = name if name.isidentifier() and name.isascii() and len(name) <= 40 else "…"  # noqa: PLR2004
             detail = f"{shown}: unknown parameter; known are {', '.join(names) or 'none'}"
-            raise Refused(HTTPStatus.BAD_REQUEST, detail)
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
         if name in query:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"{name}: given twice")
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, f"{name}: given twice")
         query[name] = value
     return query
 

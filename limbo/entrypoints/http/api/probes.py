@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 from limbo.entrypoints.http.api import operations as op
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.server.offload import Offload
-from limbo.entrypoints.http.server.problems import Refused, answer
-from limbo.entrypoints.http.server.response import Answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, answer
+from limbo.entrypoints.http.server.response import Response
 from limbo.entrypoints.telemetry.metrics import CONTENT_TYPE, Metrics
 from limbo.ports.queue import QueueDepth
 
@@ -28,19 +28,19 @@ class Probes:
         self._is_ready = False
         self._stale_at = 0.0
 
-    async def hello(self) -> Answer:
-        """Answer as the original limbo did."""
+    async def hello(self) -> Response:
+        """Response as the original limbo did."""
         return _HELLO
 
-    async def health(self) -> Answer:
-        """Answer as the original limbo did."""
+    async def health(self) -> Response:
+        """Response as the original limbo did."""
         return _HEALTH
 
-    async def live(self) -> Answer:
+    async def live(self) -> Response:
         """Say that the process runs."""
         return _LIVE
 
-    async def ready(self) -> Answer:
+    async def ready(self) -> Response:
         """Say whether the queue answers."""
         try:
             is_ready = await self._offload.call(self._ask, key="ready")
@@ -62,26 +62,26 @@ class Probes:
             self._stale_at = time.monotonic() + _READY_SECONDS
         return self._is_ready
 
-    async def metrics(self) -> Answer:
+    async def metrics(self) -> Response:
         """Render the metrics."""
         try:
             text = await self._offload.call(self._metrics.render, key="metrics")
         except TimeoutError:
             raise _unavailable("no metrics", "they were not gathered in time") from None
-        return Answer(text, media_type=CONTENT_TYPE.encode())
+        return Response(text, media_type=CONTENT_TYPE.encode())
 
 
 class OpenEndpoint:
     """An operation that needs no key and asks for nothing, as an ASGI application."""
 
-    def __init__(self, handler: Callable[[], Awaitable[Answer]]) -> None:
+    def __init__(self, handler: Callable[[], Awaitable[Response]]) -> None:
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what the handler returns, or why it does not."""
         try:
             response = await self._handler()
-        except Refused as refused:
+        except HttpRefusal as refused:
             response = answer(refused, scope)
         await response(scope, receive, send)
 
@@ -97,11 +97,11 @@ def open_endpoints(probes: Probes) -> dict[Operation, OpenEndpoint]:
     }
 
 
-def _unavailable(message: str, detail: str) -> Refused:
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, message=message)
+def _unavailable(message: str, detail: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, message=message)
 
 
-_HELLO = Answer(orjson.dumps({"hello": "world"}))
-_HEALTH = Answer(orjson.dumps({"health": "ok"}))
-_LIVE = Answer(orjson.dumps({"live": "ok"}))
-_READY = Answer(orjson.dumps({"ready": "ok"}))
+_HELLO = Response(orjson.dumps({"hello": "world"}))
+_HEALTH = Response(orjson.dumps({"health": "ok"}))
+_LIVE = Response(orjson.dumps({"live": "ok"}))
+_READY = Response(orjson.dumps({"ready": "ok"}))

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from limbo.entrypoints.http.api.operation import Operation
-from limbo.entrypoints.http.server.problems import Refused, answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, answer
 
 OTHER = "other"
 _ID = "{id}"
@@ -32,7 +32,7 @@ class Routes:
         template = self._template(scope)
         if template is None:
             detail = "no such path; mails go to POST /v1/mail"
-            return answer(Refused(HTTPStatus.NOT_FOUND, detail), scope)(scope, receive, send)
+            return answer(HttpRefusal(HTTPStatus.NOT_FOUND, detail), scope)(scope, receive, send)
         scope["route"] = template
         methods = self._paths[template]
         handler = methods.get(scope["method"]) or _wrong_method(methods, scope)
@@ -54,4 +54,4 @@ def _wrong_method(methods: Mapping[str, ASGIApp], scope: Scope) -> ASGIApp:
     known = ", ".join(sorted(methods))
     detail = f"this path does not know the method; it knows {known}"
     headers = [(b"allow", known.encode())]
-    return answer(Refused(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=headers), scope)
+    return answer(HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=headers), scope)

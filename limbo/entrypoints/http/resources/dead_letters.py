@@ -18,7 +18,7 @@ from limbo.entrypoints.http.api.schemas import (
     Redriven,
 )
 from limbo.entrypoints.http.server.offload import Offload
-from limbo.entrypoints.http.server.problems import Refused
+from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -86,12 +86,12 @@ def _find(letters: DeadLetters, text: str) -> DeadLetter | None:
     return letters.show(text) if is_mail_id(text) else None
 
 
-def _no_such_letter() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "no such dead letter")
+def _no_such_letter() -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such dead letter")
 
 
 def parse_choice(document: Mapping[str, object]) -> Choice:
-    """Return which dead letters are meant; raises Refused with 400."""
+    """Return which dead letters are meant; raises HttpRefusal with 400."""
     match dict(document):
         case {"ids": list(ids), **rest} if not rest and 0 < len(ids) <= MAX_IDS:
             names = [text for text in ids if isinstance(text, str) and 0 < len(text) <= _MAX_TEXT]
@@ -104,9 +104,9 @@ def parse_choice(document: Mapping[str, object]) -> Choice:
         case _:
             pass
     detail = f"the body {_HOW}; ids are 1 to {MAX_IDS} strings of at most {_MAX_TEXT} characters"
-    raise Refused(HTTPStatus.BAD_REQUEST, detail)
+    raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
 
 
 def _of_cause(letters: DeadLetters, name: str) -> Sequence[str]:
-    causes = [cause for cause, _ in letters.causes() if cause.is_called(name)]
+    causes = [cause for cause, _ in letters.causes() if cause.matches(name)]
     return letters.select(causes) if causes else []

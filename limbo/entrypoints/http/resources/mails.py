@@ -12,8 +12,8 @@ from limbo.entrypoints.http.api.representations import mail_entry, mail_resource
 from limbo.entrypoints.http.api.schemas import MailPage, MailResource
 from limbo.entrypoints.http.server.long_poll import LongPolls
 from limbo.entrypoints.http.server.offload import Offload
-from limbo.entrypoints.http.server.problems import Refused
-from limbo.ports.ledger_reader import Archive, Query, Record
+from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.ports.ledger_reader import LedgerReader, Query, Record
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -21,8 +21,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Mails:
     """The handlers; a client finds its own mails alone, and an admin everybody's."""
 
-    def __init__(self, archive: Archive | None, *, offload: Offload, polls: LongPolls) -> None:
-        self._ask = Store(archive, offload=offload, missing="this limbo keeps no ledger").ask
+    def __init__(
+        self, ledger_reader: LedgerReader | None, *, offload: Offload, polls: LongPolls
+    ) -> None:
+        self._ask = Store(ledger_reader, offload=offload, missing="this limbo keeps no ledger").ask
         self._polls = polls
 
     async def show(self, call: Call) -> MailResource:
@@ -30,7 +32,9 @@ class Mails:
         wait = WAIT.read(call.query)
 
         async def look() -> Record | None:
-            return await self._ask(lambda archive: archive.find(call.id, call.client.sees))
+            return await self._ask(
+                lambda ledger_reader: ledger_reader.find(call.id, call.client.visible_client)
+            )
 
         _check_id(call.id)
         return _found(await self._polls.settled(look, call.receive, wait))
@@ -39,29 +43,29 @@ class Mails:
         """Show a page of mails."""
         limit = LIMIT.read(call.query)
         query = Query(
-            client=call.client.sees,
+            client=call.client.visible_client,
             status=STATUS.read(call.query),
             to=TO.read(call.query),
             since=SINCE.read(call.query),
             after=AFTER.read(call.query),
             limit=limit + 1,
         )
-        records = await self._ask(lambda archive: archive.page(query))
+        records = await self._ask(lambda ledger_reader: ledger_reader.page(query))
         data = [mail_entry(record) for record in records[:limit]]
         return {"data": data, "has_more": len(records) > limit}
 
     async def cancel(self, call: Call) -> MailResource:
         """Cancel a mail, or say that it is too late."""
-        client = call.client.sees
+        client = call.client.visible_client
         _check_id(call.id)
 
-        def cancel(archive: Archive) -> tuple[Status | None, Record | None]:
-            return archive.cancel(call.id, client), archive.find(call.id, client)
+        def cancel(ledger_reader: LedgerReader) -> tuple[Status | None, Record | None]:
+            return ledger_reader.cancel(call.id, client), ledger_reader.find(call.id, client)
 
         status, record = await self._ask(cancel)
         if status is not None and status is not Status.CANCELLED:
             detail = f"too late to cancel the mail: it is {status}"
-            raise Refused(HTTPStatus.CONFLICT, detail)
+            raise HttpRefusal(HTTPStatus.CONFLICT, detail)
         found = _found(record if status else None)
         log.info("mail cancelled", mail_id=found["id"])
         return found
@@ -79,5 +83,5 @@ def _found(record: Record | None) -> MailResource:
     return mail_resource(record)
 
 
-def _no_such_mail() -> Refused:
-    return Refused(HTTPStatus.NOT_FOUND, "no such mail")
+def _no_such_mail() -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such mail")

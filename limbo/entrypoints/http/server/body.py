@@ -6,7 +6,7 @@ from starlette.types import Receive, Scope
 
 from limbo.entrypoints.http.server.deadline import Deadline
 from limbo.entrypoints.http.server.headers import header
-from limbo.entrypoints.http.server.problems import Refused
+from limbo.entrypoints.http.server.problems import HttpRefusal
 
 _MAX_DIGITS = 18
 
@@ -24,11 +24,11 @@ class BodyReader:
         self._deadline = Deadline(seconds)
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Return the body; raises Refused with 408, 413 or 415, and ClientGone."""
+        """Return the body; raises HttpRefusal with 408, 413 or 415, and ClientGone."""
         encoding = header(scope, b"content-encoding")
         if encoding and encoding.strip().lower() != b"identity":
             detail = "the body is compressed; send it without a Content-Encoding"
-            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, close=True)
+            raise HttpRefusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail, close=True)
         length = header(scope, b"content-length")
         if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > self._limit):
             raise self._too_large()
@@ -36,7 +36,7 @@ class BodyReader:
             return await self._deadline.call(self._collect, receive)
         except TimeoutError:
             detail = f"the body did not arrive within {self._seconds:g} seconds"
-            raise Refused(HTTPStatus.REQUEST_TIMEOUT, detail, close=True) from None
+            raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, detail, close=True) from None
 
     async def _collect(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
@@ -53,6 +53,6 @@ class BodyReader:
             if not message.get("more_body", False):
                 return b"".join(chunks) if len(chunks) > 1 else chunk
 
-    def _too_large(self) -> Refused:
+    def _too_large(self) -> HttpRefusal:
         detail = f"the body is larger than the {self._limit} bytes that are allowed"
-        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, close=True)
+        return HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, close=True)

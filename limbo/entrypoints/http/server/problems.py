@@ -9,7 +9,7 @@ from starlette.types import Scope
 from limbo.domain.errors import Problem
 from limbo.domain.mail.mail import FIELDS
 from limbo.entrypoints.http.server.headers import PROBLEM_JSON, header, wants_problem_json
-from limbo.entrypoints.http.server.response import JSON, Answer, Header
+from limbo.entrypoints.http.server.response import JSON, Header, Response
 
 NOT_SUBMITTED = "not submitted"
 NOT_DONE = "not done"
@@ -18,7 +18,7 @@ RETRY_AFTER: Header = (b"retry-after", b"5")
 _MAX_SHOWN = 20
 
 
-class Refused(Exception):  # noqa: N818 - an answer, read in sentences
+class HttpRefusal(Exception):  # noqa: N818 - an answer, read in sentences
     """A request that is not done as asked, and why; it becomes the answer.
 
     ``message`` is said instead of what all failures of the operation begin with.
@@ -49,7 +49,7 @@ class Refused(Exception):  # noqa: N818 - an answer, read in sentences
         return [_without_foreign_names(problem.pointer) for problem in self.problems[:_MAX_SHOWN]]
 
 
-def answer(refused: Refused, scope: Scope, failed: str = NOT_SUBMITTED) -> Answer:
+def answer(refused: HttpRefusal, scope: Scope, failed: str = NOT_SUBMITTED) -> Response:
     """Return the answer in the form that the request's Accept header asks for.
 
     ``failed`` is the message of a refusal that has none of its own.
@@ -70,7 +70,7 @@ def answer(refused: Refused, scope: Scope, failed: str = NOT_SUBMITTED) -> Answe
     else:
         media_type = JSON
         document = {"Message": refused.message or failed, "Problem": detail}
-    return Answer(
+    return Response(
         orjson.dumps(document),
         status=refused.status.value,
         headers=refused.headers,

@@ -16,7 +16,7 @@ STATUS = "limbo.status"
 """In the scope, once it is answered: the status that was sent."""
 
 
-class Answer:
+class Response:
     """A whole answer: an ASGI application, like Starlette's responses, which cost three times it.
 
     ``close`` ends the connection, for a request that was not read to its end.

@@ -13,8 +13,8 @@ from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.api.operations import SUBMIT
 from limbo.entrypoints.http.api.representations import submitted_mail
 from limbo.entrypoints.http.server.headers import REPRESENTATION, header, wants_representation
-from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, Refused
-from limbo.entrypoints.http.server.response import Answer, Header
+from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, HttpRefusal
+from limbo.entrypoints.http.server.response import Header, Response
 from limbo.ports.outbox import KeyConflict
 from limbo.ports.queue import NotKept
 
@@ -26,7 +26,7 @@ _PREFERENCE_APPLIED = (b"preference-applied", REPRESENTATION.encode())
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
-def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> Answer:
+def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> Response:
     """Return the answer for a mail that is kept, in the form that the client prefers."""
     headers = [_location(mail)]
     if is_replay:
@@ -34,8 +34,8 @@ def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> Answer:
     prefer = header(scope, b"prefer")
     if prefer and wants_representation(prefer.decode("latin-1")):
         content = orjson.dumps(submitted_mail(mail))
-        return Answer(content, headers=[*headers, _PREFERENCE_APPLIED])
-    return Answer(_SUBMITTED, headers=headers)
+        return Response(content, headers=[*headers, _PREFERENCE_APPLIED])
+    return Response(_SUBMITTED, headers=headers)
 
 
 def replayed(mail: Mail, first_id: str) -> Mail:
@@ -44,33 +44,33 @@ def replayed(mail: Mail, first_id: str) -> Mail:
     return replace(mail, id=first_id, submitted_at=milliseconds / 1000)
 
 
-def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> Refused:
+def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> HttpRefusal:
     """Say that the queue did not take the mail, or that this is in doubt."""
     if refusal.in_doubt:
         log.warning("mail perhaps kept", mail_id=mail.id, reason=redact(refusal.reason))
         return _unknown(mail, has_key=has_key)
     if refusal.too_large:
         detail = "the mail is larger than the queue takes"
-        return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        return HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
     log.warning("mail not kept", mail_id=mail.id, reason=redact(refusal.reason))
     detail = "the queue did not take the mail; try again later"
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
 
 
-def conflict(clash: KeyConflict) -> Refused:
+def conflict(clash: KeyConflict) -> HttpRefusal:
     """Say what else the idempotency key stands for."""
     match clash:
         case KeyConflict.REUSED:
             detail = "Idempotency-Key: another mail was submitted under it; take a new one"
-            return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+            return HttpRefusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         case KeyConflict.UNDER_WAY:
             detail = "Idempotency-Key: the first submission under it is still under way"
-            return Refused(HTTPStatus.CONFLICT, detail, headers=[_SOON])
+            return HttpRefusal(HTTPStatus.CONFLICT, detail, headers=[_SOON])
         case never:
             assert_never(never)
 
 
-def _unknown(mail: Mail, *, has_key: bool) -> Refused:
+def _unknown(mail: Mail, *, has_key: bool) -> HttpRefusal:
     """Claim nothing. Without a key no Retry-After, lest a client doubles the mail by itself."""
     again = (
         "post it again under the same Idempotency-Key to be sure"
@@ -78,7 +78,7 @@ def _unknown(mail: Mail, *, has_key: bool) -> Refused:
         else "and would be sent twice if it was and is posted again"
     )
     detail = f"the queue has not said that it took the mail: it may have been submitted, {again}"
-    return Refused(
+    return HttpRefusal(
         HTTPStatus.GATEWAY_TIMEOUT,
         detail,
         message=UNKNOWN,

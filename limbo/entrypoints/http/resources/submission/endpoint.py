@@ -12,7 +12,7 @@ from limbo.domain.access.api_key import KeyScope
 from limbo.domain.errors import InvalidMail
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
-from limbo.entrypoints.http.access.access import Access, check_sender
+from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.api.idempotency_key import idempotency, read_key
 from limbo.entrypoints.http.api.operations import SUBMIT
 from limbo.entrypoints.http.resources.submission.answers import (
@@ -23,10 +23,10 @@ from limbo.entrypoints.http.resources.submission.answers import (
 )
 from limbo.entrypoints.http.resources.submission.gather import Gatherer
 from limbo.entrypoints.http.server.body import BodyReader, ClientGone
-from limbo.entrypoints.http.server.problems import Refused, answer
-from limbo.entrypoints.http.server.response import Answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, answer
+from limbo.entrypoints.http.server.response import Response
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
-from limbo.entrypoints.telemetry.logs import hash_address, hash_sender
+from limbo.entrypoints.telemetry.logs import hash_address, hash_from
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
@@ -61,19 +61,19 @@ class SubmissionEndpoint:
         metrics: Metrics,
         now: Callable[[], float],
         reader: BodyReader,
-        knows_keys: bool,
+        deduplicates: bool,
     ) -> None:
         self._gatherer = gatherer
         self._access = access
         self._now = now
         self._reader = reader
-        self._knows_keys = knows_keys
+        self._knows_keys = deduplicates
         self._log = log.bind()
         names = ("submitted", "replayed", "invalid", "aborted", "error", *_OUTCOMES.values())
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer first, then count and log: neither may turn a kept mail into an error."""
+        """Response first, then count and log: neither may turn a kept mail into an error."""
         outcome = "error"
         try:
             mail, response, is_replay = await self._submit(scope, receive)
@@ -82,7 +82,7 @@ class SubmissionEndpoint:
             self._log.info(
                 "mail submitted before" if is_replay else "mail submitted", **_traits(mail)
             )
-        except Refused as refused:
+        except HttpRefusal as refused:
             outcome = _OUTCOMES.get(refused.status, "invalid")
             await answer(refused, scope, SUBMIT.failed)(scope, receive, send)
             self._log.info(
@@ -94,15 +94,15 @@ class SubmissionEndpoint:
         finally:
             self._outcomes[outcome].inc()
 
-    async def _submit(self, scope: Scope, receive: Receive) -> tuple[Mail, Answer, bool]:
+    async def _submit(self, scope: Scope, receive: Receive) -> tuple[Mail, Response, bool]:
         """Return the mail that is kept, the answer, and whether it was kept before."""
         client = await self._access.authenticate(scope, KeyScope.SEND)
         key = read_key(scope)
         if key is not None and not self._knows_keys:
-            raise Refused(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
+            raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
         body = await self._reader.read(scope, receive)
         mail = self._parse(body)
-        check_sender(client, mail.from_)
+        check_from(client, mail.from_)
         response = submitted(mail, scope)  # while nothing is kept, whatever fails is no lie
         submission = Submission(
             mail=mail,
@@ -130,9 +130,9 @@ class SubmissionEndpoint:
         try:
             return parse_mail(parse_object(body), id=mail_id(now), submitted_at=now)
         except NotJson as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
         except InvalidMail as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, error.problems) from None
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, error.problems) from None
 
 
 def _traits(mail: Mail) -> dict[str, object]:
@@ -140,7 +140,7 @@ def _traits(mail: Mail) -> dict[str, object]:
     recipients = mail.recipients
     return {
         "mail_id": mail.id,
-        "from": hash_sender(mail.from_.email),
+        "from": hash_from(mail.from_.email),
         "recipients": len(recipients),
         "to": [hash_address(address.email) for address in recipients],
     }

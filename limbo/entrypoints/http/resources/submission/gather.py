@@ -12,7 +12,7 @@ from typing import Self
 
 import structlog
 
-from limbo.ports.outbox import Answer, KeptAs, Outbox, Replayed, Submission
+from limbo.ports.outbox import KeptAs, Outbox, Replayed, Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
 # What arrives in one turn of the loop is submitted in the next.
@@ -42,7 +42,7 @@ class _Entry:
     submission: Submission
     size: int
     until: float
-    answer: asyncio.Future[Answer]
+    answer: asyncio.Future[SubmitResult]
 
 
 class Gatherer:
@@ -84,7 +84,7 @@ class Gatherer:
         for _ in range(self._limits.calls):
             self._batches.put(None)
 
-    async def submit(self, submission: Submission, size: int) -> Answer:
+    async def submit(self, submission: Submission, size: int) -> SubmitResult:
         """Return what became of the mail, whose request had ``size`` bytes."""
         if refusal := self._refusal(size):
             return refusal
@@ -159,7 +159,7 @@ class Gatherer:
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
-    def _ask(self, submissions: Sequence[Submission]) -> Sequence[Answer]:
+    def _ask(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         try:
             answers = self._outbox.submit(submissions)
         except Exception as error:  # one batch fails, and not the thread
@@ -169,7 +169,7 @@ class Gatherer:
             return answers
         return [NotKept(reason="the outbox failed", in_doubt=True)] * len(submissions)
 
-    def _settle(self, batch: list[_Entry], answers: Sequence[Answer]) -> None:
+    def _settle(self, batch: list[_Entry], answers: Sequence[SubmitResult]) -> None:
         for entry, answer in zip(batch, answers, strict=True):
             self._forget(entry)
             if not entry.answer.done():
@@ -188,7 +188,7 @@ class Gatherer:
         self._bytes -= entry.size
 
     def _expire(self) -> None:
-        """Answer what has waited too long; one timer serves all, as all wait equally long."""
+        """SubmitResult what has waited too long; one timer serves all, as all wait equally long."""
         now = self._loop.time()
         for entry in chain.from_iterable(self._under_way):
             if entry.until <= now and not entry.answer.done():
@@ -202,7 +202,7 @@ class Gatherer:
         self._timer = self._loop.call_at(min(pending), self._expire) if pending else None
 
 
-def _is_kept(answer: Answer) -> bool | None:
+def _is_kept(answer: SubmitResult) -> bool | None:
     """Say whether the mail is kept, or None if that is in doubt."""
     if isinstance(answer, NotKept) and answer.in_doubt:
         return None
