@@ -71,7 +71,7 @@ def answered(
     reservations: Sequence[Reservation],
     kept: Sequence[Kept | NotKept],
 ) -> list[SubmitResult]:
-    """SubmitResult all submissions, where ``kept`` says what became of those that were reserved."""
+    """Answer all submissions, where ``kept`` says what became of those that were reserved."""
     said = iter(kept)
     answers: list[SubmitResult] = []
     for submission, reservation in zip(submissions, reservations, strict=True):

@@ -57,7 +57,7 @@ class Observation:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Response every HTTP request, whatever the application inside does."""
+        """Answer every HTTP request, whatever the application inside does."""
         started = time.perf_counter()
         request_id = _request_id(scope)
         begin_request(request_id=request_id.decode())

@@ -60,7 +60,7 @@ SINCE: Parameter[float | None] = Parameter(
 WAIT = Parameter(
     name="wait",
     kind=Annotated[float, Facts(minimum=0, maximum=MAX_WAIT, default=0)],
-    description="Response once the mail is settled, or after that many seconds.",
+    description="Answer once the mail is settled, or after that many seconds.",
     parse=parse_wait,
     default=0.0,
 )

@@ -29,11 +29,11 @@ class Probes:
         self._stale_at = 0.0
 
     async def hello(self) -> Response:
-        """Response as the original limbo did."""
+        """Answer as the original limbo did."""
         return _HELLO
 
     async def health(self) -> Response:
-        """Response as the original limbo did."""
+        """Answer as the original limbo did."""
         return _HEALTH
 
     async def live(self) -> Response:

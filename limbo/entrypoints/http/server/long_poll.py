@@ -21,7 +21,7 @@ class LongPolls:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Response all that wait with what is known: the server is about to end."""
+        """Answer all that wait with what is known: the server is about to end."""
         self._stopping.set()
 
     async def settled(self, look: Look, receive: Receive, seconds: float) -> Record | None:

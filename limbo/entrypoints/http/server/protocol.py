@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start()
 
     def send_400_response(self, msg: str) -> None:
-        """Response what is no HTTP, in the form of all other answers."""
+        """Answer what is no HTTP, in the form of all other answers."""
         self._refuse(400, msg)
 
     def _has_body(self) -> bool:

@@ -73,7 +73,7 @@ class SubmissionEndpoint:
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Response first, then count and log: neither may turn a kept mail into an error."""
+        """Answer first, then count and log: neither may turn a kept mail into an error."""
         outcome = "error"
         try:
             mail, response, is_replay = await self._submit(scope, receive)

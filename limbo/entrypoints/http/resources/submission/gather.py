@@ -188,7 +188,7 @@ class Gatherer:
         self._bytes -= entry.size
 
     def _expire(self) -> None:
-        """SubmitResult what has waited too long; one timer serves all, as all wait equally long."""
+        """Answer what has waited too long; one timer serves all, as all wait equally long."""
         now = self._loop.time()
         for entry in chain.from_iterable(self._under_way):
             if entry.until <= now and not entry.answer.done():

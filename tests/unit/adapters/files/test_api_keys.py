@@ -11,7 +11,7 @@ import pytest
 from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
 from limbo.domain.errors import LedgerUnavailable, SettingsError
-from tests.contracts.keys import REVOKED, ApiKeysContract, a_key
+from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
 
 
 class Clock:

@@ -20,7 +20,7 @@ from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.whole_app import WholeApp
 
-COMMITTED = Path(__file__).parents[2] / "openapi.json"
+COMMITTED = Path(__file__).parents[5] / "openapi.json"
 DOCUMENT = openapi_document()
 _HOW = "write it anew: python -m limbo.entrypoints.http.api.openapi > openapi.json"
 

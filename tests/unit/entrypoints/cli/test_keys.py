@@ -12,7 +12,7 @@ from limbo.domain.access.api_key import KeyScope, is_secret_of
 from limbo.domain.access.credential import parse_credential
 from limbo.domain.errors import LedgerUnavailable, SettingsError
 from limbo.entrypoints.cli.keys import add_parser
-from tests.contracts.keys import CREATED, READER, REVOKED, a_key
+from tests.contracts.api_keys import CREATED, READER, REVOKED, a_key
 
 SHOP = ("create", "--name", "shop", "--scope", "send,read", "--from", "@Shop.example")
 
@@ -152,7 +152,7 @@ def test_the_help_is_there_without_a_store(keys, capsys):
 
 def test_a_command_that_needs_no_key_loads_no_store():
     code = (
-        "import sys, limbo.entrypoints.keys_command\n"
+        "import sys, limbo.entrypoints.cli.keys\n"
         "print([name for name in sys.modules if name.startswith('limbo.adapters')])"
     )
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

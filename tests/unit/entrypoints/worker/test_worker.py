@@ -85,7 +85,7 @@ def queue():
 
 def is_empty(queue) -> bool:
     depth = queue.depth()
-    return depth.ready + depth.in_flight + depth.delayed == 0
+    return depth.ready + depth.in_flight + depth.deferred == 0
 
 
 def test_every_mail_is_sent_once_and_the_queue_is_empty(queue):
@@ -276,7 +276,7 @@ def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
     with working(queue, senders) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="newer") == 1)
     assert sent_ids(senders) == []
-    assert queue.depth().delayed == 1
+    assert queue.depth().deferred == 1
 
 
 class BrokenQueue(MemoryQueue):

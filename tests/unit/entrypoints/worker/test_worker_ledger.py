@@ -132,7 +132,7 @@ def test_without_the_ledger_no_provider_is_called_and_no_touch_is_counted(queue,
     senders = fakes()
     with working(queue, senders, ledger=ledger) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="no_ledger") == 1)
-        until(lambda: queue.depth().delayed == 1)
+        until(lambda: queue.depth().deferred == 1)
     assert not any(sender.accepted for sender in senders)
     assert ledger.find(mail.id, None).status is Status.QUEUED
 

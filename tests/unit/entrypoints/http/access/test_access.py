@@ -16,7 +16,7 @@ from limbo.domain.mail.address import parse_address
 from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.access.key_cache import KeyCache
 from limbo.entrypoints.http.server.problems import HttpRefusal, answer
-from tests.contracts.keys import READER, REVOKED, a_key
+from tests.contracts.api_keys import READER, REVOKED, a_key
 from tests.support.asgi import call
 
 SEND, READ, ADMIN = KeyScope.SEND, KeyScope.READ, KeyScope.ADMIN

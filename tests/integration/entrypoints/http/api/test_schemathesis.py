@@ -13,7 +13,7 @@ from limbo.domain.delivery.verdict import Cause
 from tests.support.server import serving
 from tests.support.whole_app import ACCEPTED, FAILED, WholeApp
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[5]
 GONE = Cause(kind="outage", sender="fake.a", reason="gone")
 
 

@@ -10,7 +10,7 @@ from limbo.domain.access.api_key import KeyScope, is_secret_of, parse_scopes
 from limbo.domain.access.credential import Credential, new_credential, parse_credential
 from limbo.domain.access.rate import Rate, TokenBucket, parse_rate
 from limbo.domain.mail.address import Address, parse_address
-from tests.contracts.keys import READER, a_key
+from tests.contracts.api_keys import READER, a_key
 
 # Credentials
 

@@ -9,7 +9,7 @@ from limbo.adapters.sql.database import Database
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.errors import LedgerUnavailable
-from tests.contracts.keys import REVOKED, ApiKeysContract, a_key
+from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
 from tests.support.postgres import PostgresServer
 
 
