@@ -10,10 +10,13 @@ from typing import assert_never
 
 from limbo.adapters.outbox.once_per_key import KEY_SECONDS, TAKEOVER_SECONDS, Reservation, key_hash
 from limbo.domain.delivery.lifecycle import (
-    CANCELLABLE,
+    CANCEL,
+    KEEP,
     PURGEABLE,
+    REFUSE,
     End,
     Entry,
+    Move,
     Start,
     StartReply,
     Status,
@@ -87,9 +90,9 @@ class MemoryLedger:
         """Record what the queue said, unless a worker has had the mail since."""
         with self._lock:
             for submission in kept:
-                self._move(submission.mail.id, (Status.SUBMITTING, Status.REFUSED), Status.QUEUED)
+                self._move(submission.mail.id, KEEP)
             for submission in refused:
-                self._move(submission.mail.id, (Status.SUBMITTING,), Status.REFUSED)
+                self._move(submission.mail.id, REFUSE)
                 self._free(submission)
 
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
@@ -140,7 +143,7 @@ class MemoryLedger:
             page = self._page(id, client)
             if page is None:
                 return None
-            self._move(id, CANCELLABLE, Status.CANCELLED)
+            self._move(id, CANCEL)
             return page.entry.status
 
     def _reserve(self, submission: Submission) -> Reservation:
@@ -205,10 +208,10 @@ class MemoryLedger:
             case _:
                 assert_never(event)
 
-    def _move(self, id_: str, from_: Sequence[Status], to: Status) -> None:
+    def _move(self, id_: str, move: Move) -> None:
         page = self._pages.get(id_)
-        if page is not None and page.entry.status in from_:
-            page.entry.move(to, self._now())
+        if page is not None and page.entry.status in move.from_:
+            page.entry.move(move.to, self._now())
 
     def _page(self, id_: str, client: str | None) -> _Page | None:
         page = self._pages.get(id_)

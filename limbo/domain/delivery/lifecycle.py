@@ -78,8 +78,23 @@ class StartReply:
     possible_duplicate: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of status that no worker makes, and from which statuses it may be made."""
+
+    from_: tuple[Status, ...]
+    to: Status
+
+
+KEEP = Move((Status.SUBMITTING, Status.REFUSED), Status.QUEUED)
+"""The queue says that it has the mail."""
+REFUSE = Move((Status.SUBMITTING,), Status.REFUSED)
+"""The queue says that it has not."""
+CANCEL = Move((Status.QUEUED, Status.DEFERRED), Status.CANCELLED)
+"""A client does not want it sent any more."""
+REDRIVE = Move((Status.DEAD,), Status.QUEUED)
+"""An operator puts a dead letter back into the queue."""
 PURGEABLE = tuple(s for s in Status if s.is_settled or s is Status.SUBMITTING)
-CANCELLABLE = (Status.QUEUED, Status.DEFERRED)
 
 
 def read_status(text: str) -> Status:
