@@ -9,13 +9,13 @@ from itertools import islice
 from typing import assert_never
 
 from limbo.adapters.outbox.once_per_key import KEY_SECONDS, TAKEOVER_SECONDS, Reservation, key_hash
+from limbo.domain.delivery.entry import Entry
 from limbo.domain.delivery.lifecycle import (
     CANCEL,
     KEEP,
     PURGEABLE,
     REFUSE,
     End,
-    Entry,
     Move,
     Start,
     StartReply,
@@ -210,8 +210,8 @@ class MemoryLedger:
 
     def _move(self, id_: str, move: Move) -> None:
         page = self._pages.get(id_)
-        if page is not None and page.entry.status in move.from_:
-            page.entry.move(move.to, self._now())
+        if page is not None:
+            page.entry.move(move, self._now())
 
     def _page(self, id_: str, client: str | None) -> _Page | None:
         page = self._pages.get(id_)

@@ -18,9 +18,9 @@ from limbo.adapters.sql.ledger_statements import (
     OLD_CONTENTS,
     OLD_MAILS,
 )
+from limbo.domain.delivery.entry import Entry
 from limbo.domain.delivery.lifecycle import (
     End,
-    Entry,
     Start,
     StartReply,
     Status,

@@ -1,17 +1,17 @@
-"""What an event makes of a mail's entry: the rules that every ledger keeps, without its storage."""
+"""The statuses of a mail, the events that change them, and one table of which makes which."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, StrEnum
 
-from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
+from limbo.domain.delivery.verdict import Attempt, Cause
 
 
 class Status(StrEnum):
     """Where a mail is in its life; it only moves forward, but for a redrive of a dead mail."""
 
     SUBMITTING = "submitting"
-    """The queue has not said yet whether it took it; whoever asked it may have died."""
+    """The queue has not said yet whether it took it; the process that asked may have died."""
     QUEUED = "queued"
     SENDING = "sending"
     DEFERRED = "deferred"
@@ -80,11 +80,13 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of status that no worker makes, and from which statuses it may be made."""
+    """What one event does: from any of the statuses ``from_`` a mail comes to the status ``to``."""
 
     from_: tuple[Status, ...]
     to: Status
 
+
+_UNSETTLED = tuple(status for status in Status if not status.is_settled)
 
 KEEP = Move((Status.SUBMITTING, Status.REFUSED), Status.QUEUED)
 """The queue says that it has the mail."""
@@ -94,102 +96,30 @@ CANCEL = Move((Status.QUEUED, Status.DEFERRED), Status.CANCELLED)
 """A client does not want it sent any more."""
 REDRIVE = Move((Status.DEAD,), Status.QUEUED)
 """An operator puts a dead letter back into the queue."""
+START = Move((*_UNSETTLED, Status.DEAD, Status.REFUSED), Status.SENDING)
+"""A worker is about to call a provider."""
+ACCEPT = Move((*_UNSETTLED, Status.DEAD, Status.CANCELLED, Status.REFUSED), Status.SENT)
+"""A provider has the mail, whatever else was said of it."""
+ENDS: Mapping[Status, Move] = {
+    **{status: Move(_UNSETTLED, status) for status in Status},
+    Status.SENT: ACCEPT,
+}
+"""What an End does, by the status it gives."""
+STOPS: Mapping[Status, Stop] = {
+    Status.SENT: Stop.ALREADY_SENT,
+    Status.CANCELLED: Stop.CANCELLED,
+}
+"""What a worker is told that wants to START from one of these."""
 PURGEABLE = tuple(s for s in Status if s.is_settled or s is Status.SUBMITTING)
+"""Statuses of mails that may be forgotten: nothing waits for them."""
 
 
 def read_status(text: str) -> Status:
     """Return the status of that name; one that only a newer limbo knows says more of a sent mail.
 
-    Whoever adds a status that does not follow on SENT has to raise the version of the tables.
+    A new status that does not follow on SENT needs a new version of the tables.
     """
     try:
         return Status(text)
     except ValueError:
         return Status.SENT
-
-
-@dataclass(slots=True)
-class Entry:
-    """What changes of an entry.
-
-    ``last_start`` is the ``started_at`` of the Start that was heard last, whatever the workers'
-    clocks say, and ``unfinished`` are the senders and starts of attempts without an outcome.
-    ``changed`` says that an event gave it a status, with the time and the cause that go with it,
-    and ``marked`` that one made it a possible duplicate.
-    """
-
-    status: Status
-    updated_at: float
-    last_start: float | None = None
-    next_at: float | None = None
-    cause: Cause | None = None
-    possible_duplicate: bool = False
-    unfinished: set[tuple[str, float]] = field(default_factory=set)
-    changed: bool = False
-    marked: bool = False
-
-    def begin(self, start: Start) -> StartReply:
-        """Say whether the provider may be called, and if so note that it is."""
-        match self.status:
-            case Status.SENT:
-                return StartReply(Stop.ALREADY_SENT)
-            case Status.CANCELLED:
-                return StartReply(Stop.CANCELLED)
-            case _:
-                pass
-        this = (start.sender, start.started_at)
-        self.unfinished.discard(this)  # somebody may write the same again
-        # Who was told that a mail is refused may have submitted it again.
-        unfinished = bool(self.unfinished) or self.status is Status.REFUSED
-        self.unfinished.add(this)
-        self._mark(possible_duplicate=unfinished)
-        self.last_start = start.started_at
-        self._become(Status.SENDING, start.started_at)
-        return StartReply(possible_duplicate=self.possible_duplicate)
-
-    def end(self, end: End) -> None:
-        """Note the outcomes, and the status unless the mail is past it."""
-        self._mark(possible_duplicate=end.possible_duplicate)
-        status = end.status
-        for attempt in end.attempts:
-            self.unfinished.discard((attempt.sender, attempt.started_at))
-            if isinstance(attempt.verdict, Accepted):
-                status = Status.SENT
-        if status is Status.SENT:
-            if self.status is not Status.SENT:
-                self._become(Status.SENT, end.at)
-        elif not self.status.is_settled and self._says_what_follows(end.attempts):
-            self._become(status, end.at, next_at=end.next_at, cause=end.cause)
-
-    def move(self, status: Status, at: float) -> None:
-        """Give the mail another status, as no worker does."""
-        self._become(status, at)
-
-    def _says_what_follows(self, attempts: Sequence[Attempt]) -> bool:
-        """Tell that nobody began since: else the mail is in the hands of whoever did.
-
-        A touch that called nobody is believed, or a mail whose worker died amid a send would be
-        SENDING for as long as no provider is free. Should it end late, while another sends, the
-        entry is wrong until that one ends: the lesser harm, as an acceptance counts all the same.
-        """
-        if not attempts or self.last_start is None:
-            return True
-        return any(attempt.started_at == self.last_start for attempt in attempts)
-
-    def _mark(self, *, possible_duplicate: bool) -> None:
-        if possible_duplicate and not self.possible_duplicate:
-            self.possible_duplicate = self.marked = True
-
-    def _become(
-        self,
-        status: Status,
-        at: float,
-        *,
-        next_at: float | None = None,
-        cause: Cause | None = None,
-    ) -> None:
-        self.status = status
-        self.updated_at = max(self.updated_at, at)
-        self.next_at = next_at
-        self.cause = cause
-        self.changed = True
