@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 
 
@@ -58,7 +58,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How many mails wait, are leased, are put off, or are dead; the age of the oldest in seconds.
+    """How many mails wait, are leased, deferred or dead; the age of the oldest in seconds.
 
     ``oldest_age`` is counted from the submission, 0 when the queue is empty, and None where the
     queue cannot tell. ``dead`` counts the dead letters by kind of cause, or all of them as ``any``
@@ -70,14 +70,6 @@ class Depth:
     deferred: int
     oldest_age: float | None
     dead: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Death:
-    """Why a mail goes to the dead letters, and the attempts of its last touch."""
-
-    cause: Cause
-    attempts: Sequence[Attempt] = ()
 
 
 class MailQueue(Protocol):

@@ -12,12 +12,20 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from limbo.domain.delivery.verdict import UNDECODABLE, Accepted, Attempt, Cause, Failed, Fault
+from limbo.domain.delivery.verdict import (
+    UNDECODABLE,
+    Accepted,
+    Attempt,
+    Cause,
+    Death,
+    Failed,
+    Fault,
+)
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import VERSION, Mail
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
-from limbo.ports.queue import Death, Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
+from limbo.ports.queue import Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
 from tests.contracts.queue_machine import QueueMachine
 
 BROKEN = '{"text": "' + "ä €, " * 100 + '", oops}'  # the reason names where: the body's far end

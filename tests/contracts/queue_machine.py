@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from limbo.domain.delivery.verdict import Cause
+from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Death, Kept, Lease
+from limbo.ports.queue import Kept, Lease
 
 if TYPE_CHECKING:
     from tests.contracts.queue import Rig

@@ -15,12 +15,11 @@ from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ANONYMOUS, ApiKey, KeyScope
 from limbo.domain.access.credential import new_credential
 from limbo.domain.delivery.lifecycle import End, Start, Status
-from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death, Failed, Fault
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.http.access.access import Access
 from limbo.ports.outbox import Submission
-from limbo.ports.queue import Death
 from tests.support.http_app import MAIL, HttpApp
 
 ACCEPTED = Accepted("p-1")

@@ -5,10 +5,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from limbo.domain.delivery.verdict import Cause
+from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.mail.ids import mail_id
 from limbo.ports.dead_letters import DeadLetter, OnProgress
-from limbo.ports.queue import Death, Lease
+from limbo.ports.queue import Lease
 
 
 class MemoryDeadLetters:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limbo.adapters.memory.dead_letters import MemoryDeadLetters
+from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter
-from limbo.ports.queue import Death, Depth, Kept, Lease, NotKept, Undecodable
+from limbo.ports.queue import Depth, Kept, Lease, NotKept, Undecodable
 
 _SLACK = 1000  # outdated entries a timeline may hold before it is worth sweeping
 

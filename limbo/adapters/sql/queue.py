@@ -18,10 +18,11 @@ from limbo.adapters.sql.queue_statements import (
     insert,
     read_mail,
 )
+from limbo.domain.delivery.verdict import Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Death, Depth, Kept, Lease, NotKept
+from limbo.ports.queue import Depth, Kept, Lease, NotKept
 
 _LONGEST_SLEEP = 5.0  # should a clock jump, or news be lost
 _SHORTEST_SLEEP = 0.002  # while what is due is being taken by another

@@ -29,9 +29,10 @@ from limbo.adapters.sqs.client import (
     Refusal,
     sqs_client,
 )
+from limbo.domain.delivery.verdict import Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Death, Depth, Kept, Lease, NotKept
+from limbo.ports.queue import Depth, Kept, Lease, NotKept
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

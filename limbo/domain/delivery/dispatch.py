@@ -3,12 +3,13 @@
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
 from limbo.domain.delivery.breaker import Admission, Breaker, BreakerPolicy, BreakerState
 from limbo.domain.delivery.lifecycle import Stop
+from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.retry import MAX_RETRY_AFTER, RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail
@@ -17,48 +18,6 @@ from limbo.ports.sender import Sender
 
 _LEAST_PRIVATE = 4  # characters; what is shorter stands in any answer
 _MAX_LINES = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """A provider accepted the mail."""
-
-    attempts: Sequence[Attempt]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deferred:
-    """The mail goes back to the queue for ``delay`` seconds.
-
-    ``touched`` is False when no provider is known to have failed this mail: none was free, or all
-    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle, an
-    outage that other mails met as well).
-    """
-
-    attempts: Sequence[Attempt]
-    delay: float
-    touched: bool
-    possible_duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dead:
-    """The mail goes to the dead letters."""
-
-    attempts: Sequence[Attempt]
-    cause: Cause
-    possible_duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stopped:
-    """The touch was ended from outside."""
-
-    attempts: Sequence[Attempt]
-    why: Stop
-
-
-Outcome = Sent | Deferred | Dead | Stopped
 
 
 class Permit(Protocol):

@@ -36,6 +36,10 @@ class Stop(Enum):
     CANCELLED = "cancelled"
     NO_LEDGER = "no_ledger"
     """It cannot be written down that a provider is called."""
+    NEWER = "newer"
+    """To send what only a newer limbo understands might leave part of it out."""
+    SHUTDOWN = "shutdown"
+    """The worker is stopping, and starts nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

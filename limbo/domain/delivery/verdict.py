@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -97,3 +98,11 @@ class Cause:
     def matches(self, name: str) -> bool:
         """Say whether somebody who gives this name means it, by its id or by its kind."""
         return name in (self.id, self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Death:
+    """Why a mail goes to the dead letters, and the attempts of its last touch."""
+
+    cause: Cause
+    attempts: Sequence[Attempt] = ()

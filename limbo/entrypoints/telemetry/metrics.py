@@ -64,7 +64,7 @@ class Metrics:
         )
         self.mails_settled = Counter(
             "limbo_mails_settled",
-            "Touches of mails, by what followed: sent, retry, dead, or why it was stopped.",
+            "Touches of mails, by what followed: sent, deferred, dead, or why it was stopped.",
             ["outcome"],
             registry=self.registry,
         )

@@ -1,13 +1,16 @@
 """The leases that a worker holds, kept alive while it works on them."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from limbo.domain.errors import QueueUnavailable
+from limbo.entrypoints.process.clock import Clock
 from limbo.ports.queue import Lease, MailQueue
 
 MAX_HELD_SECONDS = 900.0  # A send that hangs for longer is given up, and another worker tries.
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -20,15 +23,19 @@ class _Held:
 class HeldLeases:
     """Knows which leases are still this worker's own; thread-safe."""
 
-    def __init__(self, queue: MailQueue, *, lease_seconds: float, now: Callable[[], float]) -> None:
+    def __init__(self, queue: MailQueue, *, lease_seconds: float, clock: Clock) -> None:
         self._queue = queue
         self._lease_seconds = lease_seconds
-        self._now = now
+        self._clock = clock
         self._held: dict[tuple[str, str], _Held] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def start(self) -> None:
+        """Start the thread that extends the leases."""
+        threading.Thread(target=self._run, name="leases", daemon=True).start()
 
     def add(self, lease: Lease, received_at: float) -> None:
         """Hold a lease from the time its receive was begun."""
@@ -45,11 +52,11 @@ class HeldLeases:
         """Say whether nobody else can have got the mail."""
         with self._lock:
             held = self._held.get(_key(lease))
-        return held is not None and self._now() < held.until
+        return held is not None and self._clock.now() < held.until
 
     def extend(self) -> None:
         """Extend the leases that have run for a third of their time or more; forget lost ones."""
-        now = self._now()
+        now = self._clock.now()
         with self._lock:
             due = [held for held in self._held.values() if self._is_due(held, now)]
         if not due:
@@ -65,6 +72,16 @@ class HeldLeases:
                     self._held.pop(_key(held.lease), None)
                 else:
                     held.until = now + self._lease_seconds
+
+    def _run(self) -> None:
+        pause = threading.Condition()
+        while True:
+            with pause:
+                self._clock.wait(pause, self._lease_seconds / 3)
+            try:
+                self.extend()
+            except Exception:  # noqa: BLE001 - without heartbeats every lease would be lost
+                _log.exception("cannot extend the leases")
 
     def _is_due(self, held: _Held, now: float) -> bool:
         fresh = held.until - now > self._lease_seconds * 2 / 3

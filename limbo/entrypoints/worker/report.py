@@ -7,14 +7,13 @@ from typing import assert_never
 import structlog
 
 from limbo.domain.delivery.breaker import BreakerState
-from limbo.domain.delivery.dispatch import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.lifecycle import Stop
+from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault
-from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.telemetry.metrics import Metrics
-from limbo.ports.queue import Lease
+from limbo.ports.queue import Lease, Undecodable
 
-_MARKED = {"possible_duplicate": True}
+_Log = structlog.typing.FilteringBoundLogger
 _log = structlog.get_logger()
 
 
@@ -27,52 +26,31 @@ class WorkerReport:
         self._lock = threading.Lock()
         self._states: Mapping[str, BreakerState] = {}
 
-    def touched(
-        self, mail: Mail, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]
-    ) -> None:
+    def touched(self, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]) -> None:
         """Record one touch: its attempts, what follows, and breakers that changed with it.
 
         ``lease`` is as it is settled: with this touch counted, and marked if it has to be.
         """
-        log = _log.bind(mail_id=mail.id)
+        log = _log.bind(mail_id=lease.mail.id)
         for attempt in outcome.attempts:
             self._attempt(log, attempt)
         match outcome:
             case Sent():
-                self._sent(log, mail, lease, outcome)
+                self._sent(log, lease, outcome)
             case Deferred(delay=delay):
-                self._metrics.mails_settled.labels("retry").inc()
+                self._metrics.mails_settled.labels("deferred").inc()
                 log.info(
                     "mail deferred", touches=lease.touches, retry_in=round(delay, 1), **_mark(lease)
                 )
             case Dead(cause=cause):
-                self.dead(mail.id, cause, possible_duplicate=lease.possible_duplicate)
+                self._dead(log, lease, cause)
             case Stopped(why=why):
-                self._metrics.mails_settled.labels(why.value).inc()
-                tell = log.info if why is Stop.CANCELLED else log.warning
-                tell("touch stopped", why=why.value, **_mark(lease))
+                self._stopped(log, lease, why)
             case _:
                 assert_never(outcome)
         self._breakers(states)
 
-    def dead(self, mail_id: str, cause: Cause, *, possible_duplicate: bool) -> None:
-        """Record that a mail goes to the dead letters."""
-        self._metrics.mails_settled.labels("dead").inc()
-        _log.error(
-            "mail dead",
-            mail_id=mail_id,
-            cause=cause.kind,
-            sender=cause.sender,
-            reason=cause.reason,
-            **_MARKED if possible_duplicate else {},
-        )
-
-    def newer(self, mail: Mail) -> None:
-        """Record that a mail is left for a newer worker."""
-        self._metrics.mails_settled.labels("newer").inc()
-        _log.warning("mail of a newer limbo left; update this worker", mail_id=mail.id)
-
-    def _attempt(self, log: structlog.typing.FilteringBoundLogger, attempt: Attempt) -> None:
+    def _attempt(self, log: _Log, attempt: Attempt) -> None:
         self._metrics.send_duration.labels(attempt.sender).observe(attempt.duration)
         match attempt.verdict:
             case Accepted():
@@ -90,10 +68,10 @@ class WorkerReport:
             case _:
                 assert_never(attempt.verdict)
 
-    def _sent(
-        self, log: structlog.typing.FilteringBoundLogger, mail: Mail, lease: Lease, outcome: Sent
-    ) -> None:
-        latency = max(0.0, self._now() - mail.submitted_at)
+    def _sent(self, log: _Log, lease: Lease, outcome: Sent) -> None:
+        if isinstance(lease.mail, Undecodable):  # pragma: no cover - no provider is asked to
+            raise TypeError(lease)
+        latency = max(0.0, self._now() - lease.mail.submitted_at)
         self._metrics.mails_settled.labels("sent").inc()
         self._metrics.delivery_latency.observe(latency)
         last = outcome.attempts[-1]
@@ -105,6 +83,26 @@ class WorkerReport:
             seconds=round(latency, 3),
             **_mark(lease),
         )
+
+    def _dead(self, log: _Log, lease: Lease, cause: Cause) -> None:
+        self._metrics.mails_settled.labels("dead").inc()
+        log.error(
+            "mail dead",
+            cause=cause.kind,
+            sender=cause.sender,
+            reason=cause.reason,
+            **_mark(lease),
+        )
+
+    def _stopped(self, log: _Log, lease: Lease, why: Stop) -> None:
+        if why is Stop.SHUTDOWN:
+            return  # nothing happened to the mail
+        self._metrics.mails_settled.labels(why.value).inc()
+        if why is Stop.NEWER:
+            log.warning("mail of a newer limbo left; update this worker")
+        else:
+            tell = log.info if why is Stop.CANCELLED else log.warning
+            tell("touch stopped", why=why.value, **_mark(lease))
 
     def _breakers(self, states: Mapping[str, BreakerState]) -> None:
         with self._lock:
@@ -118,4 +116,6 @@ class WorkerReport:
 
 
 def _mark(lease: Lease) -> dict[str, bool]:
-    return _MARKED if lease.possible_duplicate else {}
+    """Say so if the mail may have been sent before, as a body that is no mail cannot be."""
+    is_mail = not isinstance(lease.mail, Undecodable)
+    return {"possible_duplicate": True} if lease.possible_duplicate and is_mail else {}

@@ -1,22 +1,23 @@
-"""One touch of one mail by a worker: asked before each call, and translated into a settlement."""
+"""One touch of one mail by a worker, which asks before each call of a provider."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import assert_never
 
-from limbo.domain.delivery.dispatch import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.lifecycle import End, Start, Status, Stop
+from limbo.domain.delivery.outcome import Outcome
+from limbo.domain.delivery.settlement import Settlement, settlement_of
 from limbo.domain.delivery.verdict import Attempt
 from limbo.domain.errors import LedgerUnavailable
-from limbo.entrypoints.worker.settler import Ack, Bury, Defer, Settlement
+from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger import Ledger
-from limbo.ports.queue import Death, Lease
-
-_NO_LEDGER_DELAY = 10.0
+from limbo.ports.queue import Lease
 
 
 class Touch:
-    """Permits calls while the lease is held and the ledger agrees, and remembers what it said."""
+    """Permits calls while the lease is held and the ledger agrees, and remembers what it said.
+
+    ``lease`` is as it is known by now: once there is a settlement, as it is settled.
+    """
 
     def __init__(
         self,
@@ -38,76 +39,45 @@ class Touch:
             return Stop.LEASE_LOST
         mail_id = self.lease.mail.id
         start = Start(mail_id=mail_id, sender=sender, started_at=started_at)
-        news = earlier[self._told :]
         try:
             # What is over is told with what begins, or it would look unfinished.
-            *_, begun = self._ledger.write([*self._attempts(news), start])
+            *_, reply = self._ledger.write([*self._ended(earlier), start])
         except LedgerUnavailable:
             return Stop.NO_LEDGER
         self._told = len(earlier)
-        if begun is None:  # pragma: no cover - each Start is answered
+        if reply is None:  # pragma: no cover - each Start is answered
             raise AssertionError(start)
-        if begun.possible_duplicate is not None:
+        if reply.possible_duplicate is not None:
             # The ledger knows better than a queue that only counts its receives.
-            self.lease = replace(self.lease, possible_duplicate=begun.possible_duplicate)
-        return begun.stop
+            self._change_lease(
+                touches=self.lease.touches, possible_duplicate=reply.possible_duplicate
+            )
+        return reply.stop
 
     def settlement(self, outcome: Outcome) -> Settlement:
         """Return what ledger and queue are to be told."""
-        match outcome:
-            case Sent():
-                return self._settle(Ack(), Status.SENT, outcome)
-            case Deferred(delay=delay, touched=touched, possible_duplicate=duplicate):
-                self._mark(possible_duplicate=duplicate)
-                self.lease = replace(self.lease, touches=self.lease.touches + touched)
-                return self._settle(Defer(delay), Status.DEFERRED, outcome)
-            case Dead(cause=cause, possible_duplicate=duplicate):
-                self._mark(possible_duplicate=duplicate)
-                death = Death(cause=cause, attempts=outcome.attempts)
-                return self._settle(Bury(death), Status.DEAD, outcome)
-            case Stopped():
-                return self._stopped(outcome)
-            case _:
-                assert_never(outcome)
-
-    def _stopped(self, outcome: Stopped) -> Settlement:
-        match outcome.why:
-            case Stop.LEASE_LOST:
-                return self._settle(None, Status.SENDING, outcome)
-            case Stop.ALREADY_SENT:
-                return self._settle(Ack(), Status.SENDING, outcome)
-            case Stop.CANCELLED:
-                return self._settle(Ack(), Status.CANCELLED, outcome)
-            case Stop.NO_LEDGER:
-                return self._settle(Defer(_NO_LEDGER_DELAY), Status.DEFERRED, outcome)
-            case _:
-                assert_never(outcome.why)
-
-    def _settle(
-        self, action: Ack | Defer | Bury | None, status: Status, outcome: Outcome
-    ) -> Settlement:
-        untold = outcome.attempts[self._told :]
-        if isinstance(outcome, Stopped) and not untold:
-            # The ledger has no news from us, and may not be there to hear that.
-            return Settlement(lease=self.lease, action=action)
-        now = self._now()
-        end = End(
-            mail_id=self.lease.mail.id,
-            status=status,
-            at=now,
-            attempts=untold,
-            cause=outcome.cause if isinstance(outcome, Dead) else None,
-            next_at=now + action.delay if isinstance(action, Defer) else None,
-            possible_duplicate=self.lease.possible_duplicate,
+        lease = self.lease
+        settlement = settlement_of(
+            outcome,
+            mail_id=lease.mail.id if isinstance(lease.mail, Mail) else None,
+            touches=lease.touches,
+            possible_duplicate=lease.possible_duplicate,
+            told=self._told,
+            now=self._now(),
         )
-        return Settlement(lease=self.lease, action=action, end=end)
+        self._change_lease(
+            touches=settlement.touches, possible_duplicate=settlement.possible_duplicate
+        )
+        return settlement
 
-    def _attempts(self, attempts: Sequence[Attempt]) -> Sequence[End]:
-        if not attempts:
+    def _ended(self, earlier: Sequence[Attempt]) -> Sequence[End]:
+        news = earlier[self._told :]
+        if not news:
             return ()
         mail_id = self.lease.mail.id
-        return (End(mail_id=mail_id, status=Status.SENDING, at=self._now(), attempts=attempts),)
+        return (End(mail_id=mail_id, status=Status.SENDING, at=self._now(), attempts=news),)
 
-    def _mark(self, *, possible_duplicate: bool) -> None:
-        if possible_duplicate and not self.lease.possible_duplicate:
-            self.lease = replace(self.lease, possible_duplicate=True)
+    def _change_lease(self, *, touches: int, possible_duplicate: bool) -> None:
+        lease = self.lease
+        if touches != lease.touches or possible_duplicate is not lease.possible_duplicate:
+            self.lease = replace(lease, touches=touches, possible_duplicate=possible_duplicate)

@@ -18,12 +18,12 @@ from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.domain.delivery.lifecycle import End, Start, StartReply, Status, Stop
-from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger_reader import Query, RecordedAttempt
 from limbo.ports.outbox import KeyConflict, Replayed, Submission
-from limbo.ports.queue import Death, Kept, NotKept
+from limbo.ports.queue import Kept, NotKept
 from tests.contracts.ledger import LedgerContract, LedgerRig
 from tests.contracts.outbox import (
     REFUSAL,

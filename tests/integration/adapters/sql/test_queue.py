@@ -18,10 +18,10 @@ from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.queue_statements import BY_DIALECT, insert
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
-from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Fault
+from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.ports.outbox import Submission
-from limbo.ports.queue import Death, Kept, NotKept, Undecodable
+from limbo.ports.queue import Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, a_mail, take, take_one
 from tests.support.postgres import PostgresServer, running_postgres
 

@@ -14,10 +14,10 @@ from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.client import MAX_BYTES, sqs_client
 from limbo.adapters.sqs.dead_letters import UNKNOWN_CAUSE, SqsDeadLetters
 from limbo.adapters.sqs.queue import ATTRIBUTES_ROOM, SqsQueue
-from limbo.domain.delivery.verdict import Attempt, Cause, Failed, Fault
+from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Death, Kept, Lease, NotKept, Undecodable
+from limbo.ports.queue import Kept, Lease, NotKept, Undecodable
 from tests.contracts.queue import a_mail, take, take_one
 from tests.support.moto import Aws
 

@@ -25,9 +25,9 @@ from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.client import sqs_client
 from limbo.adapters.sqs.dead_letters import SqsDeadLetters
 from limbo.adapters.sqs.queue import SqsQueue
-from limbo.domain.delivery.verdict import Cause
+from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.queue import Death, Kept, NotKept
+from limbo.ports.queue import Kept, NotKept
 from tests.support.working import a_mail
 
 URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
-from limbo.domain.delivery.dispatch import Dead, Deferred, Dispatcher, Outcome, Sent, Stopped
+from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.lifecycle import Stop
+from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail, parse_mail

@@ -128,7 +128,7 @@ def test_three_failed_touches_end_in_the_dead_letters(queue):
         until(lambda: is_empty(queue))
     (letter,) = queue.dead_letters.list(10)
     assert letter.cause.kind == "outage"
-    assert worker.count("limbo_mails_settled_total", outcome="retry") == 2
+    assert worker.count("limbo_mails_settled_total", outcome="deferred") == 2
 
 
 def test_a_body_that_cannot_be_decoded_is_buried_and_the_rest_is_sent(queue):

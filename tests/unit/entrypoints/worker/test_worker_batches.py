@@ -5,10 +5,11 @@ import time
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender
 from limbo.domain.delivery.lifecycle import End, Status
+from limbo.domain.delivery.settlement import Ack, Settlement
 from limbo.domain.delivery.verdict import Accepted
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.process.clock import Clock
-from limbo.entrypoints.worker.settler import Ack, Settlement, Settler
+from limbo.entrypoints.worker.settler import Settler
 from tests.support.working import a_mail, until, working
 
 
@@ -73,6 +74,10 @@ class NoLedger:
         raise LedgerUnavailable
 
 
+def an_ack(end=None):
+    return Settlement(action=Ack(), touches=0, possible_duplicate=False, end=end)
+
+
 def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
     queue, settled = CountingQueue(), []
     queue.put([a_mail() for _ in range(13)])
@@ -80,9 +85,9 @@ def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
     settler = Settler(queue, NoLedger(), clock=Clock(), settled=settled.append, batch=10)
     for lease in leases[:10]:
         end = End(mail_id=lease.mail.id, at=0.0, attempts=(), status=Status.SENT)
-        settler.settle(Settlement(lease=lease, action=Ack(), end=end))
+        settler.settle(lease, an_ack(end))
     for lease in leases[10:]:
-        settler.settle(Settlement(lease=lease, action=Ack()))
+        settler.settle(lease, an_ack())
     settler.start()
     until(lambda: len(settled) == 3)
     assert settled == leases[10:]

@@ -20,9 +20,8 @@ from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sqs.dead_letters import HIDDEN_FOR, SqsDeadLetters
 from limbo.adapters.sqs.queue import SqsQueue
-from limbo.domain.delivery.verdict import Cause, Fault
+from limbo.domain.delivery.verdict import Cause, Death, Fault
 from limbo.ports.dead_letters import DeadLetters
-from limbo.ports.queue import Death
 from tests.contracts.queue import Queue, a_mail, take
 from tests.support.moto import Aws
 

@@ -9,10 +9,9 @@ from structlog.testing import capture_logs
 
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.domain.access.api_key import KeyScope
-from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from limbo.ports.queue import Death
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.server import Connection, serving

@@ -9,14 +9,22 @@ from collections.abc import Callable
 import pytest
 
 from limbo.adapters.memory.queue import MemoryQueue
-from limbo.domain.delivery.verdict import UNDECODABLE, Accepted, Attempt, Cause, Failed, Fault
+from limbo.domain.delivery.verdict import (
+    UNDECODABLE,
+    Accepted,
+    Attempt,
+    Cause,
+    Death,
+    Failed,
+    Fault,
+)
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.mail.address import Address
 from limbo.entrypoints.cli.console import Console
 from limbo.entrypoints.cli.dead_letters.command import add_parser, execute, run
 from limbo.entrypoints.cli.dead_letters.view import letters_table
 from limbo.ports.dead_letters import DeadLetter
-from limbo.ports.queue import Death, Undecodable
+from limbo.ports.queue import Undecodable
 from tests.contracts.queue import a_mail, take
 
 KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")

@@ -1,0 +1,109 @@
+"""What follows from a touch, for the queue and for the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from limbo.domain.delivery.lifecycle import End, Status, Stop
+from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
+from limbo.domain.delivery.verdict import Death
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The queue removes the mail: it is done with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """The queue gets the mail back, due again in ``delay`` seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """The queue moves the mail to the dead letters."""
+
+    death: Death
+
+
+Action = Ack | Defer | Bury | None
+"""What the queue is to do; None where the mail is another worker's by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What follows from a touch.
+
+    ``touches`` and ``possible_duplicate`` are what the queue is to keep of the mail. ``end`` is for
+    the ledger, None if it has nothing to hear.
+    """
+
+    action: Action
+    touches: int
+    possible_duplicate: bool
+    end: End | None = None
+
+
+_ACK = Ack()
+_STOPPED: Mapping[Stop, tuple[Action, Status]] = {
+    Stop.LEASE_LOST: (None, Status.SENDING),
+    Stop.ALREADY_SENT: (_ACK, Status.SENDING),
+    Stop.CANCELLED: (_ACK, Status.CANCELLED),
+    Stop.NO_LEDGER: (Defer(10.0), Status.DEFERRED),
+    Stop.NEWER: (Defer(30.0), Status.DEFERRED),
+    Stop.SHUTDOWN: (Defer(0.0), Status.DEFERRED),
+}
+
+
+def what_follows(outcome: Outcome) -> tuple[Action, Status]:
+    """Return what the queue does with a mail of that outcome, and the status it comes to."""
+    match outcome:
+        case Sent():
+            return _ACK, Status.SENT
+        case Deferred(delay=delay):
+            return Defer(delay), Status.DEFERRED
+        case Dead(cause=cause, attempts=attempts):
+            return Bury(Death(cause=cause, attempts=attempts)), Status.DEAD
+        case Stopped(why=why):
+            return _STOPPED[why]
+        case _:
+            assert_never(outcome)
+
+
+def settlement_of(
+    outcome: Outcome,
+    *,
+    mail_id: str | None,
+    touches: int,
+    possible_duplicate: bool,
+    told: int,
+    now: float,
+) -> Settlement:
+    """Return what follows from a touch of a mail, of whose attempts the ledger knows ``told``.
+
+    ``touches`` and ``possible_duplicate`` are the mail's before it. ``mail_id`` is None for a body
+    that is no mail, of which no ledger knows.
+    """
+    action, status = what_follows(outcome)
+    if isinstance(outcome, (Deferred, Dead)):
+        possible_duplicate = possible_duplicate or outcome.possible_duplicate
+        if isinstance(outcome, Deferred):
+            touches += outcome.touched
+    end = None
+    untold = outcome.attempts[told:]
+    # Without a call there is no news in a stop, and the ledger may not be there to hear it.
+    if mail_id is not None and (untold or not isinstance(outcome, Stopped)):
+        end = End(
+            mail_id=mail_id,
+            status=status,
+            at=now,
+            attempts=untold,
+            cause=outcome.cause if isinstance(outcome, Dead) else None,
+            next_at=now + action.delay if isinstance(action, Defer) else None,
+            possible_duplicate=possible_duplicate,
+        )
+    return Settlement(
+        action=action, touches=touches, possible_duplicate=possible_duplicate, end=end
+    )

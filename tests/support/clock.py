@@ -1,0 +1,71 @@
+"""Clocks for tests: one that stands still until it is told to go on, and one that runs fast."""
+
+import threading
+import time
+
+from limbo.entrypoints.process import clock
+
+
+class Clock(clock.Clock):
+    """A clock that stands still; when it is told to go on, those are woken whose time has come."""
+
+    def __init__(self, time: float = 1_700_000_000.0) -> None:
+        self._time = time
+        self._waits: list[tuple[threading.Condition, float, float]] = []
+
+    @property
+    def time(self) -> float:
+        """What it shows; it can be set."""
+        return self._time
+
+    @time.setter
+    def time(self, time: float) -> None:
+        self._time = time
+        for condition, _, until in [*self._waits]:
+            if until <= time:
+                with condition:
+                    condition.notify_all()
+
+    def now(self) -> float:
+        return self._time
+
+    def elapse(self, seconds: float) -> None:
+        """Go on by so many seconds."""
+        self.time += seconds
+
+    def wait(self, condition: threading.Condition, seconds: float) -> None:
+        wait = (condition, seconds, self._time + seconds)
+        self._waits.append(wait)
+        condition.wait()
+        self._waits.remove(wait)
+
+    def is_waited_for(self, seconds: float) -> bool:
+        """Tell whether some thread waits for so many seconds to pass."""
+        return any(wait[1] == seconds for wait in [*self._waits])
+
+
+class FastClock(clock.Clock):
+    """A clock that runs so many times as fast as real time."""
+
+    def __init__(self, speed: float) -> None:
+        super().__init__()
+        self._speed = speed
+        self._from = (time.monotonic(), super().now())
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        with self._lock:
+            return self._at(time.monotonic())
+
+    def wait(self, condition: threading.Condition, seconds: float) -> None:
+        super().wait(condition, seconds / self._speed)
+
+    def run_at(self, speed: float) -> None:
+        """Go on at another speed."""
+        with self._lock:
+            now = time.monotonic()
+            self._from, self._speed = (now, self._at(now)), speed
+
+    def _at(self, now: float) -> float:
+        began, shown = self._from
+        return shown + (now - began) * self._speed
