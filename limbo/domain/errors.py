@@ -1,10 +1,23 @@
-"""Everything limbo raises on purpose.
+"""The tree of everything limbo raises on purpose.
+
+An error that one room raises stands in that room, beside what raises it.
 
 LimboError
-├── InvalidMail         a mail breaks its rules; carries every problem found
-├── QueueUnavailable    the queue did not answer, or answered that it cannot
-├── LedgerUnavailable   the ledger or the key store did not
-└── SettingsError       the environment says something limbo cannot start with
+├── InvalidMail              a mail breaks its rules; carries every problem found
+├── SettingsError            the environment says something limbo cannot start with
+├── QueueUnavailable         the queue did not answer, or answered that it cannot
+├── LedgerUnavailable        the ledger did not
+├── ApiKeysUnavailable       the store of API keys did not, or holds what cannot be read
+├── DatabaseUnavailable      a database did not; each port's edge makes it one of those three
+│   └── CommitInDoubt        it was asked to commit, and may have done so
+├── NotSent                  a request to a provider was not written in full
+├── ResponseLost             it was, and no whole response came
+├── HttpRefusal              a request is not done as asked; becomes the response
+├── ClientGone               the client left before its request was complete
+├── Overloaded               too many calls are under way
+└── NotJson                  a body is no JSON object
+    ├── _ConstantError       it holds NaN or an infinity
+    └── _DuplicateError      it gives a name twice in one object
 """
 
 from collections.abc import Sequence
@@ -39,7 +52,11 @@ class QueueUnavailable(LimboError):  # noqa: N818 - a state of the queue, not a 
 
 
 class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not a mistake
-    """The ledger, or the store of keys, cannot be used now."""
+    """The ledger cannot be used now."""
+
+
+class ApiKeysUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
+    """The store of API keys cannot be used now, or a key in it cannot be read."""
 
 
 class SettingsError(LimboError):

@@ -7,7 +7,7 @@ from limbo.domain.access.api_key import ApiKey
 
 
 class ApiKeys(Protocol):
-    """Where the API keys are kept, as hashes. Methods raise LedgerUnavailable."""
+    """Where the API keys are kept, as hashes. Methods raise ApiKeysUnavailable."""
 
     def find(self, id: str) -> ApiKey | None:  # noqa: A002
         """Return the key of that id, revoked or not, or None."""

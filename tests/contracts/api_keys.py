@@ -9,7 +9,7 @@ from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey, KeyScope
 from limbo.domain.access.credential import Credential, new_credential
 from limbo.domain.access.rate import Rate
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.errors import ApiKeysUnavailable
 from limbo.ports.api_keys import ApiKeys
 
 CREATED = 1_700_000_000.25
@@ -81,7 +81,7 @@ class ApiKeysContract:
     def test_an_id_that_is_taken_is_refused(self, keys: ApiKeys):
         key = a_key()
         keys.add(key)
-        with pytest.raises(LedgerUnavailable):
+        with pytest.raises(ApiKeysUnavailable):
             keys.add(replace(key, name="thief"))
         assert keys.list() == [key]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from limbo.adapters.files.document import decode_keys, encode_keys
 from limbo.adapters.files.replaced_file import locked, replace_file
 from limbo.domain.access.api_key import ApiKey
-from limbo.domain.errors import LedgerUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 
 _MAX_BYTES = 16 * 1024 * 1024
 _LOCK_SECONDS = 10.0
@@ -50,7 +50,7 @@ class FileApiKeys:
         keys = cls(Path(path))
         try:
             keys.list()
-        except LedgerUnavailable as error:
+        except ApiKeysUnavailable as error:
             raise SettingsError(f"the file of API keys cannot be used: {error}") from None
         return keys
 
@@ -106,11 +106,11 @@ class FileApiKeys:
             yield
         except TimeoutError:
             msg = f"{self._path}: another process has been writing it for too long"
-            raise LedgerUnavailable(msg) from None
+            raise ApiKeysUnavailable(msg) from None
         except OSError as error:
-            raise LedgerUnavailable(f"{self._path}: {error.strerror}") from None
+            raise ApiKeysUnavailable(f"{self._path}: {error.strerror}") from None
         except ValueError as error:
-            raise LedgerUnavailable(f"{self._path}: {error}") from None
+            raise ApiKeysUnavailable(f"{self._path}: {error}") from None
 
 
 def _signature(status: os.stat_result) -> _Signature:

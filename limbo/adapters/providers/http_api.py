@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import connection, connectionpool
 
 from limbo import __version__
+from limbo.domain.errors import LimboError
 
 _ANSWER_BYTES = 64 * 1024
 _CONNECT_SECONDS = 3.0
@@ -31,11 +32,11 @@ _HEADERS = {
 }
 
 
-class NotSent(Exception):  # noqa: N818 - what happened, read in sentences
+class NotSent(LimboError):  # noqa: N818 - what happened, read in sentences
     """The request was not written in full: the server cannot have acted on it."""
 
 
-class ResponseLost(Exception):  # noqa: N818 - what happened, read in sentences
+class ResponseLost(LimboError):  # noqa: N818 - what happened, read in sentences
     """The request was written in full and no whole answer came: the server may have acted on it.
 
     A server that closes an idle connection at the moment it is used again ends here too: what was

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from limbo.adapters.sql.database import Database, Row
+from limbo.adapters.sql.database import Database, Row, database_errors_as
 from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey, parse_scopes
 from limbo.domain.access.rate import parse_rate
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import ApiKeysUnavailable
 
 _SELECT = """
     SELECT id, name, sha256, scopes, senders, rate, created_at, revoked_at FROM limbo_api_keys
@@ -85,8 +85,7 @@ def _key(row: Row) -> ApiKey:
 def _errors() -> Iterator[None]:
     """Translate a database that does not answer, and a row that somebody else has written."""
     try:
-        yield
-    except QueueUnavailable as error:
-        raise LedgerUnavailable(str(error)) from error
+        with database_errors_as(ApiKeysUnavailable):
+            yield
     except ValueError as error:
-        raise LedgerUnavailable(f"a row of limbo_api_keys cannot be read: {error}") from None
+        raise ApiKeysUnavailable(f"a row of limbo_api_keys cannot be read: {error}") from None

@@ -1,17 +1,30 @@
 """What the SQL adapters need of a database: the base they share, on SQLite and on PostgreSQL."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from limbo.domain.errors import QueueUnavailable
+from limbo.domain.errors import LimboError
 
 Row = tuple[Any, ...]
 
 
-class InDoubt(QueueUnavailable):
+class DatabaseUnavailable(LimboError):  # noqa: N818 - a state of the database, not a mistake
+    """The database cannot be used now: nothing of the call can be assumed to have happened."""
+
+
+class CommitInDoubt(DatabaseUnavailable):
     """The database was asked to commit and did not answer: what was to be done may be done."""
+
+
+@contextmanager
+def database_errors_as(error: type[LimboError]) -> Iterator[None]:
+    """Raise the port's own error for a database that cannot be used, with the same text."""
+    try:
+        yield
+    except DatabaseUnavailable as unavailable:
+        raise error(str(unavailable)) from unavailable
 
 
 class Dialect(Enum):
@@ -46,8 +59,8 @@ class Executor(Protocol):
 class Database(Executor, Protocol):
     """A database that several threads share; each call of its own is a transaction of its own.
 
-    All methods raise QueueUnavailable when the database does not answer, InDoubt if it may have
-    done what it was asked to.
+    All methods raise DatabaseUnavailable when the database does not answer, CommitInDoubt if it
+    may have done what it was asked to.
     """
 
     @property
@@ -67,7 +80,7 @@ class Database(Executor, Protocol):
         ...
 
     def check_room(self) -> None:
-        """Raise QueueUnavailable when what is there needs all the room that is left."""
+        """Raise DatabaseUnavailable when what is there needs all the room that is left."""
         ...
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 
 from limbo.adapters.encoding.codec import decode_attempts
 from limbo.adapters.sql import ledger_statements
-from limbo.adapters.sql.database import Database, Row
+from limbo.adapters.sql.database import Database, Row, database_errors_as
 from limbo.adapters.sql.queue_statements import (
     BY_DIALECT,
     CAUSES,
@@ -16,6 +16,7 @@ from limbo.adapters.sql.queue_statements import (
     read_mail,
 )
 from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.domain.errors import QueueUnavailable
 from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 _BATCH = 500
@@ -31,6 +32,7 @@ class SqlDeadLetters:
         self._sql = BY_DIALECT[database.dialect]
         self._revive = ledger_statements.BY_DIALECT[database.dialect].revive
 
+    @database_errors_as(QueueUnavailable)
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first, also when ``after`` is gone."""
         if after is not None and not _is_name(after):
@@ -40,6 +42,7 @@ class SqlDeadLetters:
         rows = self._database.execute(query, {"limit": limit, "after": after})
         return [_letter(row) for row in rows]
 
+    @database_errors_as(QueueUnavailable)
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
         if not _is_name(id):
@@ -47,6 +50,7 @@ class SqlDeadLetters:
         rows = self._database.execute(f"{LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
         return _letter(max(rows)) if rows else None
 
+    @database_errors_as(QueueUnavailable)
     def causes(self) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first."""
         return [
@@ -54,6 +58,7 @@ class SqlDeadLetters:
             for kind, sender, reason, count in self._database.execute(CAUSES)
         ]
 
+    @database_errors_as(QueueUnavailable)
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
         """Return the ids of all, or of those of the causes, oldest first."""
         if causes is None:
@@ -67,10 +72,12 @@ class SqlDeadLetters:
             )
         ]
 
+    @database_errors_as(QueueUnavailable)
     def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Put the mails back into the queue, some hundred in a transaction."""
         return self._settle(ids, done, put_back=True)
 
+    @database_errors_as(QueueUnavailable)
     def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
         """Delete the dead letters, some hundred in a transaction."""
         return self._settle(ids, done, put_back=False)

@@ -1,16 +1,15 @@
 """A ledger as tables of a database, SQLite or PostgreSQL."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import orjson
 
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
 from limbo.adapters.outbox.once_per_key import Reservation, key_hash, reserved
-from limbo.adapters.sql.database import Database, Executor, Row
+from limbo.adapters.sql.database import Database, Executor, Row, database_errors_as
 from limbo.adapters.sql.entries import claim, columns, entries
-from limbo.adapters.sql.ledger_reader import SqlLedgerReader, as_ledger
+from limbo.adapters.sql.ledger_reader import SqlLedgerReader
 from limbo.adapters.sql.ledger_statements import (
     BY_DIALECT,
     CHANGE,
@@ -26,6 +25,7 @@ from limbo.domain.delivery.lifecycle import (
     Status,
     read_status,
 )
+from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import lowest_id
 from limbo.ports.outbox import Submission
 
@@ -40,11 +40,12 @@ class SqlLedger:
         self._sql = BY_DIALECT[database.dialect]
         self.ledger_reader = SqlLedgerReader(database)
 
+    @database_errors_as(LedgerUnavailable)
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Record the events in one transaction."""
         if not events:
             return []
-        with self._transaction() as transaction:
+        with self._database.transaction() as transaction:
             entries = self._read(transaction, sorted({event.mail_id for event in events}))
             attempts: Attempts = {}
             answers = [_apply(event, entries.get(event.mail_id), attempts) for event in events]
@@ -55,9 +56,10 @@ class SqlLedger:
             self._change(transaction, entries)
         return answers
 
+    @database_errors_as(LedgerUnavailable)
     def reserve(self, submissions: Sequence[Submission]) -> list[Reservation]:
         """Enter the mails whose keys are free, in one transaction."""
-        with self._transaction() as transaction:
+        with self._database.transaction() as transaction:
             self._database.check_room()
             reservations = claim(transaction, self._sql, submissions)
             entered = reserved(submissions, reservations)
@@ -66,17 +68,19 @@ class SqlLedger:
                 transaction.execute_many(self._sql.enter, given)
         return reservations
 
+    @database_errors_as(LedgerUnavailable)
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
         """Record what the queue said, unless a worker has had the mail since."""
         names = sorted(key_hash(s.client, s.idempotency) for s in refused if s.idempotency)
-        with self._transaction() as transaction:
+        with self._database.transaction() as transaction:
             transaction.execute_many(self._sql.keep, {"id": _ids(kept)})
             transaction.execute_many(self._sql.refuse, {"id": _ids(refused)})
             transaction.execute_many(self._sql.free_keys, {"name": names})
 
+    @database_errors_as(LedgerUnavailable)
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
         """Forget in one transaction; keys that have run out count as well."""
-        with self._transaction() as transaction:
+        with self._database.transaction() as transaction:
             count = len(transaction.execute(EXPIRED_KEYS, {"limit": limit}))
             before = {"before": lowest_id(bodies_before), "limit": limit - count}
             ids = [id_ for (id_,) in transaction.execute(OLD_CONTENTS, before)]
@@ -138,11 +142,6 @@ class SqlLedger:
         marked = [id_ for id_, entry in entries.items() if entry.marked and not entry.changed]
         if marked:
             executor.execute_many(self._sql.mark_mails, {"id": marked})
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Executor]:
-        with as_ledger(), self._database.transaction() as transaction:
-            yield transaction
 
 
 def _apply(event: Start | End, entry: Entry | None, attempts: Attempts) -> StartReply | None:

@@ -1,17 +1,16 @@
 """What a SQL ledger holds, for those who ask for it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
-from limbo.adapters.sql.database import Database, Row
+from limbo.adapters.sql.database import Database, Row, database_errors_as
 from limbo.adapters.sql.ledger_statements import BY_DIALECT, COLUMNS
 from limbo.domain.delivery.lifecycle import Status, read_status
 from limbo.domain.delivery.verdict import Attempt, Cause
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import lowest_id
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger_reader import Query, Record, RecordedAttempt
@@ -53,20 +52,21 @@ class SqlLedgerReader:
         self._database = database
         self._sql = BY_DIALECT[database.dialect]
 
+    @database_errors_as(LedgerUnavailable)
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
         """Return the entry with its tries and its mail."""
         if not _NAME.fullmatch(id):
             return None
         values = {"id": id}
-        with as_ledger():
-            rows = self._database.execute(_FIND, values)
-            if not rows or not _is_of(client, rows[0]):
-                return None
-            tries = tuple(_try(row) for row in self._database.execute(_TRIES, values))
-            bodies = self._database.execute(_CONTENT, values)
+        rows = self._database.execute(_FIND, values)
+        if not rows or not _is_of(client, rows[0]):
+            return None
+        tries = tuple(_try(row) for row in self._database.execute(_TRIES, values))
+        bodies = self._database.execute(_CONTENT, values)
         mail = decode_mail(bodies[0][0], id) if bodies else None
         return _record(rows[0], mail if isinstance(mail, Mail) else None, tries)
 
+    @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:
         """Return entries, newest first, as cheaply from many as from few."""
         to = None if query.to is None else query.to.lower()
@@ -83,16 +83,15 @@ class SqlLedgerReader:
             if value is not None:
                 values[name] = value
                 conditions.append(condition)
-        with as_ledger():
-            rows = self._rows(query, conditions, values)
-        return [_record(row) for row in rows]
+        return [_record(row) for row in self._rows(query, conditions, values)]
 
+    @database_errors_as(LedgerUnavailable)
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
         """Cancel the mail, and take it out of the queue if that is here and nobody has it."""
         if not _NAME.fullmatch(id):
             return None
         values = {"id": id}
-        with as_ledger(), self._database.transaction() as transaction:
+        with self._database.transaction() as transaction:
             rows = transaction.execute(_FIND, values)
             if not rows or not _is_of(client, rows[0]):
                 return None
@@ -116,15 +115,6 @@ class SqlLedgerReader:
         select = _select([*conditions, "client = :client"], self._sql.late)
         rows = [row for client in clients for row in execute(select, {**values, "client": client})]
         return sorted(rows, reverse=True)[: query.limit]
-
-
-@contextmanager
-def as_ledger() -> Iterator[None]:
-    """Say of a database that does not answer that it is the ledger's."""
-    try:
-        yield
-    except QueueUnavailable as error:
-        raise LedgerUnavailable(str(error)) from error
 
 
 def _select(conditions: Sequence[str], id_: str) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Generic, Protocol, TypeVar
 
-from limbo.domain.errors import QueueUnavailable
+from limbo.adapters.sql.database import DatabaseUnavailable
 
 
 class Connection(Protocol):
@@ -40,10 +40,10 @@ class Pool(Generic[C]):
 
     @contextmanager
     def connection(self) -> Iterator[C]:
-        """Lend a connection; raises QueueUnavailable when all stay busy for too long."""
+        """Lend a connection; raises DatabaseUnavailable when all stay busy for too long."""
         if not self._free.acquire(timeout=self._timeout):
             msg = "all connections to the database are busy"
-            raise QueueUnavailable(msg)
+            raise DatabaseUnavailable(msg)
         try:
             connection = self._take()
             try:

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import conninfo
 
-from limbo.adapters.sql.database import Dialect, Executor, InDoubt, Row
+from limbo.adapters.sql.database import CommitInDoubt, DatabaseUnavailable, Dialect, Executor, Row
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.postgres_arrays import as_column, with_columns
 from limbo.adapters.sql.schema import migrate
-from limbo.domain.errors import QueueUnavailable, SettingsError
+from limbo.domain.errors import SettingsError
 from limbo.domain.mail.text import redact
 
 _POOL_SIZE = 16
@@ -80,7 +80,7 @@ class PostgresDatabase:
         database = cls(settings, now=now, answer_seconds=answer_seconds)
         try:
             migrate(database)
-        except QueueUnavailable as error:
+        except DatabaseUnavailable as error:
             msg = f"cannot use the PostgreSQL database: {error}"
             raise SettingsError(msg) from None
         return database
@@ -148,7 +148,7 @@ class PostgresDatabase:
             if password := self._settings.get("password"):
                 text = text.replace(str(password), "***")
             in_doubt = progress.commits and _is_without_answer(error)
-            raise (InDoubt if in_doubt else QueueUnavailable)(redact(text)) from error
+            raise (CommitInDoubt if in_doubt else DatabaseUnavailable)(redact(text)) from error
 
 
 @dataclass(slots=True)

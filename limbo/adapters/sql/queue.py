@@ -5,7 +5,12 @@ import time
 from collections.abc import Sequence
 
 from limbo.adapters.encoding.codec import encode_attempts
-from limbo.adapters.sql.database import Database, InDoubt
+from limbo.adapters.sql.database import (
+    CommitInDoubt,
+    Database,
+    DatabaseUnavailable,
+    database_errors_as,
+)
 from limbo.adapters.sql.dead_letters import SqlDeadLetters
 from limbo.adapters.sql.queue_statements import (
     BURY,
@@ -48,11 +53,12 @@ class SqlQueue:
         try:
             self._database.check_room()
             insert(self._database, self._sql, mails)
-        except QueueUnavailable as error:
-            in_doubt = isinstance(error, InDoubt)
+        except DatabaseUnavailable as error:
+            in_doubt = isinstance(error, CommitInDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(mails)
         return [Kept()] * len(mails)
 
+    @database_errors_as(QueueUnavailable)
     def receive(self, limit: int, wait: float) -> list[Lease]:
         """Lease up to ``limit`` mails, those that are due the longest."""
         until = time.monotonic() + wait
@@ -61,14 +67,17 @@ class SqlQueue:
                 break
         return leases
 
+    @database_errors_as(QueueUnavailable)
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
         """Remove the mails; return the leases that were lost before."""
         return self._settle(self._sql.ack, leases)
 
+    @database_errors_as(QueueUnavailable)
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
         """Start the leases' time anew; return those that were lost before."""
         return self._settle(self._sql.extend, leases, seconds=self._lease_seconds)
 
+    @database_errors_as(QueueUnavailable)
     def release(self, lease: Lease, delay: float) -> None:
         """Give the mail back, due again in ``delay`` seconds."""
         self._database.execute(
@@ -83,6 +92,7 @@ class SqlQueue:
             notify=True,
         )
 
+    @database_errors_as(QueueUnavailable)
     def bury(self, lease: Lease, death: Death) -> None:
         """Move the mail to the dead letters, in one transaction."""
         with self._database.transaction() as transaction:
@@ -102,6 +112,7 @@ class SqlQueue:
                 }
                 transaction.execute(BURY, letter)
 
+    @database_errors_as(QueueUnavailable)
     def depth(self) -> Depth:
         """Count the mails, which takes some tenths of a second for a million."""
         [[ready, in_flight, deferred, age]] = self._database.execute(DEPTH)

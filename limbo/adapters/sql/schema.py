@@ -89,7 +89,8 @@ VERSION = len(_MIGRATIONS)
 def migrate(database: Database) -> None:
     """Bring the tables to this version of limbo, whoever else may be at it just now.
 
-    Raises SettingsError when a newer limbo has been here, QueueUnavailable when it cannot be done.
+    Raises SettingsError when a newer limbo has been here, DatabaseUnavailable when it cannot
+    be done.
     """
     if _version(database, database.dialect) == VERSION:
         return

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from limbo.adapters.sql.database import Dialect, Executor, Row
+from limbo.adapters.sql.database import DatabaseUnavailable, Dialect, Executor, Row
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.schema import migrate
 from limbo.adapters.sql.sqlite_rows import for_many, in_one_run
-from limbo.domain.errors import QueueUnavailable, SettingsError
+from limbo.domain.errors import SettingsError
 
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
@@ -76,7 +76,7 @@ class SqliteDatabase:
         except OSError as error:
             msg = f"cannot open {path}: {error.strerror}"
             raise SettingsError(msg) from None
-        except QueueUnavailable as error:
+        except DatabaseUnavailable as error:
             msg = f"cannot use {path}: {error}"
             raise SettingsError(msg) from None
         return database
@@ -125,7 +125,7 @@ class SqliteDatabase:
             [[within]] = self.execute(_FREE_BYTES)
             if left + min(within, self._reserve_bytes // 2) < self._reserve_bytes:
                 msg = "the disk is almost full"
-                raise QueueUnavailable(msg)
+                raise DatabaseUnavailable(msg)
 
     def close(self) -> None:
         """Close the file."""
@@ -136,7 +136,7 @@ class SqliteDatabase:
         """Lend a connection to the one thread that writes."""
         if not self._writing.acquire(timeout=self._busy_seconds):
             msg = "database is locked"
-            raise QueueUnavailable(msg)
+            raise DatabaseUnavailable(msg)
         try:
             with _errors(), self._pool.connection() as connection:
                 yield connection
@@ -241,4 +241,4 @@ def _errors() -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
         text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
-        raise QueueUnavailable(text) from error
+        raise DatabaseUnavailable(text) from error

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
-from limbo.adapters.sql.database import Database, Executor, InDoubt
+from limbo.adapters.sql.database import CommitInDoubt, Database, DatabaseUnavailable, Executor
 from limbo.adapters.sql.entries import claim, entries
 from limbo.adapters.sql.ledger_statements import BY_DIALECT
 from limbo.domain.delivery.lifecycle import Status
-from limbo.domain.errors import QueueUnavailable
 from limbo.ports.outbox import Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
@@ -32,8 +31,8 @@ class SqlOutbox:
                 reservations = claim(transaction, self._sql, submissions)
                 if entered := reserved(submissions, reservations):
                     self._enter(transaction, entered)
-        except QueueUnavailable as error:
-            in_doubt = isinstance(error, InDoubt)
+        except DatabaseUnavailable as error:
+            in_doubt = isinstance(error, CommitInDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
         return answered(submissions, reservations, [Kept()] * len(entered))
 

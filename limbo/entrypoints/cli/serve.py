@@ -6,7 +6,7 @@ import structlog
 
 from limbo import __version__
 from limbo.domain.access.api_key import KeyScope
-from limbo.domain.errors import LedgerUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
@@ -117,7 +117,7 @@ def _has_keys(container: Container) -> bool:
     keys: ApiKeys | None = container.keys()
     try:
         return keys is not None and any(key.revoked_at is None for key in keys.list())
-    except LedgerUnavailable as error:
+    except ApiKeysUnavailable as error:
         raise SettingsError(f"the API keys cannot be read: {error}") from None
 
 

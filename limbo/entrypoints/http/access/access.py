@@ -11,7 +11,7 @@ from limbo.domain.access.allow_list import ANY, AllowList
 from limbo.domain.access.api_key import ANONYMOUS, ApiKey, Client, KeyScope, is_secret_of
 from limbo.domain.access.credential import Credential
 from limbo.domain.access.rate import Rate, TokenBucket
-from limbo.domain.errors import LedgerUnavailable, Problem
+from limbo.domain.errors import ApiKeysUnavailable, Problem
 from limbo.domain.mail.address import Address
 from limbo.entrypoints.http.access.credentials import HOW, read_credential
 from limbo.entrypoints.http.access.key_cache import KeyCache
@@ -84,7 +84,7 @@ class Access:
     async def _holder(self, cache: KeyCache, credential: Credential, needs: KeyScope) -> Client:
         try:
             found = await cache.find(credential.id)
-        except LedgerUnavailable:
+        except ApiKeysUnavailable:
             detail = "the API key cannot be checked now; try again later"
             raise HttpRefusal(
                 HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from limbo.domain.access.api_key import ApiKey
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.errors import ApiKeysUnavailable
 from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.server.offload import Offload, Overloaded
 from limbo.ports.api_keys import ApiKeys
@@ -49,7 +49,7 @@ class KeyCache:
         self._is_failing = False
 
     async def find(self, id_: str) -> ApiKey | None:
-        """Return the key, revoked or not, or None; raises LedgerUnavailable."""
+        """Return the key, revoked or not, or None; raises ApiKeysUnavailable."""
         now = self._now()
         if (key := self._known.get(id_, now)) is not None:
             return key
@@ -62,11 +62,11 @@ class KeyCache:
         try:
             asked_at, key = await offload.call(partial(self._ask, id_), key=id_)
         except Overloaded:
-            raise LedgerUnavailable("too many look-ups of API keys wait") from None
-        except (LedgerUnavailable, TimeoutError) as error:
+            raise ApiKeysUnavailable("too many look-ups of API keys wait") from None
+        except (ApiKeysUnavailable, TimeoutError) as error:
             problem = str(error) or "the store of API keys did not answer in time"
             self._note(problem)
-            raise LedgerUnavailable(problem) from None
+            raise ApiKeysUnavailable(problem) from None
         self._note(None)
         if key is None:
             self._known.forget(id_)

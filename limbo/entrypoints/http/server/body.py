@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from starlette.types import Receive, Scope
 
+from limbo.domain.errors import LimboError
 from limbo.entrypoints.http.server.deadline import Deadline
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.http.server.problems import HttpRefusal
@@ -11,7 +12,7 @@ from limbo.entrypoints.http.server.problems import HttpRefusal
 _MAX_DIGITS = 18
 
 
-class ClientGone(Exception):  # noqa: N818 - a state of the client, not a mistake
+class ClientGone(LimboError):  # noqa: N818 - a state of the client, not a mistake
     """The client went away before its request was complete: nobody waits for an answer."""
 
 

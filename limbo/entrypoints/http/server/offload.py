@@ -7,11 +7,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from limbo.domain.errors import LimboError
+
 T = TypeVar("T")
 _IDLE_SECONDS = 1.0  # to start a thread takes several times a call
 
 
-class Overloaded(Exception):  # noqa: N818 - a state, not a mistake
+class Overloaded(LimboError):  # noqa: N818 - a state, not a mistake
     """Too many calls are under way."""
 
 

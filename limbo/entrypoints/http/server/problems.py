@@ -6,7 +6,7 @@ from http import HTTPStatus
 import orjson
 from starlette.types import Scope
 
-from limbo.domain.errors import Problem
+from limbo.domain.errors import LimboError, Problem
 from limbo.domain.mail.mail import FIELDS
 from limbo.entrypoints.http.server.headers import PROBLEM_JSON, header, wants_problem_json
 from limbo.entrypoints.http.server.response import JSON, Header, Response
@@ -18,7 +18,7 @@ RETRY_AFTER: Header = (b"retry-after", b"5")
 _MAX_SHOWN = 20
 
 
-class HttpRefusal(Exception):  # noqa: N818 - an answer, read in sentences
+class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
     """A request that is not done as asked, and why; it becomes the answer.
 
     ``message`` is said instead of what all failures of the operation begin with.

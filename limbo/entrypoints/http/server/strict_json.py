@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from limbo.domain.errors import LimboError
+
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_DIGITS = 18
@@ -17,15 +19,15 @@ _MAX_SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:]|NaN|-?Infinity')
 
 
-class NotJson(ValueError):  # noqa: N818 - a state of the body
+class NotJson(LimboError):  # noqa: N818 - a state of the body
     """The body is no JSON object; the text says why and where, and repeats nothing of it."""
 
 
-class _ConstantError(ValueError):
+class _ConstantError(NotJson):
     """NaN or an infinity, which JavaScript knows and JSON does not."""
 
 
-class _DuplicateError(ValueError):
+class _DuplicateError(NotJson):
     """A name given twice in one object; parsers disagree about which of them counts."""
 
     def __init__(self, name: str) -> None:

@@ -8,7 +8,7 @@ from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.database import Database
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.sqlite import SqliteDatabase
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.errors import ApiKeysUnavailable
 from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
 from tests.support.postgres import PostgresServer
 
@@ -49,10 +49,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     ("column", "value"),
     [
         ("scopes", "root"),
-        ("allowed_from", "[1]"),
-        ("allowed_from", "{"),
-        ("allowed_from", "7"),
-        ("allowed_from", '["nobody@"]'),
+        ("senders", "[1]"),
+        ("senders", "{"),
+        ("senders", "7"),
+        ("senders", '["nobody@"]'),
         ("rate", "fast"),
         ("name", ""),
     ],
@@ -61,7 +61,7 @@ def test_a_row_that_cannot_be_read_lets_nobody_in_and_is_not_repeated(database, 
     keys, key = SqlApiKeys(database), a_key()
     keys.add(key)
     database.execute(f"UPDATE limbo_api_keys SET {column} = :value", {"value": value})
-    with pytest.raises(LedgerUnavailable, match="a row of limbo_api_keys") as raised:
+    with pytest.raises(ApiKeysUnavailable, match="a row of limbo_api_keys") as raised:
         keys.find(key.id)
     assert "nobody" not in str(raised.value)
 
@@ -82,5 +82,5 @@ def test_a_database_without_the_table_is_an_unavailable_store(database):
         lambda: keys.add(a_key()),
         lambda: keys.revoke("0123456789", REVOKED),
     ):
-        with pytest.raises(LedgerUnavailable, match="limbo_api_keys"):
+        with pytest.raises(ApiKeysUnavailable, match="limbo_api_keys"):
             use()

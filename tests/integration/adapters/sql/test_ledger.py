@@ -11,7 +11,7 @@ from hypothesis import settings
 
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
-from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.database import Database, DatabaseUnavailable
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
@@ -19,7 +19,7 @@ from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.domain.delivery.lifecycle import End, Start, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger_reader import Query, RecordedAttempt
 from limbo.ports.outbox import KeyConflict, Replayed, Submission
@@ -122,7 +122,7 @@ class SwitchedRoom:
 
     def check_room(self) -> None:
         if not self._switch.on:
-            raise QueueUnavailable(REFUSAL.reason)
+            raise DatabaseUnavailable(REFUSAL.reason)
 
 
 class SqlOutboxTests(OutboxContract):

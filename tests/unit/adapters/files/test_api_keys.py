@@ -10,7 +10,7 @@ import pytest
 
 from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
-from limbo.domain.errors import LedgerUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
 
 
@@ -158,10 +158,10 @@ def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, 
     assert keys.find(key.id) == key
     path.write_text(whole[:-20])
     for _ in range(2):
-        with pytest.raises(LedgerUnavailable, match="line"):
+        with pytest.raises(ApiKeysUnavailable, match="line"):
             keys.find(key.id)
     path.unlink()
-    with pytest.raises(LedgerUnavailable, match="No such file"):
+    with pytest.raises(ApiKeysUnavailable, match="No such file"):
         keys.find(key.id)
     path.write_text(whole)
     assert keys.find(key.id) == key
@@ -170,7 +170,7 @@ def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, 
 @pytest.mark.parametrize("change", ["add", "revoke"])
 def test_nothing_is_written_over_a_broken_file(path, keys, change):
     path.write_text("{")
-    with pytest.raises(LedgerUnavailable, match="line 1"):
+    with pytest.raises(ApiKeysUnavailable, match="line 1"):
         keys.add(a_key()) if change == "add" else keys.revoke("0123456789", REVOKED)
     assert path.read_text() == "{"
 
@@ -180,7 +180,7 @@ def test_a_lock_that_is_held_too_long_is_given_up(path, keys):
     keys.add(a_key())
     with (path.parent / ".keys.json.lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(LedgerUnavailable, match="another process has been writing"):
+        with pytest.raises(ApiKeysUnavailable, match="another process has been writing"):
             keys.add(a_key())
     keys.add(a_key())
 

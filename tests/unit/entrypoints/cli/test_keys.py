@@ -10,7 +10,7 @@ import pytest
 from limbo.adapters.files.api_keys import FileApiKeys
 from limbo.domain.access.api_key import KeyScope, is_secret_of
 from limbo.domain.access.credential import parse_credential
-from limbo.domain.errors import LedgerUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 from limbo.entrypoints.cli.keys import add_parser
 from tests.contracts.api_keys import CREATED, READER, REVOKED, a_key
 
@@ -64,7 +64,7 @@ def test_wrong_usage_is_told_and_makes_no_key(keys, capsys, arguments, says):
         run(keys, *arguments)
     assert raised.value.code == 2
     assert says in capsys.readouterr().err
-    with pytest.raises(LedgerUnavailable, match="No such file"):
+    with pytest.raises(ApiKeysUnavailable, match="No such file"):
         keys.list()
 
 
@@ -138,7 +138,7 @@ def test_an_id_that_nobody_has_is_told_and_not_repeated(keys, capsys):
 @pytest.mark.parametrize("arguments", [("list",), ("revoke", "0000000001"), SHOP])
 def test_a_store_that_does_not_answer_is_an_error_of_limbo_s_own(keys, tmp_path, arguments):
     (tmp_path / "keys.json").write_text("{")
-    with pytest.raises(LedgerUnavailable, match="line 1"):
+    with pytest.raises(ApiKeysUnavailable, match="line 1"):
         run(keys, *arguments)
 
 

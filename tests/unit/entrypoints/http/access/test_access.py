@@ -11,7 +11,7 @@ from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey, KeyScope
 from limbo.domain.access.credential import Credential, new_credential
 from limbo.domain.access.rate import Rate
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.errors import ApiKeysUnavailable
 from limbo.domain.mail.address import parse_address
 from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.access.key_cache import KeyCache
@@ -410,7 +410,7 @@ def test_a_client_that_goes_away_takes_no_look_up_with_it(access, keys):
 def test_a_known_key_works_while_the_store_is_down_until_its_time_is_over(access, keys, clock):
     async def use() -> None:
         await access.authenticate(a_scope(bearer(SHOP)), SEND)
-        keys.error = LedgerUnavailable("connection to boss@x.example refused")
+        keys.error = ApiKeysUnavailable("connection to boss@x.example refused")
         clock.time += 29
         await access.authenticate(a_scope(bearer(SHOP)), SEND)
         clock.time += 1
@@ -445,7 +445,7 @@ def test_a_store_that_hangs_holds_up_no_known_key(keys, clock):
         await cache.find(SHOP.id)
         keys.gate.clear()
         started = time.monotonic()
-        with pytest.raises(LedgerUnavailable, match="in time"):
+        with pytest.raises(ApiKeysUnavailable, match="in time"):
             await cache.find(WATCH.id)
         assert await cache.find(SHOP.id) is not None
         assert time.monotonic() - started < 1
@@ -457,7 +457,7 @@ def test_a_store_that_hangs_holds_up_no_known_key(keys, clock):
 def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
     async def use() -> None:
         keys.gate.clear()
-        with pytest.raises(LedgerUnavailable):
+        with pytest.raises(ApiKeysUnavailable):
             await KeyCache(keys, seconds=30, look_up_seconds=0.01).find(SHOP.id)
 
     before = {*threading.enumerate()}
@@ -477,7 +477,7 @@ def test_guesses_flood_neither_the_store_nor_the_memory_and_hold_up_no_known_key
     async def guess(id_: str) -> str:
         try:
             return str(await cache.find(id_))
-        except LedgerUnavailable as error:
+        except ApiKeysUnavailable as error:
             return str(error)
 
     async def use() -> None:
