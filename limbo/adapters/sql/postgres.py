@@ -14,9 +14,9 @@ import psycopg
 from psycopg import conninfo
 
 from limbo.adapters.sql.database import CommitInDoubt, DatabaseUnavailable, Dialect, Executor, Row
+from limbo.adapters.sql.migrations import migrate
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.postgres_arrays import as_column, with_columns
-from limbo.adapters.sql.schema import migrate
 from limbo.domain.errors import SettingsError
 from limbo.domain.mail.text import redact
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from limbo.adapters.sql.database import DatabaseUnavailable, Dialect, Executor, Row
+from limbo.adapters.sql.migrations import migrate
 from limbo.adapters.sql.pool import Pool
-from limbo.adapters.sql.schema import migrate
 from limbo.adapters.sql.sqlite_rows import for_many, in_one_run
 from limbo.domain.errors import SettingsError
 

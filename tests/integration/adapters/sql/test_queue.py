@@ -11,16 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from limbo.adapters.sql import schema
 from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.migrations import VERSION
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.queue_statements import BY_DIALECT, insert
 from limbo.adapters.sql.sqlite import SqliteDatabase
-from limbo.adapters.sql.submission import SqlOutbox
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
-from limbo.ports.outbox import Submission
 from limbo.ports.queue import Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, a_mail, take, take_one
 from tests.support.postgres import PostgresServer, running_postgres
@@ -235,22 +233,12 @@ def test_many_that_open_a_new_database_at_once_all_can(url):
 
 
 def test_refuses_the_tables_of_a_newer_limbo(database, url):
-    database.execute(f"INSERT INTO limbo_schema (version) VALUES ({schema.VERSION + 1})")
-    with pytest.raises(SettingsError, match=rf"version {schema.VERSION + 1}.* up to"):
+    database.execute(f"INSERT INTO limbo_schema (version) VALUES ({VERSION + 1})")
+    with pytest.raises(SettingsError, match=rf"version {VERSION + 1}.* up to"):
         open_database(url)
 
 
 # SQLite alone
-
-
-def test_a_file_of_an_earlier_limbo_can_be_submitted_to(tmp_path):
-    url = f"sqlite:///{tmp_path}/limbo.db"
-    with contextlib.closing(open_database(url)) as database:
-        database.execute("DROP VIEW limbo_submissions")
-        database.execute("DELETE FROM limbo_schema WHERE version = 4")
-    with contextlib.closing(open_database(url)) as database:
-        assert SqlOutbox(database).submit([Submission(mail=a_mail())]) == [Kept()]
-        assert SqlQueue(database).depth().ready == 1
 
 
 @pytest.mark.parametrize(
