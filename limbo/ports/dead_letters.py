@@ -48,7 +48,7 @@ class DeadLetters(Protocol):
         """Return the ids of all dead letters there are now, or of those of the causes."""
         ...
 
-    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Put dead letters back into the queue with no touches; return how many there were.
 
         Whatever instant it is stopped at, each is in the queue or in the dead letters. A possible
@@ -56,6 +56,6 @@ class DeadLetters(Protocol):
         """
         ...
 
-    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete dead letters for good; return how many there were."""
         ...

@@ -34,7 +34,7 @@ class Record:
     to: Sequence[str]
     subject: str
     mail: Mail | None
-    tries: Sequence[RecordedAttempt] = ()
+    attempts: Sequence[RecordedAttempt] = ()
     next_at: float | None = None
     cause: Cause | None = None
     possible_duplicate: bool = False
@@ -60,16 +60,16 @@ class LedgerReader(Protocol):
     """What clients see and do. Methods raise LedgerUnavailable, and come from any thread."""
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
-        """Return the entry with its tries, or None if that client has none of that id."""
+        """Return the entry with its attempts, or None if that client has none of that id."""
         ...
 
     def page(self, query: Query) -> Sequence[Record]:
-        """Return up to ``query.limit`` entries, newest first, without their tries and mails."""
+        """Return up to ``query.limit`` entries, newest first, without their attempts and mails."""
         ...
 
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
         """Cancel a mail that is queued or deferred; return its status now, None if there is none.
 
-        From CANCELLED on no provider is called: whoever asks the ledger is told.
+        From CANCELLED on no provider is called: a worker that asks the ledger is told.
         """
         ...

@@ -73,7 +73,7 @@ class Reservations(Protocol):
     def reserve(self, submissions: Sequence[Submission]) -> list[Reserved | Replayed | KeyConflict]:
         """Enter the mails as SUBMITTING; no two of the submissions have the same key.
 
-        What somebody reserved a minute ago and never concluded is reserved anew, under its old id.
+        What was reserved a minute ago and never concluded is reserved again, under its old id.
         """
         ...
 

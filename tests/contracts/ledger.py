@@ -163,12 +163,12 @@ class LedgerContract:
         record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at) == (Status.DEFERRED, now + 40)
         assert rig.begin(mail, now + 40.7) == StartReply(possible_duplicate=False)
-        [*_, last] = rig.ledger_reader.find(mail.id, None).tries
+        [*_, last] = rig.ledger_reader.find(mail.id, None).attempts
         assert last == RecordedAttempt(sender="ses", started_at=now + 40.7, attempt=None)
         rig.end(mail, Status.SENT, third, at=now + 41)
         record = rig.ledger_reader.find(mail.id, None)
         assert (record.status, record.next_at, record.updated_at) == (Status.SENT, None, now + 41)
-        assert [t.attempt for t in record.tries] == [first, second, third]
+        assert [t.attempt for t in record.attempts] == [first, second, third]
         assert not record.possible_duplicate
 
     def test_a_dead_mail_has_its_cause(self, rig):
@@ -180,14 +180,14 @@ class LedgerContract:
         assert (record.status, record.cause) == (Status.DEAD, CAUSE)
         assert record.possible_duplicate
         assert [*rig.ledger_reader.page(Query(client=None))] == [
-            replace(record, mail=None, tries=())
+            replace(record, mail=None, attempts=())
         ]
 
     def test_keeps_attempts_whose_start_it_never_heard_of(self, rig):
         mail = rig.submit()
         rig.end(mail, Status.SENT, attempt(rig.now(), SENT))
         assert rig.status(mail) is Status.SENT
-        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).tries] == [SENT]
+        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).attempts] == [SENT]
 
     def test_answers_each_event_of_many_in_order(self, rig):
         mails = [rig.submit() for _ in range(3)]
@@ -297,7 +297,9 @@ class LedgerContract:
         mail, now = rig.submit(), rig.now()
         rig.end(mail, Status.DEFERRED, attempt(now, OUTAGE))
         rig.end(mail, Status.DEFERRED, attempt(now, Failed(Fault.RATE, "later")))
-        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).tries] == [OUTAGE]
+        assert [t.attempt.verdict for t in rig.ledger_reader.find(mail.id, None).attempts] == [
+            OUTAGE
+        ]
 
     # redrive and cancellation
 
@@ -319,7 +321,9 @@ class LedgerContract:
             assert rig.begin(mail) == StartReply(Stop.CANCELLED)
             rig.end(mail, Status.CANCELLED)
             assert rig.status(mail) is Status.CANCELLED
-            assert [t.attempt for t in rig.ledger_reader.find(mail.id, None).tries].count(None) == 0
+            assert [t.attempt for t in rig.ledger_reader.find(mail.id, None).attempts].count(
+                None
+            ) == 0
 
     def test_either_a_cancellation_or_a_start_wins(self, rig):
         mails = [rig.submit() for _ in range(30)]
@@ -484,7 +488,7 @@ class LedgerContract:
         record = rig.ledger_reader.find(mail.id, None)
         assert record.mail is None
         assert (record.subject, [*record.to]) == ("Hello", ["a@example.com"])
-        assert len(record.tries) == 1
+        assert len(record.attempts) == 1
         assert rig.ledger_reader.find(fresh.id, None).mail == fresh
         rig.elapse(83 * DAY)
         assert self._purge(rig, 7, 90) == 2

@@ -116,7 +116,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert record is not None
             assert (record.status, record.possible_duplicate) == (model.status, model.duplicate)
             tries = {
-                t.started_at: None if t.attempt is None else t.attempt.verdict for t in record.tries
+                t.started_at: None if t.attempt is None else t.attempt.verdict
+                for t in record.attempts
             }
             assert [at for at, verdict in tries.items() if verdict is None] == sorted(model.open)
             assert {at for at, verdict in tries.items() if verdict} == set(model.closed)

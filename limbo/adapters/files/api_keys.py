@@ -23,7 +23,7 @@ _Signature = tuple[int, ...]
 
 
 class FileApiKeys:
-    """ApiKeys in a file, which is read anew whenever it has changed.
+    """ApiKeys in a file, which is read again whenever it has changed.
 
     While it is missing or broken, no key is known to be good: one that was may have been revoked
     since.

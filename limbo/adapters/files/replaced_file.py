@@ -57,7 +57,7 @@ def _lock(descriptor: int, seconds: float) -> None:
 
 
 def _keep_owner_and_mode(path: Path, descriptor: int) -> None:
-    """Let whoever reads the file now, as the api does, also read what root makes of it."""
+    """Let its readers now, such as the api, read the file that root puts in its place."""
     with contextlib.suppress(FileNotFoundError):
         before = path.stat()
         with contextlib.suppress(PermissionError):

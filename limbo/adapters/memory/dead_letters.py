@@ -68,19 +68,19 @@ class MemoryDeadLetters:
         with self._lock:
             return Counter(letter.cause.kind for letter in self._letters.values())
 
-    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Put the mails back into the queue, as if they had just been submitted."""
-        return self._settle(ids, self._redrive, done)
+        return self._take_out(ids, self._redrive, on_progress)
 
-    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Forget the dead letters."""
-        return self._settle(ids, lambda _: None, done)
+        return self._take_out(ids, lambda _: None, on_progress)
 
-    def _settle(
+    def _take_out(
         self,
         ids: Iterable[str],
-        settle: Callable[[Sequence[DeadLetter]], object],
-        done: OnProgress | None,
+        put: Callable[[Sequence[DeadLetter]], object],
+        on_progress: OnProgress | None,
     ) -> int:
         wanted = {*ids}
         with self._lock:
@@ -89,7 +89,7 @@ class MemoryDeadLetters:
             ]
             for letter in letters:
                 del self._letters[letter.id]
-        settle(letters)
-        if done is not None:
-            done([*wanted & {name for x in letters for name in (x.id, x.mail.id)}])
+        put(letters)
+        if on_progress is not None:
+            on_progress([*wanted & {name for x in letters for name in (x.id, x.mail.id)}])
         return len(letters)

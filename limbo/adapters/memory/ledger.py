@@ -35,11 +35,11 @@ class _Page:
     record: Record
     entry: Entry
     mail: Mail | None
-    tries: dict[tuple[float, str], Attempt | None] = field(default_factory=dict)
+    attempts: dict[tuple[float, str], Attempt | None] = field(default_factory=dict)
 
     def read(self, *, whole: bool = False) -> Record:
-        """Return the record as it is now, the whole of it with its tries and its mail."""
-        tries = sorted(self.tries.items(), key=lambda item: item[0]) if whole else ()
+        """Return the record as it is now, the whole of it with its attempts and its mail."""
+        attempts = sorted(self.attempts.items(), key=lambda item: item[0]) if whole else ()
         return replace(
             self.record,
             status=self.entry.status,
@@ -48,9 +48,9 @@ class _Page:
             cause=self.entry.cause,
             possible_duplicate=self.entry.possible_duplicate,
             mail=self.mail if whole else None,
-            tries=tuple(
+            attempts=tuple(
                 RecordedAttempt(sender=sender, started_at=started_at, attempt=attempt)
-                for (started_at, sender), attempt in tries
+                for (started_at, sender), attempt in attempts
             ),
         )
 
@@ -110,20 +110,20 @@ class MemoryLedger:
                 del self._keys[name]
             limit -= len(names)
             old_bodies = (
-                id_ for id_, page in self._settled(bodies_before) if page.mail is not None
+                id_ for id_, page in self._purgeable(bodies_before) if page.mail is not None
             )
             bodies = [*islice(old_bodies, limit)]
             for id_ in bodies:
                 self._pages[id_].mail = None
             limit -= len(bodies)
-            records = [*islice((id_ for id_, _ in self._settled(records_before)), limit)]
+            records = [*islice((id_ for id_, _ in self._purgeable(records_before)), limit)]
             for id_ in records:
                 del self._pages[id_]
                 del self._ids[bisect_left(self._ids, id_)]
             return len(names) + len(bodies) + len(records)
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
-        """Return the entry with its tries and its mail."""
+        """Return the entry with its attempts and its mail."""
         with self._lock:
             page = self._page(id, client)
             return None if page is None else page.read(whole=True)
@@ -194,16 +194,16 @@ class MemoryLedger:
         page = self._pages.get(event.mail_id)
         match event:
             case Start():
-                begun = StartReply() if page is None else page.entry.begin(event)
-                if page is not None and begun.stop is None:
-                    page.tries.setdefault((event.started_at, event.sender), None)
-                return begun
+                reply = StartReply() if page is None else page.entry.begin(event)
+                if page is not None and reply.stop is None:
+                    page.attempts.setdefault((event.started_at, event.sender), None)
+                return reply
             case End():
                 if page is not None:
                     page.entry.end(event)
                     for attempt in event.attempts:
                         key = (attempt.started_at, attempt.sender)
-                        page.tries[key] = page.tries.get(key) or attempt
+                        page.attempts[key] = page.attempts.get(key) or attempt
                 return None
             case _:
                 assert_never(event)
@@ -217,7 +217,7 @@ class MemoryLedger:
         page = self._pages.get(id_)
         return page if page is not None and client in (None, page.record.client) else None
 
-    def _settled(self, before: float) -> Iterator[tuple[str, _Page]]:
+    def _purgeable(self, before: float) -> Iterator[tuple[str, _Page]]:
         end = bisect_left(self._ids, lowest_id(before))
         pages = ((id_, self._pages[id_]) for id_ in self._ids[:end])
         return ((id_, page) for id_, page in pages if page.entry.status in PURGEABLE)

@@ -74,7 +74,7 @@ class MemoryQueue:
     def release(self, lease: Lease, delay: float) -> None:
         """Give the mail back, due again in ``delay`` seconds."""
         with self._changed:
-            entry = self._settle(lease)
+            entry = self._end_lease(lease)
             if entry is None:
                 return
             entry.touches = lease.touches
@@ -93,7 +93,7 @@ class MemoryQueue:
                 self.dead_letters.add(lease, death)
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time anew; return those that were lost before."""
+        """Start the leases' time again; return those that were lost before."""
         with self._changed:
             self._end_what_is_due()
             until = self._now() + self._lease_seconds
@@ -141,7 +141,7 @@ class MemoryQueue:
             possible_duplicate=entry.possible_duplicate,
         )
 
-    def _settle(self, lease: Lease) -> _Entry | None:
+    def _end_lease(self, lease: Lease) -> _Entry | None:
         """End a lease; None if it was lost before."""
         self._end_what_is_due()
         entry = self._leased.pop(lease.receipt, None)
@@ -150,7 +150,7 @@ class MemoryQueue:
         return entry
 
     def _remove(self, lease: Lease) -> _Entry | None:
-        entry = self._settle(lease)
+        entry = self._end_lease(lease)
         if entry is not None:
             entry.gone = True
             self._ages.sweep(len(self._ready) + len(self._leased) + self._delayed)
@@ -162,7 +162,7 @@ class MemoryQueue:
         self._timed.sweep(len(self._leased) + self._delayed)
 
     def _end_what_is_due(self) -> None:
-        """Make ready what was put off until now, and what was leased until now and not settled."""
+        """Make ready what was put off until now, and what was leased until now."""
         while (first := self._timed.first()) is not None and first[0] <= self._now():
             entry = first[1]
             entry.due = None

@@ -75,7 +75,7 @@ class Database(Executor, Protocol):
     def listening(self) -> AbstractContextManager[Callable[[float], None]]:
         """Return a block in which no news is missed.
 
-        It yields a function that sleeps until news may have come, at most so many seconds.
+        It yields a function that sleeps until news may have come, for that many seconds at most.
         """
         ...
 

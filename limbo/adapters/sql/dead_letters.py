@@ -1,26 +1,59 @@
 """The dead letters of a SQL queue, as a table beside it."""
+# ruff: noqa: S608 - these are put together from constants alone
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
 from limbo.adapters.encoding.codec import decode_attempts
-from limbo.adapters.sql import ledger_statements
-from limbo.adapters.sql.database import Database, Row, database_errors_as
-from limbo.adapters.sql.queue_statements import (
-    BY_DIALECT,
-    CAUSES,
-    LETTER,
-    LETTER_IDS,
-    LETTER_IDS_BY_CAUSE,
-    read_mail,
-)
+from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
+from limbo.adapters.sql.leases import read_mail
+from limbo.adapters.sql.statements import among, change_status, in_each
+from limbo.domain.delivery.lifecycle import REDRIVE
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 _BATCH = 500
 _PAGE = 10_000
+_LETTER = """
+    SELECT id, mail_id, body, kind, sender, reason, attempts, buried_at, possible_duplicate
+    FROM limbo_dead_letters
+"""
+_CAUSES = """
+    SELECT kind, sender, reason, count(*) FROM limbo_dead_letters
+    GROUP BY kind, sender, reason ORDER BY count(*) DESC, kind, sender, reason
+"""
+_IDS = "SELECT id FROM limbo_dead_letters WHERE id > :after ORDER BY id LIMIT :limit"
+_IDS_BY_CAUSE = """
+    SELECT id FROM limbo_dead_letters
+    WHERE kind = :kind AND sender = :sender AND reason = :reason AND id > :after
+    ORDER BY id LIMIT :limit
+"""
+_FIND = {
+    Dialect.SQLITE: """
+        SELECT id, mail_id FROM limbo_dead_letters WHERE id = :id OR mail_id = :id
+    """,
+    # Locked in one order, so that two who redrive the same letters cannot lock each other out.
+    Dialect.POSTGRESQL: """
+        SELECT id, mail_id FROM limbo_dead_letters
+        WHERE id = ANY (:id::text[]) OR mail_id = ANY (:id::text[]) ORDER BY id FOR UPDATE
+    """,
+}
+_WITH_IDS = {Dialect.SQLITE: "id = :id", Dialect.POSTGRESQL: "id = ANY (:id::text[])"}
+_PUT_BACK = in_each(
+    lambda dialect: (
+        f"""
+        INSERT INTO limbo_queue (id, body, submitted_at, due, possible_duplicate)
+        SELECT mail_id, body, submitted_at, :now, possible_duplicate
+        FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]} ON CONFLICT (id) DO NOTHING
+    """
+    )
+)
+_REVIVE = in_each(
+    lambda dialect: change_status(REDRIVE, among(dialect, "id"), also="cause = NULL, ")
+)
+_DROP = in_each(lambda dialect: f"DELETE FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a letter or of a mail; no other is asked for
 
 
@@ -29,8 +62,7 @@ class SqlDeadLetters:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sql = BY_DIALECT[database.dialect]
-        self._revive = ledger_statements.BY_DIALECT[database.dialect].revive
+        self._dialect = database.dialect
 
     @database_errors_as(QueueUnavailable)
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
@@ -38,7 +70,7 @@ class SqlDeadLetters:
         if after is not None and not _is_name(after):
             return []
         where = "" if after is None else "WHERE id < :after"
-        query = f"{LETTER} {where} ORDER BY id DESC LIMIT :limit"
+        query = f"{_LETTER} {where} ORDER BY id DESC LIMIT :limit"
         rows = self._database.execute(query, {"limit": limit, "after": after})
         return [_letter(row) for row in rows]
 
@@ -47,7 +79,7 @@ class SqlDeadLetters:
         """Return one dead letter, or None."""
         if not _is_name(id):
             return None
-        rows = self._database.execute(f"{LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
+        rows = self._database.execute(f"{_LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
         return _letter(max(rows)) if rows else None
 
     @database_errors_as(QueueUnavailable)
@@ -55,48 +87,50 @@ class SqlDeadLetters:
         """Count by cause, the most frequent first."""
         return [
             (Cause(kind=kind, sender=sender, reason=reason), count)
-            for kind, sender, reason, count in self._database.execute(CAUSES)
+            for kind, sender, reason, count in self._database.execute(_CAUSES)
         ]
 
     @database_errors_as(QueueUnavailable)
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
         """Return the ids of all, or of those of the causes, oldest first."""
         if causes is None:
-            return [*self._ids(LETTER_IDS, {})]
+            return [*self._ids(_IDS, {})]
         return [
             id_
             for cause in causes
             for id_ in self._ids(
-                LETTER_IDS_BY_CAUSE,
+                _IDS_BY_CAUSE,
                 {"kind": str(cause.kind), "sender": cause.sender, "reason": cause.reason},
             )
         ]
 
     @database_errors_as(QueueUnavailable)
-    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Put the mails back into the queue, some hundred in a transaction."""
-        return self._settle(ids, done, put_back=True)
+        return self._take_out(ids, on_progress, put_back=True)
 
     @database_errors_as(QueueUnavailable)
-    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the dead letters, some hundred in a transaction."""
-        return self._settle(ids, done, put_back=False)
+        return self._take_out(ids, on_progress, put_back=False)
 
-    def _settle(self, ids: Iterable[str], done: OnProgress | None, *, put_back: bool) -> int:
+    def _take_out(
+        self, ids: Iterable[str], on_progress: OnProgress | None, *, put_back: bool
+    ) -> int:
         count = 0
         for batch in _batches(ids):
             with self._database.transaction() as transaction:
-                found = {*transaction.execute_many(self._sql.find_letters, {"id": batch})}
+                found = {*transaction.execute_many(_FIND[self._dialect], {"id": batch})}
                 letters = {"id": sorted(id_ for id_, _ in found)}
                 if put_back and found:
-                    transaction.execute_many(self._sql.redrive, letters, notify=True)
+                    transaction.execute_many(_PUT_BACK[self._dialect], letters, notify=True)
                     mails = {"id": sorted(mail_id for _, mail_id in found)}
-                    transaction.execute_many(self._revive, mails)
-                transaction.execute_many(self._sql.drop, letters)
+                    transaction.execute_many(_REVIVE[self._dialect], mails)
+                transaction.execute_many(_DROP[self._dialect], letters)
             count += len(found)
-            if done is not None:
+            if on_progress is not None:
                 known = {name for names in found for name in names}
-                done([name for name in batch if name in known])
+                on_progress([name for name in batch if name in known])
         return count
 
     def _ids(self, query: str, values: dict[str, object]) -> Iterator[str]:

@@ -1,35 +1,85 @@
 """A ledger as tables of a database, SQLite or PostgreSQL."""
+# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Mapping, Sequence
 from typing import assert_never
 
-import orjson
-
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
-from limbo.adapters.outbox.once_per_key import Reservation, key_hash, reserved
-from limbo.adapters.sql.database import Database, Executor, Row, database_errors_as
-from limbo.adapters.sql.entries import claim, columns, entries
+from limbo.adapters.outbox.once_per_key import Reservation, reserved
+from limbo.adapters.sql.database import Database, Dialect, Executor, database_errors_as
+from limbo.adapters.sql.entry import enter
+from limbo.adapters.sql.idempotency import claim_keys, free_keys
 from limbo.adapters.sql.ledger_reader import SqlLedgerReader
-from limbo.adapters.sql.ledger_statements import (
-    BY_DIALECT,
-    CHANGE,
-    EXPIRED_KEYS,
-    OLD_CONTENTS,
-    OLD_MAILS,
+from limbo.adapters.sql.purge import forget_contents, forget_expired_keys, forget_records
+from limbo.adapters.sql.statements import (
+    among,
+    as_columns,
+    change_status,
+    in_each,
+    insert,
+    update,
 )
 from limbo.domain.delivery.entry import Entry
 from limbo.domain.delivery.lifecycle import (
+    KEEP,
+    REFUSE,
     End,
     Start,
     StartReply,
-    Status,
     read_status,
 )
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.mail.ids import lowest_id
 from limbo.ports.outbox import Submission
 
-Attempts = dict[tuple[str, float, str], bytes | None]
+_CHANGE = {
+    "status": "text",
+    "updated_at": "float8",
+    "last_start": "float8",
+    "next_at": "float8",
+    "cause": "bytea",
+    "possible_duplicate": "bool",
+}
+_ATTEMPT = {"mail_id": "text", "started_at": "float8", "sender": "text", "outcome": "bytea"}
+_READ_ENTRIES = in_each(
+    lambda dialect: (
+        f"""
+        SELECT id, status, updated_at, last_start, possible_duplicate
+        FROM limbo_mails WHERE {among(dialect, "id")} ORDER BY id
+        {"" if dialect is Dialect.SQLITE else "FOR UPDATE"}
+    """
+    )
+)
+_READ_UNFINISHED = in_each(
+    lambda dialect: (
+        f"""
+        SELECT mail_id, sender, started_at FROM limbo_attempts
+        WHERE {among(dialect, "mail_id")} AND outcome IS NULL
+    """
+    )
+)
+_CHANGE_MAILS = in_each(lambda dialect: update(dialect, "limbo_mails", {"id": "text"}, _CHANGE))
+_MARK_MAILS = in_each(
+    lambda dialect: (
+        f"""
+        UPDATE limbo_mails SET possible_duplicate = TRUE WHERE {among(dialect, "id")}
+    """
+    )
+)
+_WRITE_ATTEMPTS = in_each(
+    lambda dialect: insert(
+        dialect,
+        "limbo_attempts AS a",
+        _ATTEMPT,
+        """
+            (mail_id, started_at, sender) DO UPDATE SET outcome = excluded.outcome
+            WHERE a.outcome IS NULL AND excluded.outcome IS NOT NULL
+        """,
+    )
+)
+_KEEP = in_each(lambda dialect: change_status(KEEP, among(dialect, "id")))
+_REFUSE = in_each(lambda dialect: change_status(REFUSE, among(dialect, "id")))
+
+_Attempts = dict[tuple[str, float, str], bytes | None]
 
 
 class SqlLedger:
@@ -37,7 +87,7 @@ class SqlLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sql = BY_DIALECT[database.dialect]
+        self._dialect = database.dialect
         self.ledger_reader = SqlLedgerReader(database)
 
     @database_errors_as(LedgerUnavailable)
@@ -47,12 +97,12 @@ class SqlLedger:
             return []
         with self._database.transaction() as transaction:
             entries = self._read(transaction, sorted({event.mail_id for event in events}))
-            attempts: Attempts = {}
+            attempts: _Attempts = {}
             answers = [_apply(event, entries.get(event.mail_id), attempts) for event in events]
             if attempts:
-                names = ("mail_id", "started_at", "sender", "outcome")
                 rows = [(*key, outcome) for key, outcome in attempts.items()]
-                transaction.execute_many(self._sql.write_attempts, columns(names, rows))
+                columns = as_columns([*_ATTEMPT], rows)
+                transaction.execute_many(_WRITE_ATTEMPTS[self._dialect], columns)
             self._change(transaction, entries)
         return answers
 
@@ -61,54 +111,36 @@ class SqlLedger:
         """Enter the mails whose keys are free, in one transaction."""
         with self._database.transaction() as transaction:
             self._database.check_room()
-            reservations = claim(transaction, self._sql, submissions)
-            entered = reserved(submissions, reservations)
-            if entered:
-                given = entries(entered, Status.SUBMITTING)
-                transaction.execute_many(self._sql.enter, given)
+            reservations = claim_keys(transaction, self._dialect, submissions)
+            if entered := reserved(submissions, reservations):
+                enter(transaction, self._dialect, entered, queue=False)
         return reservations
 
     @database_errors_as(LedgerUnavailable)
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
         """Record what the queue said, unless a worker has had the mail since."""
-        names = sorted(key_hash(s.client, s.idempotency) for s in refused if s.idempotency)
         with self._database.transaction() as transaction:
-            transaction.execute_many(self._sql.keep, {"id": _ids(kept)})
-            transaction.execute_many(self._sql.refuse, {"id": _ids(refused)})
-            transaction.execute_many(self._sql.free_keys, {"name": names})
+            transaction.execute_many(_KEEP[self._dialect], {"id": _ids(kept)})
+            transaction.execute_many(_REFUSE[self._dialect], {"id": _ids(refused)})
+            free_keys(transaction, self._dialect, refused)
 
     @database_errors_as(LedgerUnavailable)
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
         """Forget in one transaction; keys that have run out count as well."""
         with self._database.transaction() as transaction:
-            count = len(transaction.execute(EXPIRED_KEYS, {"limit": limit}))
-            before = {"before": lowest_id(bodies_before), "limit": limit - count}
-            ids = [id_ for (id_,) in transaction.execute(OLD_CONTENTS, before)]
-            transaction.execute_many(self._sql.forget_contents, {"id": ids})
-            count += len(ids)
-            before = {"before": lowest_id(records_before), "limit": limit - count}
-            rows = transaction.execute(OLD_MAILS + self._sql.lock, before)
-            self._forget(transaction, rows)
-            return count + len(rows)
-
-    def _forget(self, executor: Executor, rows: Sequence[Row]) -> None:
-        ids = [id_ for id_, *_ in rows]
-        recipients = [
-            (address.lower(), client, id_)
-            for id_, client, addresses in rows
-            for address in orjson.loads(addresses)
-        ]
-        if rows:
-            given = columns(("address", "client", "id"), recipients)
-            executor.execute_many(self._sql.forget_recipients, given)
-            executor.execute_many(self._sql.forget_attempts, {"mail_id": ids})
-            executor.execute_many(self._sql.forget_contents, {"id": ids})
-            executor.execute_many(self._sql.forget_mails, {"id": ids})
+            count = forget_expired_keys(transaction, limit)
+            count += forget_contents(
+                transaction, self._dialect, before=bodies_before, limit=limit - count
+            )
+            count += forget_records(
+                transaction, self._dialect, before=records_before, limit=limit - count
+            )
+            return count
 
     def _read(self, executor: Executor, ids: Sequence[str]) -> dict[str, Entry]:
         """Read the entries, and keep them from changing until the transaction is over."""
         entries = {}
-        for row in executor.execute_many(self._sql.read_entries, {"id": ids}):
+        for row in executor.execute_many(_READ_ENTRIES[self._dialect], {"id": ids}):
             id_, status, updated_at, last_start, possible_duplicate = row
             entries[id_] = Entry(
                 status=read_status(status),
@@ -116,7 +148,7 @@ class SqlLedger:
                 last_start=last_start,
                 possible_duplicate=bool(possible_duplicate),
             )
-        for row in executor.execute_many(self._sql.read_unfinished, {"mail_id": ids}):
+        for row in executor.execute_many(_READ_UNFINISHED[self._dialect], {"mail_id": ids}):
             mail_id, sender, started_at = row
             if mail_id in entries:
                 entries[mail_id].unfinished.add((sender, started_at))
@@ -138,20 +170,21 @@ class SqlLedger:
             if entry.changed
         ]
         if rows:
-            executor.execute_many(self._sql.change_mails, columns(("id", *CHANGE), rows))
+            columns = as_columns(["id", *_CHANGE], rows)
+            executor.execute_many(_CHANGE_MAILS[self._dialect], columns)
         marked = [id_ for id_, entry in entries.items() if entry.marked and not entry.changed]
         if marked:
-            executor.execute_many(self._sql.mark_mails, {"id": marked})
+            executor.execute_many(_MARK_MAILS[self._dialect], {"id": marked})
 
 
-def _apply(event: Start | End, entry: Entry | None, attempts: Attempts) -> StartReply | None:
+def _apply(event: Start | End, entry: Entry | None, attempts: _Attempts) -> StartReply | None:
     """Change the entry, and add the rows of its attempts; a mail without one leaves no trace."""
     match event:
         case Start():
-            begun = StartReply() if entry is None else entry.begin(event)
-            if entry is not None and begun.stop is None:
+            reply = StartReply() if entry is None else entry.begin(event)
+            if entry is not None and reply.stop is None:
                 attempts.setdefault((event.mail_id, event.started_at, event.sender), None)
-            return begun
+            return reply
         case End():
             if entry is not None:
                 entry.end(event)

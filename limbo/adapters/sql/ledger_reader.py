@@ -1,33 +1,27 @@
 """What a SQL ledger holds, for those who ask for it."""
+# ruff: noqa: S608 - these are put together from constants alone
 
 import re
 from collections.abc import Mapping, Sequence
 
-import orjson
-
-from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
-from limbo.adapters.sql.database import Database, Row, database_errors_as
-from limbo.adapters.sql.ledger_statements import BY_DIALECT, COLUMNS
-from limbo.domain.delivery.lifecycle import Status, read_status
-from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
+from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
+from limbo.adapters.sql.statements import change_status
+from limbo.domain.delivery.lifecycle import CANCEL, Status, read_status
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import lowest_id
-from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Query, Record, RecordedAttempt
+from limbo.ports.ledger_reader import Query, Record
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a mail; no other is asked for
-_PAGE = f"SELECT {COLUMNS} FROM limbo_mails"  # noqa: S608 - constants
+_PAGE = f"SELECT {COLUMNS} FROM limbo_mails"
 _FIND = f"{_PAGE} WHERE id = :id"
 _CONTENT = "SELECT body FROM limbo_contents WHERE id = :id"
-_TRIES = """
-    SELECT sender, started_at, outcome FROM limbo_attempts
+_ATTEMPTS = f"""
+    SELECT {ATTEMPT_COLUMNS} FROM limbo_attempts
     WHERE mail_id = :id ORDER BY started_at, sender
 """
-_CANCEL = """
-    UPDATE limbo_mails SET status = 'cancelled', updated_at = :now, next_at = NULL
-    WHERE id = :id AND status IN ('queued', 'deferred') RETURNING id
-"""
-# Whoever holds a lease is told by the ledger.
+_CANCEL = change_status(CANCEL, "id = :id", also="next_at = NULL, ") + "RETURNING id"
+# A worker that holds a lease is told by the ledger.
 _UNQUEUE = "DELETE FROM limbo_queue WHERE id = :id AND (receipt IS NULL OR due <= :now)"
 # The next client in the index, again and again: what it costs is in the clients, not in the mails.
 _CLIENTS = """
@@ -41,6 +35,9 @@ _CLIENTS = """
         SELECT client FROM found WHERE client IS NOT NULL
     ) AS clients
 """
+# The id as only the indexes on clients know it: PostgreSQL might else go through all mails in the
+# order of their ids, in the hope of soon meeting enough of the client's.
+_ID_OF_CLIENT = {Dialect.SQLITE: "id", Dialect.POSTGRESQL: "(id || '')"}
 _CLIENTS_OF_ALL = _CLIENTS.format(table="limbo_mails", where="TRUE")
 _CLIENTS_OF_ADDRESS = _CLIENTS.format(table="limbo_recipients", where="address = :to")
 
@@ -50,21 +47,20 @@ class SqlLedgerReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sql = BY_DIALECT[database.dialect]
+        self._id_of_client = _ID_OF_CLIENT[database.dialect]
 
     @database_errors_as(LedgerUnavailable)
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
-        """Return the entry with its tries and its mail."""
+        """Return the entry with its attempts and its mail."""
         if not _NAME.fullmatch(id):
             return None
         values = {"id": id}
         rows = self._database.execute(_FIND, values)
         if not rows or not _is_of(client, rows[0]):
             return None
-        tries = tuple(_try(row) for row in self._database.execute(_TRIES, values))
+        attempts = [read_attempt(row) for row in self._database.execute(_ATTEMPTS, values)]
         bodies = self._database.execute(_CONTENT, values)
-        mail = decode_mail(bodies[0][0], id) if bodies else None
-        return _record(rows[0], mail if isinstance(mail, Mail) else None, tries)
+        return read_record(rows[0], bodies[0][0] if bodies else None, attempts)
 
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:
@@ -83,7 +79,7 @@ class SqlLedgerReader:
             if value is not None:
                 values[name] = value
                 conditions.append(condition)
-        return [_record(row) for row in self._rows(query, conditions, values)]
+        return [read_record(row) for row in self._rows(query, conditions, values)]
 
     @database_errors_as(LedgerUnavailable)
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
@@ -112,7 +108,7 @@ class SqlLedgerReader:
         else:
             found = execute(_CLIENTS_OF_ADDRESS if "to" in values else _CLIENTS_OF_ALL, values)
             clients = [client for (client,) in found]
-        select = _select([*conditions, "client = :client"], self._sql.late)
+        select = _select([*conditions, "client = :client"], self._id_of_client)
         rows = [row for client in clients for row in execute(select, {**values, "client": client})]
         return sorted(rows, reverse=True)[: query.limit]
 
@@ -127,7 +123,7 @@ def _select(conditions: Sequence[str], id_: str) -> str:
         else condition
         for condition in conditions
     ]
-    ids = f"SELECT id FROM limbo_recipients AS r{_where(having, 'id')}"  # noqa: S608 - constants
+    ids = f"SELECT id FROM limbo_recipients AS r{_where(having, 'id')}"
     return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
 
 
@@ -138,46 +134,3 @@ def _where(conditions: Sequence[str], id_: str) -> str:
 
 def _is_of(client: str | None, row: Row) -> bool:
     return client is None or row[1] == client
-
-
-def _record(row: Row, mail: Mail | None = None, tries: Sequence[RecordedAttempt] = ()) -> Record:
-    id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
-    next_at, cause, possible_duplicate = rest
-    return Record(
-        id=id_,
-        client=client,
-        status=read_status(status),
-        submitted_at=submitted_at,
-        updated_at=updated_at,
-        from_=from_,
-        to=tuple(orjson.loads(to)),
-        subject=subject,
-        mail=mail,
-        tries=tries,
-        next_at=next_at,
-        cause=_cause(cause),
-        possible_duplicate=bool(possible_duplicate),
-    )
-
-
-def _try(row: Row) -> RecordedAttempt:
-    sender, started_at, outcome = row
-    return RecordedAttempt(sender=sender, started_at=started_at, attempt=_attempt(outcome))
-
-
-# What a newer limbo wrote, and this one cannot read, it shows as not known.
-
-
-def _cause(body: bytes | None) -> Cause | None:
-    try:
-        return None if body is None else decode_cause(body)
-    except ValueError:
-        return None
-
-
-def _attempt(body: bytes | None) -> Attempt | None:
-    try:
-        [attempt] = [None] if body is None else decode_attempts(body)
-    except ValueError:
-        return None
-    return attempt

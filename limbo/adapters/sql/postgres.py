@@ -124,7 +124,7 @@ class PostgresDatabase:
             connection.execute(f"UNLISTEN {_CHANNEL}")
 
     def check_room(self) -> None:
-        """Leave that to whoever runs the server: no client can see its disk."""
+        """Leave that to the server's operator: no client can see its disk."""
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,4 +1,4 @@
-"""Columns as PostgreSQL's binary arrays, made at once: psycopg asks anew for each value how to."""
+"""Columns as PostgreSQL's binary arrays, made at once: psycopg looks up a way for each value."""
 
 from collections.abc import Callable, Sequence
 from struct import Struct

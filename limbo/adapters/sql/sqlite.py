@@ -22,7 +22,7 @@ _POLL_GROWTH = 1.02
 _RETRY_SECONDS = 0.001
 _POOL_SIZE = 32
 # On a full disk no mail could even be taken out: that is a write too, to the write-ahead log,
-# which takes up 4 MB and as much again in the file before it starts anew.
+# which takes up 4 MB, and as much again in the file, before it is written from its start.
 _RESERVE_BYTES = 16 * 2**20
 _FREE_BYTES = """
     SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size
@@ -171,7 +171,7 @@ class _Connection:
         sql: str,
         values: Mapping[str, object] | None = None,
         *,
-        notify: bool = False,  # noqa: ARG002 - whoever listens looks by himself
+        notify: bool = False,  # noqa: ARG002 - who listens has to look
     ) -> list[Row]:
         return self._run(sql, {**(values or {}), "now": self._now()})
 

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
 from limbo.adapters.sql.database import CommitInDoubt, Database, DatabaseUnavailable, Executor
-from limbo.adapters.sql.entries import claim, entries
-from limbo.adapters.sql.ledger_statements import BY_DIALECT
-from limbo.domain.delivery.lifecycle import Status
+from limbo.adapters.sql.entry import enter
+from limbo.adapters.sql.idempotency import claim_keys
 from limbo.ports.outbox import Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
@@ -16,7 +15,6 @@ class SqlOutbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._sql = BY_DIALECT[database.dialect]
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Keep the mails in one transaction, which is one statement if none of them has a key."""
@@ -28,7 +26,7 @@ class SqlOutbox:
                 self._enter(self._database, submissions)
                 return [Kept()] * len(submissions)
             with self._database.transaction() as transaction:
-                reservations = claim(transaction, self._sql, submissions)
+                reservations = claim_keys(transaction, self._database.dialect, submissions)
                 if entered := reserved(submissions, reservations):
                     self._enter(transaction, entered)
         except DatabaseUnavailable as error:
@@ -38,5 +36,4 @@ class SqlOutbox:
 
     def _enter(self, executor: Executor, submissions: Sequence[Submission]) -> None:
         self._database.check_room()
-        columns = entries(submissions, Status.QUEUED)
-        executor.execute_many(self._sql.submit, columns, notify=True)
+        enter(executor, self._database.dialect, submissions, queue=True)

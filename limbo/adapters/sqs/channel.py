@@ -1,7 +1,7 @@
 """One SQS queue as a channel of messages: what SqsQueue and SqsDeadLetters share.
 
-It knows nothing of mails: only how to send, receive and settle messages in as few calls as SQS
-allows, with an answer for each.
+It knows nothing of mails: only how to send, receive, hide and delete messages in as few calls as
+SQS allows, with an answer for each.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ _Result = TypeVar("_Result")
 
 
 class SqsChannel:
-    """Sends, receives and settles the messages of one queue, in as few calls as SQS allows."""
+    """Sends, receives, hides and deletes messages of one queue, in as few calls as SQS allows."""
 
     def __init__(self, client: "SQSClient", name_or_url: str) -> None:
         self._client = client
@@ -109,7 +109,7 @@ class SqsChannel:
         return set().union(*self._at_once(delete, _tens(receipts)))
 
     def change_visibility(self, receipts: Mapping[str, int]) -> set[str]:
-        """Show messages again in so many seconds; return the receipts that were no longer good."""
+        """Show messages again after their seconds; return the receipts that were no longer good."""
 
         def change(batch: Sequence[str]) -> set[str]:
             with sqs_errors():

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         MessageTypeDef,
     )
 
-    _Settled = DeleteMessageBatchResultTypeDef | ChangeMessageVisibilityBatchResultTypeDef
+    _BatchResult = DeleteMessageBatchResultTypeDef | ChangeMessageVisibilityBatchResultTypeDef
 
 BATCH = 10  # entries in one call
 MAX_BYTES = 1024 * 1024  # of a message, and of a batch; attributes count
@@ -167,7 +167,7 @@ def error_code(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "").rpartition(".")[2]
 
 
-def lost_receipts(receipts: Sequence[str], answer: "_Settled") -> set[str]:
+def lost_receipts(receipts: Sequence[str], answer: "_BatchResult") -> set[str]:
     """Return the receipts of a batch that are no longer good.
 
     Raises QueueUnavailable when anything else failed, or when SQS left one out.

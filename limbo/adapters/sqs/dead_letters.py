@@ -95,23 +95,23 @@ class SqsDeadLetters:
         ]
         return [id_ for _, id_ in sorted(ages)]
 
-    def redrive(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Send the letters to the queue, each as a new message, then delete them here.
 
         On FIFO, the dead letter's own id deduplicates: by the mail's id, SQS would swallow what is
         redriven within five minutes of its submission, while a redrive that was cut short may be
         repeated within five minutes and makes no second mail. A standard queue knows no such thing.
         """
-        return self._remove(ids, done, self._send)
+        return self._remove(ids, on_progress, self._send)
 
-    def drop(self, ids: Iterable[str], done: OnProgress | None = None) -> int:
+    def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the letters."""
-        return self._remove(ids, done, lambda messages: messages)
+        return self._remove(ids, on_progress, lambda messages: messages)
 
     def _remove(
         self,
         ids: Iterable[str],
-        done: OnProgress | None,
+        on_progress: OnProgress | None,
         before: Callable[[Sequence[Message]], Sequence[Message]],
     ) -> int:
         wanted = {*ids}
@@ -122,8 +122,10 @@ class SqsDeadLetters:
                 lost = self._dead.delete([message.receipt for message in ready])
                 removed = [message for message in ready if message.receipt not in lost]
                 count += len(removed)
-                if done is not None:
-                    done([*wanted & {name for message in removed for name in _names(message)}])
+                if on_progress is not None:
+                    on_progress(
+                        [*wanted & {name for message in removed for name in _names(message)}]
+                    )
                 if len(ready) < len(batch):
                     msg = "the queue did not take all of the dead letters"
                     raise QueueUnavailable(msg)

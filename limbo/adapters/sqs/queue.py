@@ -41,7 +41,7 @@ ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need beyond its mail
 # SQS hides a message for 12 h after a receive and refuses to go beyond; clocks differ a little.
 MAX_HIDDEN = 12 * 3600 - 60
 REMEMBERED = 100_000  # mails whose touches a process knows
-ENOUGH_RECEIVES = 50  # after which a mail has had its touches, whoever counted them
+ENOUGH_RECEIVES = 50  # after which a mail has had its touches, by any count
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class SqsQueue:
     """A MailQueue on SQS: its names end in .fifo or not, and both kinds work, also mixed.
 
     But for ``ack``, a lease that has run out by our clock is lost without asking: SQS accepts old
-    receipts on standard queues, and would take the mail from whoever has it now.
+    receipts on standard queues, and would take the mail from the worker that has it now.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class SqsQueue:
         return []
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Delete the mails, also after their lease: they are done with, whoever has them now.
+        """Delete the mails, also after their lease: nobody needs them any more.
 
         A lease that ran out by our clock is returned as lost even if its mail is removed: another
         may have had it since.
@@ -154,7 +154,7 @@ class SqsQueue:
 
     def release(self, lease: Lease, delay: float) -> None:
         """Show the mail again in ``delay`` seconds, rounded up, or as late as SQS allows."""
-        if not self._settle([lease], lambda good: self._hide(good, delay), until=0):
+        if not self._for_those_held([lease], lambda good: self._hide(good, delay), until=0):
             self._remember(_own(lease))
 
     def bury(self, lease: Lease, death: Death) -> None:
@@ -173,8 +173,8 @@ class SqsQueue:
         self.ack([lease])
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time anew; return those that were lost before."""
-        return self._settle(
+        """Start the leases' time again; return those that were lost before."""
+        return self._for_those_held(
             leases,
             lambda good: self._hide(good, self._lease_seconds),
             until=self._now() + self._lease_seconds,
@@ -219,7 +219,7 @@ class SqsQueue:
             }
         )
 
-    def _settle(
+    def _for_those_held(
         self,
         leases: Sequence[Lease],
         call: Callable[[Sequence[_SqsLease]], set[str]],

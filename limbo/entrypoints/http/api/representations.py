@@ -56,7 +56,7 @@ def mail_entry(record: Record) -> MailEntry:
 
 def mail_resource(record: Record) -> MailResource:
     """Return a mail with all that is known of it but its body."""
-    tries = [_try(each.sender, each.started_at, each.attempt) for each in record.tries]
+    tries = [_try(each.sender, each.started_at, each.attempt) for each in record.attempts]
     resource: MailResource = {**mail_entry(record), "attempts": tries}  # type: ignore[typeddict-item]
     if (mail := record.mail) is not None:
         resource["from"] = str(mail.from_)

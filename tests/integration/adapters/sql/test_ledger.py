@@ -236,7 +236,7 @@ def test_a_status_of_a_newer_limbo_is_left_alone_and_costs_no_other_mail(databas
     assert rows == [("bounced", True), ("sending", False)]
     record = ledger.ledger_reader.find(newer.mail.id, None)
     assert record.status is Status.SENT
-    assert [t.attempt for t in record.tries] == [sent]
+    assert [t.attempt for t in record.attempts] == [sent]
     assert len(ledger.ledger_reader.page(Query(client=None))) == 2
     assert ledger.ledger_reader.cancel(newer.mail.id, None) is Status.SENT
 
@@ -257,7 +257,7 @@ def test_a_cause_or_an_outcome_of_a_newer_limbo_is_not_known_and_stays(database,
     record = ledger.ledger_reader.find(submission.mail.id, None)
     assert (record.status, record.cause) == (Status.DEAD, None)
     assert record.possible_duplicate
-    assert [*record.tries] == [RecordedAttempt(sender="ses", started_at=1.5, attempt=None)]
+    assert [*record.attempts] == [RecordedAttempt(sender="ses", started_at=1.5, attempt=None)]
     assert [r.cause for r in ledger.ledger_reader.page(Query(client=None))] == [None]
     ledger.write([replace(end, attempts=[attempt], status=Status.SENT)])
     assert ledger.ledger_reader.find(submission.mail.id, None).status is Status.SENT

@@ -276,7 +276,7 @@ def test_a_mail_is_found_in_the_ledger_with_all_that_is_known_of_it(open_at, ver
     reader = SqlLedger(climbed(open_at, version)).ledger_reader
     dead, waiting = reader.find(DEAD, ""), reader.find(WAITING, "shop")
     assert (dead.status, dead.cause, dead.mail.message) == (Status.DEAD, OUTAGE, "How are you?")
-    assert [*dead.tries] == [
+    assert [*dead.attempts] == [
         RecordedAttempt(sender="ses", started_at=1700000001.5, attempt=ATTEMPT)
     ]
     assert (waiting.status, waiting.to) == (Status.QUEUED, ("Bob@example.com",))

@@ -11,11 +11,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.database import Database, Executor
 from limbo.adapters.sql.migrations import VERSION
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
-from limbo.adapters.sql.queue_statements import BY_DIALECT, insert
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
@@ -53,7 +52,7 @@ def a_rig(database: Database, clock: Clock, lease_seconds: float) -> Rig:
     )
 
 
-def plant(database: Database, name: str, body: bytes) -> None:
+def plant(database: Executor, name: str, body: bytes) -> None:
     database.execute(_PLANT, {"id": name, "body": body})
 
 
@@ -178,14 +177,14 @@ def test_a_release_by_another_process_wakes_a_waiting_receive(queue, url):
 def test_what_is_put_within_a_failed_transaction_is_not_kept(database, queue):
     def fail() -> None:
         with database.transaction() as transaction:
-            insert(transaction, BY_DIALECT[database.dialect], [a_mail()])
+            plant(transaction, "x", b"{}")
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
     assert queue.depth().ready == 0
     with database.transaction() as transaction:
-        insert(transaction, BY_DIALECT[database.dialect], [a_mail()])
+        plant(transaction, "x", b"{}")
     assert queue.depth().ready == 1
 
 

@@ -60,7 +60,7 @@ def test_a_mail_that_was_sent_has_every_attempt_on_record(queue, ledger, submit)
     mail = submit("outage+ok@limbo.test")
     with working(queue, fakes(), ledger=ledger):
         until(lambda: ledger.find(mail.id, None).status is Status.SENT)
-    first, second = ledger.find(mail.id, None).tries
+    first, second = ledger.find(mail.id, None).attempts
     assert first.attempt.verdict.fault == "outage"
     assert second.attempt.verdict.provider_id
     assert first.sender != second.sender
@@ -180,7 +180,7 @@ def test_a_mail_is_tried_again_after_its_delay_with_the_ledger(queue, ledger, su
     mail = submit("outage+outage+ok@limbo.test")
     with working(queue, fakes(), ledger=ledger, retry=RetryPolicy(delays=(0.05,))):
         until(lambda: ledger.find(mail.id, None).status is Status.SENT)
-    assert len(ledger.find(mail.id, None).tries) == 3
+    assert len(ledger.find(mail.id, None).attempts) == 3
 
 
 def test_gathered_writes_are_answered_each_for_itself(ledger, submit):

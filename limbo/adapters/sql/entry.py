@@ -1,0 +1,91 @@
+"""How a submission is entered into the tables of a SQL ledger, with or without the queue's."""
+# ruff: noqa: S608 - these are put together from constants alone
+
+from collections.abc import Sequence
+
+import orjson
+
+from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.sql.database import Dialect, Executor
+from limbo.adapters.sql.statements import in_each, values
+from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.mail.mail import Mail
+from limbo.ports.outbox import Submission
+
+_COLUMNS = {
+    "id": "text",
+    "client": "text",
+    "status": "text",
+    "submitted_at": "float8",
+    "sender": "text",
+    "recipients": "text",
+    "subject": "text",
+    "body": "bytea",
+}
+_NAMES = ", ".join(_COLUMNS)
+
+
+def _entering(dialect: Dialect, *, queue: bool) -> str:
+    given = values(dialect, _COLUMNS)
+    if dialect is Dialect.SQLITE:
+        return f"""
+            INSERT INTO limbo_submissions ({_NAMES}, due)
+            VALUES ({given}, {":now" if queue else "NULL"})
+        """
+    # Each table in one order: two who enter the same mails cannot lock each other out.
+    recipients = """
+        INSERT INTO limbo_recipients (address, client, id)
+        SELECT lower(address COLLATE "C"), client, id
+        FROM given, json_array_elements_text(recipients::json) AS address
+        ORDER BY 1 ON CONFLICT (address, client, id) DO NOTHING
+    """
+    return f"""
+        WITH given ({_NAMES}) AS (SELECT * FROM unnest({given})),
+        mails AS (
+            INSERT INTO limbo_mails
+                (id, client, status, submitted_at, updated_at, sender, recipients, subject)
+            SELECT id, client, status, submitted_at, submitted_at, sender, recipients, subject
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        ),
+        contents AS (
+            INSERT INTO limbo_contents (id, body) SELECT id, body
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        )
+    """ + (
+        f"""
+            , recipients AS ({recipients})
+            INSERT INTO limbo_queue (id, body, submitted_at, due)
+            SELECT id, body, submitted_at, :now
+            FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
+        """
+        if queue
+        else recipients
+    )
+
+
+_ENTER = in_each(lambda dialect: _entering(dialect, queue=False))
+_ENTER_AND_QUEUE = in_each(lambda dialect: _entering(dialect, queue=True))
+
+
+def enter(
+    executor: Executor, dialect: Dialect, submissions: Sequence[Submission], *, queue: bool
+) -> None:
+    """Enter the mails, as queued or as what is yet to be queued; what is there stays as it is."""
+    sql = _ENTER_AND_QUEUE[dialect] if queue else _ENTER[dialect]
+    status = Status.QUEUED if queue else Status.SUBMITTING
+    mails = [submission.mail for submission in submissions]
+    columns: dict[str, Sequence[object]] = {
+        "id": [mail.id for mail in mails],
+        "client": [submission.client for submission in submissions],
+        "status": [status.value] * len(mails),
+        "submitted_at": [mail.submitted_at for mail in mails],
+        "sender": [mail.from_.email for mail in mails],
+        "recipients": [_emails(mail) for mail in mails],
+        "subject": [mail.subject for mail in mails],
+        "body": [encode_mail(mail) for mail in mails],
+    }
+    executor.execute_many(sql, columns, notify=queue)
+
+
+def _emails(mail: Mail) -> str:
+    return orjson.dumps([address.email for address in mail.recipients]).decode()

@@ -1,0 +1,134 @@
+"""The leases of a SQL queue: a receipt drawn at random, and a time at which the mail is due again.
+
+A due mail that still has a receipt is one whose last lease ran out.
+"""
+
+import secrets
+from collections.abc import Sequence
+
+from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.sql.database import Database, Dialect, Executor
+from limbo.domain.mail.mail import Mail
+from limbo.ports.queue import Lease, Undecodable
+
+_CLAIM = {
+    Dialect.SQLITE: """
+        UPDATE limbo_queue
+        SET receipt = :receipt, due = :now + :seconds,
+            possible_duplicate = possible_duplicate OR receipt IS NOT NULL
+        WHERE rowid IN (
+            SELECT rowid FROM limbo_queue WHERE due <= :now ORDER BY due LIMIT :limit
+        )
+        RETURNING id, body, touches, possible_duplicate
+    """,
+    # An array of ids is computed once, where a subquery with SKIP LOCKED in an IN might be run
+    # again and again, and take more than its limit.
+    Dialect.POSTGRESQL: """
+        UPDATE limbo_queue
+        SET receipt = :receipt, due = :now + :seconds,
+            possible_duplicate = possible_duplicate OR receipt IS NOT NULL
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM limbo_queue WHERE due <= :now
+            ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED
+        ))
+        RETURNING id, body, touches, possible_duplicate
+    """,
+}
+_ACK = {
+    Dialect.SQLITE: """
+        WITH lease (id, receipt) AS (VALUES (:id, :receipt))
+        DELETE FROM limbo_queue WHERE rowid IN (
+            SELECT mail.rowid FROM lease CROSS JOIN limbo_queue AS mail
+            WHERE mail.id = lease.id AND mail.receipt = lease.receipt
+        )
+        RETURNING id, receipt
+    """,
+    Dialect.POSTGRESQL: """
+        DELETE FROM limbo_queue AS mail
+        USING unnest(:id::text[], :receipt::text[]) AS lease (id, receipt)
+        WHERE mail.id = lease.id AND mail.receipt = lease.receipt
+        RETURNING mail.id, mail.receipt
+    """,
+}
+_EXTEND = {
+    Dialect.SQLITE: """
+        WITH lease (id, receipt, seconds) AS (VALUES (:id, :receipt, :seconds))
+        UPDATE limbo_queue AS mail SET due = :now + lease.seconds FROM lease
+        WHERE mail.id = lease.id AND mail.receipt = lease.receipt RETURNING id, receipt
+    """,
+    Dialect.POSTGRESQL: """
+        UPDATE limbo_queue AS mail SET due = :now + lease.seconds
+        FROM unnest(:id::text[], :receipt::text[], :seconds::float8[])
+            AS lease (id, receipt, seconds)
+        WHERE mail.id = lease.id AND mail.receipt = lease.receipt
+        RETURNING mail.id, mail.receipt
+    """,
+}
+_RELEASE = """
+    UPDATE limbo_queue
+    SET receipt = NULL, due = :now + :delay, touches = :touches,
+        possible_duplicate = :possible_duplicate
+    WHERE id = :id AND receipt = :receipt
+"""
+
+
+def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
+    """Lease up to ``limit`` mails, those that are due the longest."""
+    receipt = secrets.token_hex(16)
+    values = {"receipt": receipt, "seconds": seconds, "limit": limit}
+    return [
+        Lease(
+            mail=read_mail(body, id_),
+            receipt=receipt,
+            touches=touches,
+            possible_duplicate=bool(possible_duplicate),
+        )
+        for id_, body, touches, possible_duplicate in database.execute(
+            _CLAIM[database.dialect], values
+        )
+    ]
+
+
+def ack(database: Database, leases: Sequence[Lease]) -> list[Lease]:
+    """Remove the mails; return the leases that were lost before."""
+    return _change(database, _ACK[database.dialect], leases)
+
+
+def extend(database: Database, leases: Sequence[Lease], *, seconds: float) -> list[Lease]:
+    """Start the leases' time again; return those that were lost before."""
+    return _change(database, _EXTEND[database.dialect], leases, seconds=seconds)
+
+
+def release(executor: Executor, lease: Lease, *, delay: float) -> None:
+    """End the lease, if it still holds."""
+    values = {
+        "id": lease.mail.id,
+        "receipt": lease.receipt,
+        "delay": delay,
+        "touches": lease.touches,
+        "possible_duplicate": lease.possible_duplicate,
+    }
+    executor.execute(_RELEASE, values, notify=True)
+
+
+def read_mail(body: bytes | str, id_: str) -> Mail | Undecodable:
+    """Read a body; one that claims another id than its row has could never be acknowledged."""
+    mail = decode_mail(body, id_)
+    if mail.id != id_:
+        return Undecodable(id_, "id: not the one that the queue knows it by")
+    return mail
+
+
+def _change(executor: Executor, sql: str, leases: Sequence[Lease], **values: object) -> list[Lease]:
+    """Run the statement, which returns the leases that it found; return the others."""
+    if not leases:
+        return []
+    # In one order, so that two threads that hold the same mails cannot lock each other out.
+    pairs = sorted((lease.mail.id, lease.receipt) for lease in leases)
+    columns: dict[str, Sequence[object]] = {
+        "id": [id_ for id_, _ in pairs],
+        "receipt": [receipt for _, receipt in pairs],
+    }
+    columns |= {name: [value] * len(pairs) for name, value in values.items()}
+    held = {(id_, receipt) for id_, receipt in executor.execute_many(sql, columns)}
+    return [lease for lease in leases if (lease.mail.id, lease.receipt) not in held]

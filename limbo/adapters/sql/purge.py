@@ -1,0 +1,85 @@
+"""What a SQL ledger forgets, the oldest first."""
+# ruff: noqa: S608 - these are put together from constants alone
+
+from collections.abc import Sequence
+
+import orjson
+
+from limbo.adapters.outbox.once_per_key import KEY_SECONDS
+from limbo.adapters.sql.database import Dialect, Executor, Row
+from limbo.adapters.sql.statements import among, as_columns, in_each, literals, values
+from limbo.domain.delivery.lifecycle import PURGEABLE
+from limbo.domain.mail.ids import lowest_id
+
+_RECIPIENT = {"address": "text", "client": "text", "id": "text"}
+_FORGET_EXPIRED_KEYS = f"""
+    DELETE FROM limbo_idempotency WHERE name IN (
+        SELECT name FROM limbo_idempotency WHERE at < :now - {KEY_SECONDS}
+        ORDER BY at LIMIT :limit
+    ) RETURNING name
+"""
+# The status is looked up row by row, in the order of the ids, whatever a planner thinks best.
+_OLD_CONTENTS = f"""
+    SELECT c.id FROM limbo_contents AS c
+    WHERE c.id < :before
+        AND (SELECT m.status FROM limbo_mails AS m WHERE m.id = c.id) IN ({literals(*PURGEABLE)})
+    ORDER BY c.id LIMIT :limit
+"""
+_OLD_MAILS = f"""
+    SELECT id, client, recipients FROM limbo_mails
+    WHERE id < :before AND status IN ({literals(*PURGEABLE)}) ORDER BY id LIMIT :limit
+"""
+_LOCK_OLD_MAILS = {Dialect.SQLITE: _OLD_MAILS, Dialect.POSTGRESQL: f"{_OLD_MAILS}FOR UPDATE"}
+_FORGET_CONTENTS = in_each(
+    lambda dialect: f"DELETE FROM limbo_contents WHERE {among(dialect, 'id')}"
+)
+_FORGET_ATTEMPTS = in_each(
+    lambda dialect: f"DELETE FROM limbo_attempts WHERE {among(dialect, 'mail_id')}"
+)
+_FORGET_MAILS = in_each(lambda dialect: f"DELETE FROM limbo_mails WHERE {among(dialect, 'id')}")
+_FORGET_RECIPIENTS = {
+    Dialect.SQLITE: """
+        DELETE FROM limbo_recipients
+        WHERE address = :address AND client = :client AND id = :id
+    """,
+    Dialect.POSTGRESQL: f"""
+        DELETE FROM limbo_recipients AS r USING unnest({values(Dialect.POSTGRESQL, _RECIPIENT)})
+            AS given (address, client, id)
+        WHERE r.address = given.address AND r.client = given.client AND r.id = given.id
+    """,
+}
+
+
+def forget_expired_keys(transaction: Executor, limit: int) -> int:
+    """Forget idempotency keys that have run out; return how many."""
+    return len(transaction.execute(_FORGET_EXPIRED_KEYS, {"limit": limit}))
+
+
+def forget_contents(transaction: Executor, dialect: Dialect, *, before: float, limit: int) -> int:
+    """Forget the bodies of mails submitted before; return how many."""
+    given = {"before": lowest_id(before), "limit": limit}
+    ids = [id_ for (id_,) in transaction.execute(_OLD_CONTENTS, given)]
+    transaction.execute_many(_FORGET_CONTENTS[dialect], {"id": ids})
+    return len(ids)
+
+
+def forget_records(transaction: Executor, dialect: Dialect, *, before: float, limit: int) -> int:
+    """Forget all that is known of mails submitted before; return how many."""
+    given = {"before": lowest_id(before), "limit": limit}
+    rows = transaction.execute(_LOCK_OLD_MAILS[dialect], given)
+    if rows:
+        ids = [id_ for id_, *_ in rows]
+        recipients = as_columns([*_RECIPIENT], _recipients(rows))
+        transaction.execute_many(_FORGET_RECIPIENTS[dialect], recipients)
+        transaction.execute_many(_FORGET_ATTEMPTS[dialect], {"mail_id": ids})
+        transaction.execute_many(_FORGET_CONTENTS[dialect], {"id": ids})
+        transaction.execute_many(_FORGET_MAILS[dialect], {"id": ids})
+    return len(rows)
+
+
+def _recipients(rows: Sequence[Row]) -> Sequence[tuple[str, str, str]]:
+    return [
+        (address.lower(), client, id_)
+        for id_, client, addresses in rows
+        for address in orjson.loads(addresses)
+    ]
