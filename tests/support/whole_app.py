@@ -42,16 +42,16 @@ class MemoryKeys:
     def revoke(self, id, at):  # noqa: A002
         raise NotImplementedError
 
-    def create(self, *scopes: KeyScope, senders: Iterable[str] = ("*",)) -> tuple[str, str]:
+    def create(self, *scopes: KeyScope, allowed_from: Iterable[str] = ("*",)) -> tuple[str, str]:
         """Return the new client's id, and the key as it is sent."""
         credential = new_credential()
-        allowed = parse_allow_list(senders if KeyScope.SEND in scopes else ())
+        allowed = parse_allow_list(allowed_from if KeyScope.SEND in scopes else ())
         key = ApiKey(
             id=credential.id,
             name="a test's",
             sha256=credential.sha256,
             scopes=frozenset(scopes),
-            senders=allowed,
+            allowed_from=allowed,
             created_at=1.0,
         )
         self.add(key)

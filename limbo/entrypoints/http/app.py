@@ -4,19 +4,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
 
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api import operations as op
+from limbo.entrypoints.http.api.application import observed_application
 from limbo.entrypoints.http.api.endpoint import Endpoint, Handler
-from limbo.entrypoints.http.api.middleware import ObservedApp
-from limbo.entrypoints.http.api.openapi import document_handler, openapi_document
+from limbo.entrypoints.http.api.openapi import document_endpoint, openapi_document
 from limbo.entrypoints.http.api.operation import Operation
-from limbo.entrypoints.http.api.operations import DOCUMENT, SUBMIT
-from limbo.entrypoints.http.api.probes import OpenEndpoint, Probes, open_endpoints
-from limbo.entrypoints.http.api.routing import Routes
+from limbo.entrypoints.http.api.probes import Probes
+from limbo.entrypoints.http.api.routing import group, no_id, route
 from limbo.entrypoints.http.resources.dead_letters import DeadLetterHandlers
 from limbo.entrypoints.http.resources.mails import Mails
 from limbo.entrypoints.http.resources.submission.endpoint import SubmissionEndpoint
@@ -30,6 +31,8 @@ from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger_reader import LedgerReader
 from limbo.ports.outbox import Outbox
 from limbo.ports.queue import QueueDepth
+
+_V1 = "/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,29 +77,24 @@ def create_app(
     )
     clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
     polls = LongPolls(most=limits.long_polls, pause=limits.poll_pause)
-    handlers = _handlers(
-        Mails(ledger_reader, offload=reading, polls=polls),
-        DeadLetterHandlers(dead_letters, offload=clearing),
+    submission = SubmissionEndpoint(
+        gatherer=gatherer,
+        access=access,
+        metrics=metrics,
+        now=now,
+        reader=reader,
+        deduplicates=deduplicates,
     )
-    document = openapi_document(anonymous_scopes=access.anonymous_scopes)
-    routes = Routes(
-        {
-            SUBMIT: SubmissionEndpoint(
-                gatherer=gatherer,
-                access=access,
-                metrics=metrics,
-                now=now,
-                reader=reader,
-                deduplicates=deduplicates,
-            ),
-            DOCUMENT: OpenEndpoint(document_handler(document)),
-            **open_endpoints(Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds)),
-            **{
-                operation: Endpoint(operation, handler, access=access, reader=reader)
-                for operation, handler in handlers.items()
-            },
-        }
-    )
+    mails = Mails(ledger_reader, offload=reading, polls=polls)
+    letters = DeadLetterHandlers(dead_letters, offload=clearing)
+    routes = [
+        route(op.SUBMIT, submission),  # the first to be tried, as it is asked for most
+        group(_V1, _version_one(mails, letters, partial(Endpoint, access=access, reader=reader))),
+        *_open_routes(
+            Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds),
+            openapi_document(anonymous_scopes=access.anonymous_scopes),
+        ),
+    ]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
@@ -104,18 +102,36 @@ def create_app(
             yield {STOP: polls.stop}
         polls.stop()
 
-    return ObservedApp(routes, metrics=metrics, lifespan=lifespan)
+    return observed_application(routes, metrics=metrics, lifespan=lifespan)
 
 
-def _handlers(mails: Mails, letters: DeadLetterHandlers) -> Mapping[Operation, Handler]:
-    return {
-        op.LIST: mails.list,
-        op.SHOW: mails.show,
-        op.CANCEL: mails.cancel,
-        op.LIST_DEAD: letters.list,
-        op.CAUSES: letters.causes,
-        op.SHOW_DEAD: letters.show,
-        op.REDRIVE: letters.redrive,
-        op.DROP: letters.drop,
-        op.DROP_ONE: letters.drop_one,
-    }
+def _version_one(
+    mails: Mails, letters: DeadLetterHandlers, endpoint: Callable[[Operation, Handler], Endpoint]
+) -> list[BaseRoute]:
+    def guarded(operation: Operation, handler: Handler) -> Route:
+        return route(operation, endpoint(operation, handler).respond, below=_V1)
+
+    return [
+        guarded(op.LIST, mails.list),
+        guarded(op.SHOW, mails.show),
+        guarded(op.CANCEL, mails.cancel),
+        guarded(op.LIST_DEAD, letters.list),
+        guarded(op.DROP, letters.drop),
+        guarded(op.CAUSES, letters.causes),
+        no_id(op.CAUSES, below=_V1),
+        guarded(op.REDRIVE, letters.redrive),
+        no_id(op.REDRIVE, below=_V1),
+        guarded(op.SHOW_DEAD, letters.show),
+        guarded(op.DROP_ONE, letters.drop_one),
+    ]
+
+
+def _open_routes(probes: Probes, document: Mapping[str, Any]) -> list[BaseRoute]:
+    return [
+        route(op.HELLO, probes.hello),
+        route(op.HEALTH, probes.health),
+        route(op.LIVE, probes.live),
+        route(op.READY, probes.ready),
+        route(op.METRICS, probes.metrics),
+        route(op.DOCUMENT, document_endpoint(document)),
+    ]

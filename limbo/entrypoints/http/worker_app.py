@@ -3,15 +3,20 @@
 from starlette.applications import Starlette
 
 from limbo.entrypoints.http.api import operations as op
-from limbo.entrypoints.http.api.middleware import ObservedApp
-from limbo.entrypoints.http.api.probes import Probes, open_endpoints
-from limbo.entrypoints.http.api.routing import Routes
+from limbo.entrypoints.http.api.application import observed_application
+from limbo.entrypoints.http.api.probes import Probes
+from limbo.entrypoints.http.api.routing import route
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.queue import QueueDepth
 
 
 def create_worker_app(*, queue: QueueDepth, metrics: Metrics) -> Starlette:
     """Return the application of a worker's own port."""
-    endpoints = open_endpoints(Probes(queue=queue, metrics=metrics, seconds=2.0))
-    del endpoints[op.HELLO]
-    return ObservedApp(Routes(endpoints), metrics=metrics)
+    probes = Probes(queue=queue, metrics=metrics, seconds=2.0)
+    routes = [
+        route(op.HEALTH, probes.health),
+        route(op.LIVE, probes.live),
+        route(op.READY, probes.ready),
+        route(op.METRICS, probes.metrics),
+    ]
+    return observed_application(routes, metrics=metrics)

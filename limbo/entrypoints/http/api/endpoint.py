@@ -5,36 +5,36 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
-import orjson
-import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 
 from limbo.domain.access.api_key import Client
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
-from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.parameters import parse_query
 from limbo.entrypoints.http.server.body import BodyReader
-from limbo.entrypoints.http.server.offload import Offload, Overloaded
-from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, HttpRefusal, answer
-from limbo.entrypoints.http.server.response import Response
+from limbo.entrypoints.http.server.offload import Offload
+from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.entrypoints.http.server.response import OrjsonResponse
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 S = TypeVar("S")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that may be made: ``id`` is that of its path, ``document`` its body."""
+    """A request that its client may make: ``query`` and ``document`` are what was sent."""
 
+    request: Request
     client: Client
-    id: str
     query: Mapping[str, str]
     document: Mapping[str, object]
-    receive: Receive
+
+    @property
+    def id(self) -> str:
+        """The id in the path."""
+        return str(self.request.path_params["id"])
 
 
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
@@ -57,7 +57,7 @@ class Store(Generic[S]):
 
 
 class Endpoint:
-    """One operation as an ASGI application: its handler returns what to answer, or refuses."""
+    """The endpoint of one operation: its handler returns what to answer, or refuses."""
 
     def __init__(
         self, operation: Operation, handler: Handler, *, access: Access, reader: BodyReader
@@ -71,35 +71,18 @@ class Endpoint:
         self._access = access
         self._reader = reader
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what the handler returns, or why it does not."""
-        try:
-            response = Response(orjson.dumps(await self._handle(scope, receive)))
-        except HttpRefusal as refused:
-            response = answer(refused, scope, self._operation.failed)
-        except (LedgerUnavailable, QueueUnavailable, Overloaded, TimeoutError) as error:
-            reason = f"{type(error).__name__}: {redact(str(error))}"
-            log.warning("not answered", operation=self._operation.id, reason=reason)
-            may_go_on = isinstance(error, TimeoutError) and self._operation.method != "GET"
-            problem = _unknown() if may_go_on else _unavailable()
-            response = answer(problem, scope, self._operation.failed)
-        await response(scope, receive, send)
-
-    async def _handle(self, scope: Scope, receive: Receive) -> Mapping[str, Any]:
-        failed = self._operation.failed
-        client = await self._access.authenticate(scope, self._needs, message=failed)
-        query = parse_query(scope["query_string"], self._names)
-        document: Mapping[str, object] = {}
-        if self._operation.request is not None:
-            document = _parse(await self._reader.read(scope, receive))
-        call = Call(
-            client=client,
-            id=scope.get("id", ""),
-            query=query,
-            document=document,
-            receive=receive,
+    async def respond(self, request: Request) -> Response:
+        """Return what the handler does; raises HttpRefusal, or what the handler raises."""
+        operation = self._operation
+        client = await self._access.authenticate(
+            request.scope, self._needs, message=operation.failed
         )
-        return await self._handler(call)
+        query = parse_query(request.scope["query_string"], self._names)
+        document: Mapping[str, object] = {}
+        if operation.request is not None:
+            document = _parse(await self._reader.read(request.scope, request.receive))
+        call = Call(request=request, client=client, query=query, document=document)
+        return OrjsonResponse(await self._handler(call))
 
 
 def _parse(body: bytes) -> Mapping[str, object]:
@@ -107,14 +90,3 @@ def _parse(body: bytes) -> Mapping[str, object]:
         return parse_object(body)
     except NotJson as error:
         raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
-def _unavailable() -> HttpRefusal:
-    detail = "limbo cannot do that now; try again later"
-    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
-
-
-def _unknown() -> HttpRefusal:
-    """Claim nothing of what may still be under way; no Retry-After, lest it is begun once more."""
-    detail = "limbo has not done it in time, and may go on; look before you ask for it again"
-    return HttpRefusal(HTTPStatus.GATEWAY_TIMEOUT, detail, message=UNKNOWN)

@@ -1,20 +1,15 @@
-"""What holds for every request: an id, metrics, a log line, and no traceback for the client."""
+"""What holds for every request: an id, headers, metrics, and a log line when limbo fails."""
 
 import functools
 import random
 import re
 import time
-from http import HTTPStatus
 
 import structlog
-from starlette.applications import Starlette
-from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from limbo.entrypoints.http.api.routing import OTHER
-from limbo.entrypoints.http.server.body import ClientGone
+from limbo.entrypoints.http.api.routing import matched_template
 from limbo.entrypoints.http.server.headers import header
-from limbo.entrypoints.http.server.problems import HttpRefusal, answer
-from limbo.entrypoints.http.server.response import COMMON, STATUS
 from limbo.entrypoints.telemetry.logs import begin_request
 from limbo.entrypoints.telemetry.metrics import Metrics
 
@@ -26,25 +21,11 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
 
-class ObservedApp(Starlette):
-    """Starlette for the lifespan alone: requests go to ``app`` without its own layers' cost."""
-
-    def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, lifespan: Lifespan[Starlette] | None = None
-    ) -> None:
-        super().__init__(lifespan=lifespan)
-        self._http = Observation(app, metrics=metrics)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request be answered, or the lifespan begin and end."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
-
-
 class Observation:
-    """Gives each request an id, sees how it ends, and turns our own errors into a plain 500."""
+    """Gives each request an id, sees how it is answered, and lets no error through.
+
+    To be put around a whole application, which has answered an error when it raises it.
+    """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
@@ -57,26 +38,34 @@ class Observation:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer every HTTP request, whatever the application inside does."""
+        """Observe a request; let a lifespan pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         started = time.perf_counter()
         request_id = _request_id(scope)
         begin_request(request_id=request_id.decode())
-        scope[COMMON] = [*_HEADERS, (b"x-request-id", request_id)]
+        common = [*_HEADERS, (b"x-request-id", request_id)]
+        status = 0
+
+        async def send_observed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *common]
+            await send(message)
+
         try:
-            await self._app(scope, receive, send)
-        except ClientGone:
-            scope[STATUS] = CLIENT_GONE
-        except Exception as error:  # noqa: BLE001 - the last place that can answer at all
+            await self._app(scope, receive, send_observed)
+            status = status or CLIENT_GONE
+        except Exception as error:  # noqa: BLE001 - the server would log it once more
             self._log.exception("request failed", exc_info=error)
-            if STATUS not in scope:
-                await _failure(scope)(scope, receive, send)
         finally:
-            self._count(scope, scope.get(STATUS, 0), time.perf_counter() - started)
+            self._count(scope, status, time.perf_counter() - started)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        route = scope.get("route", OTHER)  # a template, which bounds the labels
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        requests, duration = self._children(method, route, status)
+        requests, duration = self._children(method, matched_template(scope), status)
         requests.inc()
         duration.observe(seconds)
 
@@ -87,8 +76,3 @@ def _request_id(scope: Scope) -> bytes:
     if given and _REQUEST_ID.fullmatch(given):
         return given
     return b"%016x" % random.getrandbits(64)
-
-
-def _failure(scope: Scope) -> ASGIApp:
-    detail = "limbo itself failed; its log has the cause, under the id in X-Request-ID"
-    return answer(HttpRefusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail), scope)

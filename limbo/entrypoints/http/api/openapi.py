@@ -10,6 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from starlette.requests import Request
+from starlette.responses import Response
 
 from limbo import __version__
 from limbo.domain.access.api_key import KeyScope
@@ -17,7 +19,7 @@ from limbo.entrypoints.http.api import schemas as shapes
 from limbo.entrypoints.http.api.json_schema import Schema, Schemas
 from limbo.entrypoints.http.api.operation import HeaderField, Operation
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from limbo.entrypoints.http.server.response import Response
+from limbo.entrypoints.http.server.phrases import PHRASES
 
 _EVERYWHERE = (
     HTTPStatus.BAD_REQUEST,
@@ -157,7 +159,7 @@ def _problem(status: HTTPStatus, short: Schema, details: Schema) -> Schema:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
     return {
-        "description": f"{status.phrase}. {_WHY.get(status, '')}".strip(),
+        "description": f"{PHRASES[status]}. {_WHY.get(status, '')}".strip(),
         "headers": headers,
         "content": {
             "application/json": {"schema": short},
@@ -174,7 +176,7 @@ def _fields(fields: Mapping[str, HeaderField] | None, schemas: Schemas) -> dict[
 
 
 def _name(status: HTTPStatus) -> str:
-    return status.phrase.replace(" ", "").replace("-", "")
+    return PHRASES[status].replace(" ", "").replace("-", "")
 
 
 _WHY: dict[HTTPStatus, str] = {
@@ -220,12 +222,12 @@ def render(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def document_handler(document: Mapping[str, Any]) -> Callable[[], Awaitable[Response]]:
-    """Return who answers with the document."""
-    response = Response(orjson.dumps(document))
+def document_endpoint(document: Mapping[str, Any]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that shows the document."""
+    body = orjson.dumps(document)
 
-    async def show() -> Response:
-        return response
+    async def show(_: Request) -> Response:
+        return Response(body, media_type="application/json")
 
     return show
 

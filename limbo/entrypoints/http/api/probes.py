@@ -1,17 +1,14 @@
 """What is asked about limbo rather than of it: health, readiness, metrics."""
 
 import time
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-import orjson
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
 
-from limbo.entrypoints.http.api import operations as op
-from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.server.offload import Offload
-from limbo.entrypoints.http.server.problems import HttpRefusal, answer
-from limbo.entrypoints.http.server.response import Response
+from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.entrypoints.http.server.response import OrjsonResponse
 from limbo.entrypoints.telemetry.metrics import CONTENT_TYPE, Metrics
 from limbo.ports.queue import QueueDepth
 
@@ -28,19 +25,19 @@ class Probes:
         self._is_ready = False
         self._stale_at = 0.0
 
-    async def hello(self) -> Response:
+    async def hello(self, _: Request) -> Response:
         """Answer as the original limbo did."""
-        return _HELLO
+        return OrjsonResponse({"hello": "world"})
 
-    async def health(self) -> Response:
+    async def health(self, _: Request) -> Response:
         """Answer as the original limbo did."""
-        return _HEALTH
+        return OrjsonResponse({"health": "ok"})
 
-    async def live(self) -> Response:
+    async def live(self, _: Request) -> Response:
         """Say that the process runs."""
-        return _LIVE
+        return OrjsonResponse({"live": "ok"})
 
-    async def ready(self) -> Response:
+    async def ready(self, _: Request) -> Response:
         """Say whether the queue answers."""
         try:
             is_ready = await self._offload.call(self._ask, key="ready")
@@ -48,7 +45,7 @@ class Probes:
             is_ready = False
         if not is_ready:
             raise _unavailable("not ready", "the queue does not answer")
-        return _READY
+        return OrjsonResponse({"ready": "ok"})
 
     def _ask(self) -> bool:
         """Ask the queue, in a thread and at most once a second."""
@@ -62,46 +59,14 @@ class Probes:
             self._stale_at = time.monotonic() + _READY_SECONDS
         return self._is_ready
 
-    async def metrics(self) -> Response:
+    async def metrics(self, _: Request) -> Response:
         """Render the metrics."""
         try:
             text = await self._offload.call(self._metrics.render, key="metrics")
         except TimeoutError:
             raise _unavailable("no metrics", "they were not gathered in time") from None
-        return Response(text, media_type=CONTENT_TYPE.encode())
-
-
-class OpenEndpoint:
-    """An operation that needs no key and asks for nothing, as an ASGI application."""
-
-    def __init__(self, handler: Callable[[], Awaitable[Response]]) -> None:
-        self._handler = handler
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send what the handler returns, or why it does not."""
-        try:
-            response = await self._handler()
-        except HttpRefusal as refused:
-            response = answer(refused, scope)
-        await response(scope, receive, send)
-
-
-def open_endpoints(probes: Probes) -> dict[Operation, OpenEndpoint]:
-    """Return who answers which operation."""
-    return {
-        op.HELLO: OpenEndpoint(probes.hello),
-        op.HEALTH: OpenEndpoint(probes.health),
-        op.LIVE: OpenEndpoint(probes.live),
-        op.READY: OpenEndpoint(probes.ready),
-        op.METRICS: OpenEndpoint(probes.metrics),
-    }
+        return Response(text, media_type=CONTENT_TYPE)
 
 
 def _unavailable(message: str, detail: str) -> HttpRefusal:
     return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, message=message)
-
-
-_HELLO = Response(orjson.dumps({"hello": "world"}))
-_HEALTH = Response(orjson.dumps({"health": "ok"}))
-_LIVE = Response(orjson.dumps({"live": "ok"}))
-_READY = Response(orjson.dumps({"ready": "ok"}))

@@ -1,57 +1,56 @@
-"""Finds who answers a path and a method: by one look into a table for nearly all of them."""
+"""Makes Starlette's routes of the operations."""
 
-from collections import defaultdict
-from collections.abc import Awaitable, Mapping
-from http import HTTPStatus
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Scope
 
 from limbo.entrypoints.http.api.operation import Operation
-from limbo.entrypoints.http.server.problems import HttpRefusal, answer
 
 OTHER = "other"
-_ID = "{id}"
+
+Answering = Callable[[Request], Awaitable[Response]]
+R = TypeVar("R", Route, Mount)
 
 
-class Routes:
-    """An ASGI application for the operations; a path may end with ``{id}``, any single segment.
-
-    It leaves the template that matched in ``scope["route"]``, and the id in ``scope["id"]``.
-    """
-
-    def __init__(self, handlers: Mapping[Operation, ASGIApp]) -> None:
-        self._paths: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
-        for operation, handler in handlers.items():
-            methods = self._paths[operation.path]
-            methods[operation.method] = handler
-            if operation.method == "GET":
-                methods["HEAD"] = handler
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Let the handler answer, or refuse with 404 or 405."""
-        template = self._template(scope)
-        if template is None:
-            detail = "no such path; mails go to POST /v1/mail"
-            return answer(HttpRefusal(HTTPStatus.NOT_FOUND, detail), scope)(scope, receive, send)
-        scope["route"] = template
-        methods = self._paths[template]
-        handler = methods.get(scope["method"]) or _wrong_method(methods, scope)
-        return handler(scope, receive, send)
-
-    def _template(self, scope: Scope) -> str | None:
-        path: str = scope["path"]
-        if path in self._paths and not path.endswith(_ID):
-            return path
-        parent, _, last = path.rpartition("/")
-        template = f"{parent}/{_ID}"
-        if last and template in self._paths:
-            scope["id"] = last
-            return template
-        return None
+def route(operation: Operation, endpoint: Answering | ASGIApp, *, below: str = "") -> Route:
+    """Return the route of an operation, which bears its id as name; ``below`` is its group's."""
+    path = operation.path.removeprefix(below)
+    return _exact(Route(path, endpoint, methods=[operation.method], name=operation.id))
 
 
-def _wrong_method(methods: Mapping[str, ASGIApp], scope: Scope) -> ASGIApp:
-    known = ", ".join(sorted(methods))
-    detail = f"this path does not know the method; it knows {known}"
-    headers = [(b"allow", known.encode())]
-    return answer(HttpRefusal(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers=headers), scope)
+def no_id(operation: Operation, *, below: str = "") -> Route:
+    """Keep an operation's path from being taken, under other methods, for one with ``{id}``."""
+    return _exact(Route(operation.path.removeprefix(below), _NoSuchMethod(), name=operation.id))
+
+
+def group(path: str, routes: Sequence[BaseRoute]) -> Mount:
+    """Return the routes below a path."""
+    return _exact(Mount(path, Router(routes, redirect_slashes=False)))
+
+
+def matched_template(scope: Scope) -> str:
+    """Return the template of the route that has matched, of which there are few, or OTHER."""
+    matched = scope.get("route")
+    if not isinstance(matched, Route):  # a Mount none of whose routes has matched, or nothing
+        return OTHER
+    return f"{scope.get('root_path', '')}{matched.path}"
+
+
+class _NoSuchMethod:
+    """An ASGI application, as a Route of a function would know GET alone."""
+
+    async def __call__(self, *_: object) -> None:
+        raise HTTPException(405)
+
+
+def _exact(route: R) -> R:
+    """Match a path to its very end, and any segment; Starlette's ``$`` overlooks a last newline."""
+    pattern = route.path_regex.pattern.removesuffix("$") + r"\Z"
+    route.path_regex = re.compile(pattern, re.DOTALL)
+    return route

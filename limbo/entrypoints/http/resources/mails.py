@@ -37,7 +37,7 @@ class Mails:
             )
 
         _check_id(call.id)
-        return _found(await self._polls.settled(look, call.receive, wait))
+        return _found(await self._polls.settled(look, call.request.receive, wait))
 
     async def list(self, call: Call) -> MailPage:
         """Show a page of mails."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from limbo.domain.errors import LimboError
 
 T = TypeVar("T")
-_IDLE_SECONDS = 1.0  # to start a thread takes several times a call
+_IDLE_SECONDS = 1.0  # to start a thread costs more than a call
 
 
 class Overloaded(LimboError):  # noqa: N818 - a state, not a mistake
@@ -21,12 +21,12 @@ class Overloaded(LimboError):  # noqa: N818 - a state, not a mistake
 class _Call:
     function: Callable[[], Any]
     key: Hashable | None
-    answer: "asyncio.Future[Any]"
+    result: "asyncio.Future[Any]"
     loop: asyncio.AbstractEventLoop
 
 
 class Offload:
-    """Makes calls in a few threads; so many may be under way or wait, and for so many seconds each.
+    """Makes calls in a few threads: ``calls`` at most run or wait, for ``seconds`` each at most.
 
     The threads are daemons, and end once there is nothing to do: a call that hangs holds up neither
     the event loop nor the exit.
@@ -49,39 +49,39 @@ class Offload:
         Those who ask under one key at the same time share one call, which is made even if they are
         gone by then; a call without a key is not.
         """
-        answer: asyncio.Future[T] | None = None if key is None else self._shared.get(key)
-        if answer is None:
-            answer = self._begin(function, key)
+        future: asyncio.Future[T] | None = None if key is None else self._shared.get(key)
+        if future is None:
+            future = self._begin(function, key)
         async with asyncio.timeout(self._seconds):
-            return await (answer if key is None else asyncio.shield(answer))
+            return await (future if key is None else asyncio.shield(future))
 
     def _begin(self, function: Callable[[], T], key: Hashable | None) -> "asyncio.Future[T]":
         if self._under_way >= self._most:
             raise Overloaded
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
+        future: asyncio.Future[T] = loop.create_future()
         with self._changed:
             if self._idle <= len(self._waiting) and self._started < self._threads:
                 threading.Thread(target=self._run, name="offload", daemon=True).start()
                 self._started += 1
-            self._waiting.append(_Call(function=function, key=key, answer=answer, loop=loop))
+            self._waiting.append(_Call(function=function, key=key, result=future, loop=loop))
             self._changed.notify()
         self._under_way += 1
         if key is not None:
-            self._shared[key] = answer
-            answer.add_done_callback(asyncio.Future.exception)  # seen, even if all are gone
-        return answer
+            self._shared[key] = future
+            future.add_done_callback(asyncio.Future.exception)  # seen, even if all are gone
+        return future
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
-            result, error = None, None
-            if not call.answer.done():  # else nobody waits any more
+            value, error = None, None
+            if not call.result.done():  # else nobody waits any more
                 try:
-                    result = call.function()
+                    value = call.function()
                 except Exception as raised:  # noqa: BLE001 - it is raised where it is awaited
                     error = raised
             try:
-                call.loop.call_soon_threadsafe(self._settle, call, result, error)
+                call.loop.call_soon_threadsafe(self._resolve, call, value, error)
             except RuntimeError:  # the loop was closed meanwhile
                 continue
 
@@ -96,13 +96,13 @@ class Offload:
             self._started -= 1
             return None
 
-    def _settle(self, call: _Call, result: object, error: Exception | None) -> None:
+    def _resolve(self, call: _Call, value: object, error: Exception | None) -> None:
         self._under_way -= 1
         if call.key is not None:
             del self._shared[call.key]
-        if call.answer.done():
+        if call.result.done():
             return
         if error is not None:
-            call.answer.set_exception(error)
+            call.result.set_exception(error)
         else:
-            call.answer.set_result(result)
+            call.result.set_result(value)

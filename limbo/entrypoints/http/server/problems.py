@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 import orjson
+from starlette.responses import Response
 from starlette.types import Scope
 
 from limbo.domain.errors import LimboError, Problem
 from limbo.domain.mail.mail import FIELDS
 from limbo.entrypoints.http.server.headers import PROBLEM_JSON, header, wants_problem_json
-from limbo.entrypoints.http.server.response import JSON, Header, Response
+from limbo.entrypoints.http.server.phrases import PHRASES
+from limbo.entrypoints.http.server.response import ClosingResponse, Header
 
 NOT_SUBMITTED = "not submitted"
 NOT_DONE = "not done"
@@ -49,34 +51,32 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
         return [_without_foreign_names(problem.pointer) for problem in self.problems[:_MAX_SHOWN]]
 
 
-def answer(refused: HttpRefusal, scope: Scope, failed: str = NOT_SUBMITTED) -> Response:
-    """Return the answer in the form that the request's Accept header asks for.
+def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMITTED) -> Response:
+    """Return the response in the form that the request's Accept header asks for.
 
     ``failed`` is the message of a refusal that has none of its own.
     """
-    detail = _joined(refused.problems)
+    status = refusal.status.value
+    detail = _joined(refusal.problems)
     if wants_problem_json(header(scope, b"accept").decode("latin-1")):
-        media_type = PROBLEM_JSON.encode()
+        media_type = PROBLEM_JSON
         document: dict[str, object] = {
             "type": "about:blank",
-            "title": refused.status.phrase,
-            "status": refused.status.value,
+            "title": PHRASES[status],
+            "status": status,
             "detail": detail,
             "errors": [
                 {"pointer": _without_foreign_names(problem.pointer), "detail": problem.detail}
-                for problem in refused.problems[:_MAX_SHOWN]
+                for problem in refusal.problems[:_MAX_SHOWN]
             ],
         }
     else:
-        media_type = JSON
-        document = {"Message": refused.message or failed, "Problem": detail}
-    return Response(
-        orjson.dumps(document),
-        status=refused.status.value,
-        headers=refused.headers,
-        media_type=media_type,
-        close=refused.close,
-    )
+        media_type = "application/json"
+        document = {"Message": refusal.message or failed, "Problem": detail}
+    kind = ClosingResponse if refusal.close else Response
+    response = kind(orjson.dumps(document), status, media_type=media_type)
+    response.raw_headers += refusal.headers  # a name may be there more than once
+    return response
 
 
 def _joined(problems: Sequence[Problem]) -> str:

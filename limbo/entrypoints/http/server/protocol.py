@@ -5,6 +5,7 @@ import asyncio
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from limbo.entrypoints.http.server.phrases import PHRASES
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED
 from limbo.entrypoints.http.server.transport import JoinedTransport
 
@@ -13,11 +14,6 @@ MAX_HEAD_BYTES = 65_536
 MAX_PIPELINE = 64  # requests that wait for the answer to an earlier one
 STOP = "limbo.stop"
 """In the lifespan's state: a function that ends what holds requests up on purpose."""
-_PHRASES = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    431: "Request Header Fields Too Large",
-}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -136,7 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         body = orjson.dumps({"Message": NOT_SUBMITTED, "Problem": problem})
         head = (
-            f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
+            f"HTTP/1.1 {status} {PHRASES[status]}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)

@@ -1,60 +1,67 @@
-"""An answer, sent with as little ado as ASGI allows."""
+"""The responses that Starlette does not have."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+import orjson
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-JSON = b"application/json"
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 4 * 1024 * 1024
 
 Header = tuple[bytes, bytes]
-COMMON = "limbo.common"
-"""In the scope: the headers that every answer gets."""
-STATUS = "limbo.status"
-"""In the scope, once it is answered: the status that was sent."""
 
 
-class Response:
-    """A whole answer: an ASGI application, like Starlette's responses, which cost three times it.
+class OrjsonResponse(JSONResponse):
+    """Starlette's JSON response, written by orjson."""
 
-    ``close`` ends the connection, for a request that was not read to its end.
+    def render(self, content: Mapping[str, Any]) -> bytes:
+        """Return the bytes of the body."""
+        return orjson.dumps(content)
+
+
+class ReadyResponse:
+    """A response of 200 whose body and headers are bytes already, for the hot submission.
+
+    Starlette's ``Response`` would encode them again for each request.
     """
 
-    __slots__ = ("_body", "_close", "_headers", "_status")
+    __slots__ = ("_body", "_headers")
 
-    def __init__(
-        self,
-        body: bytes,
-        *,
-        status: int = 200,
-        headers: Iterable[Header] = (),
-        media_type: bytes = JSON,
-        close: bool = False,
-    ) -> None:
-        self._status = status
-        self._body = body
-        self._close = close
+    def __init__(self, body: bytes, headers: Iterable[Header]) -> None:
+        self._body = {"type": "http.response.body", "body": body}
         self._headers = [
-            (b"content-type", media_type),
+            (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             *headers,
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         """Send it."""
-        headers = self._headers + scope.get(COMMON, [])
-        if self._close:
-            headers.append((b"connection", b"close"))
-        scope[STATUS] = self._status
-        await send({"type": "http.response.start", "status": self._status, "headers": headers})
-        if self._close:
-            await send({"type": "http.response.body", "body": self._body, "more_body": True})
-            await _linger(receive)
-            await send({"type": "http.response.body"})
-        else:
-            await send({"type": "http.response.body", "body": self._body})
+        await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+        await send(self._body)
+
+
+class ClosingResponse(Response):
+    """A response that ends the connection, for a request that was not read to its end."""
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and give the client time to read it."""
+        headers = [*self.raw_headers, (b"connection", b"close")]
+        start = {"type": "http.response.start", "status": self.status_code, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await _linger(receive)
+        await send({"type": "http.response.body"})
+
+
+class NoResponse(Response):
+    """Sends nothing, for a client that went away."""
+
+    async def __call__(self, _: Scope, __: Receive, ___: Send) -> None:
+        """Do nothing."""
 
 
 async def _linger(receive: Receive) -> None:

@@ -14,7 +14,7 @@ from limbo.entrypoints.http.api.operations import SUBMIT
 from limbo.entrypoints.http.api.representations import submitted_mail
 from limbo.entrypoints.http.server.headers import REPRESENTATION, header, wants_representation
 from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, HttpRefusal
-from limbo.entrypoints.http.server.response import Header, Response
+from limbo.entrypoints.http.server.response import Header, ReadyResponse
 from limbo.ports.outbox import KeyConflict
 from limbo.ports.queue import NotKept
 
@@ -26,16 +26,16 @@ _PREFERENCE_APPLIED = (b"preference-applied", REPRESENTATION.encode())
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
-def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> Response:
-    """Return the answer for a mail that is kept, in the form that the client prefers."""
+def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> ReadyResponse:
+    """Return the response for a mail that is kept, in the form that the client prefers."""
     headers = [_location(mail)]
     if is_replay:
         headers.append(_REPLAYED)
     prefer = header(scope, b"prefer")
     if prefer and wants_representation(prefer.decode("latin-1")):
         content = orjson.dumps(submitted_mail(mail))
-        return Response(content, headers=[*headers, _PREFERENCE_APPLIED])
-    return Response(_SUBMITTED, headers=headers)
+        return ReadyResponse(content, [*headers, _PREFERENCE_APPLIED])
+    return ReadyResponse(_SUBMITTED, headers)
 
 
 def replayed(mail: Mail, first_id: str) -> Mail:

@@ -14,7 +14,6 @@ from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.api.idempotency_key import idempotency, read_key
-from limbo.entrypoints.http.api.operations import SUBMIT
 from limbo.entrypoints.http.resources.submission.answers import (
     conflict,
     not_kept,
@@ -23,8 +22,8 @@ from limbo.entrypoints.http.resources.submission.answers import (
 )
 from limbo.entrypoints.http.resources.submission.gather import Gatherer
 from limbo.entrypoints.http.server.body import BodyReader, ClientGone
-from limbo.entrypoints.http.server.problems import HttpRefusal, answer
-from limbo.entrypoints.http.server.response import Response
+from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.entrypoints.http.server.response import ReadyResponse
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 from limbo.entrypoints.telemetry.logs import hash_address, hash_from
 from limbo.entrypoints.telemetry.metrics import Metrics
@@ -51,7 +50,7 @@ _NO_KEYS = (
 
 
 class SubmissionEndpoint:
-    """The endpoint, as an ASGI application: Starlette's function endpoints cost more."""
+    """An ASGI application under a Route: a function of a Request would cost the hot path more."""
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class SubmissionEndpoint:
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer first, then count and log: neither may turn a kept mail into an error."""
+        """Answer a kept mail, then count and log it: neither may make an error of it."""
         outcome = "error"
         try:
             mail, response, is_replay = await self._submit(scope, receive)
@@ -84,17 +83,17 @@ class SubmissionEndpoint:
             )
         except HttpRefusal as refused:
             outcome = _OUTCOMES.get(refused.status, "invalid")
-            await answer(refused, scope, SUBMIT.failed)(scope, receive, send)
             self._log.info(
                 "mail not submitted", status=refused.status.value, pointers=refused.pointers
             )
+            raise
         except ClientGone:
             outcome = "aborted"
             raise
         finally:
             self._outcomes[outcome].inc()
 
-    async def _submit(self, scope: Scope, receive: Receive) -> tuple[Mail, Response, bool]:
+    async def _submit(self, scope: Scope, receive: Receive) -> tuple[Mail, ReadyResponse, bool]:
         """Return the mail that is kept, the answer, and whether it was kept before."""
         client = await self._access.authenticate(scope, KeyScope.SEND)
         key = read_key(scope)

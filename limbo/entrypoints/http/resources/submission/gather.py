@@ -25,8 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class GatherLimits:
     """How much may be gathered before mails are refused; times in seconds.
 
-    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most. So many
-    as are ``enough`` go out without waiting for more.
+    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most. Once
+    ``enough`` mails wait, they go out without waiting for more.
     """
 
     batch: int = 500
@@ -42,7 +42,7 @@ class _Entry:
     submission: Submission
     size: int
     until: float
-    answer: asyncio.Future[SubmitResult]
+    result: asyncio.Future[SubmitResult]
 
 
 class Gatherer:
@@ -77,8 +77,8 @@ class Gatherer:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        if answers := [entry.answer for entry in self._entries() if not entry.answer.done()]:
-            await asyncio.wait(answers)
+        if pending := [entry.result for entry in self._entries() if not entry.result.done()]:
+            await asyncio.wait(pending)
         if self._timer is not None:
             self._timer.cancel()
         for _ in range(self._limits.calls):
@@ -92,7 +92,7 @@ class Gatherer:
             submission=submission,
             size=size,
             until=self._loop.time() + self._limits.seconds,
-            answer=self._loop.create_future(),
+            result=self._loop.create_future(),
         )
         self._waiting.append(entry)
         self._mails += 1
@@ -100,7 +100,7 @@ class Gatherer:
         self._gather()
         if self._timer is None:
             self._timer = self._loop.call_at(entry.until, self._expire)
-        return await entry.answer
+        return await entry.result
 
     def _refusal(self, size: int) -> NotKept | None:
         limits = self._limits
@@ -142,7 +142,7 @@ class Gatherer:
         batch: list[_Entry] = []
         while self._waiting and len(batch) < self._limits.batch:
             entry = self._waiting.popleft()
-            if entry.answer.done():  # too late, or the request was cancelled
+            if entry.result.done():  # too late, or the request was cancelled
                 self._forget(entry)
             else:
                 batch.append(entry)
@@ -153,30 +153,30 @@ class Gatherer:
     def _run(self) -> None:
         """Call the outbox, batch by batch, in the thread."""
         while (batch := self._batches.get()) is not None:
-            answers = self._ask([entry.submission for entry in batch])
+            results = self._ask([entry.submission for entry in batch])
             try:
-                self._loop.call_soon_threadsafe(self._settle, batch, answers)
+                self._loop.call_soon_threadsafe(self._resolve, batch, results)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
 
     def _ask(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         try:
-            answers = self._outbox.submit(submissions)
+            results = self._outbox.submit(submissions)
         except Exception as error:  # one batch fails, and not the thread
             log.exception("the outbox failed", exc_info=error)
-            answers = []
-        if len(answers) == len(submissions):
-            return answers
+            results = []
+        if len(results) == len(submissions):
+            return results
         return [NotKept(reason="the outbox failed", in_doubt=True)] * len(submissions)
 
-    def _settle(self, batch: list[_Entry], answers: Sequence[SubmitResult]) -> None:
-        for entry, answer in zip(batch, answers, strict=True):
+    def _resolve(self, batch: list[_Entry], results: Sequence[SubmitResult]) -> None:
+        for entry, result in zip(batch, results, strict=True):
             self._forget(entry)
-            if not entry.answer.done():
-                entry.answer.set_result(answer)
-            elif not entry.answer.cancelled():
+            if not entry.result.done():
+                entry.result.set_result(result)
+            elif not entry.result.cancelled():
                 mail_id = entry.submission.mail.id
-                log.warning("the queue answered late", mail_id=mail_id, kept=_is_kept(answer))
+                log.warning("the queue answered late", mail_id=mail_id, kept=_is_kept(result))
         self._under_way.remove(batch)
         self._gather()
 
@@ -191,19 +191,19 @@ class Gatherer:
         """Answer what has waited too long; one timer serves all, as all wait equally long."""
         now = self._loop.time()
         for entry in chain.from_iterable(self._under_way):
-            if entry.until <= now and not entry.answer.done():
-                entry.answer.set_result(_LATE)
+            if entry.until <= now and not entry.result.done():
+                entry.result.set_result(_LATE)
         while self._waiting and self._waiting[0].until <= now:
             entry = self._waiting.popleft()
             self._forget(entry)
-            if not entry.answer.done():
-                entry.answer.set_result(NotKept(reason="the queue did not answer in time"))
-        pending = [entry.until for entry in self._entries() if not entry.answer.done()]
+            if not entry.result.done():
+                entry.result.set_result(NotKept(reason="the queue did not answer in time"))
+        pending = [entry.until for entry in self._entries() if not entry.result.done()]
         self._timer = self._loop.call_at(min(pending), self._expire) if pending else None
 
 
-def _is_kept(answer: SubmitResult) -> bool | None:
+def _is_kept(result: SubmitResult) -> bool | None:
     """Say whether the mail is kept, or None if that is in doubt."""
-    if isinstance(answer, NotKept) and answer.in_doubt:
+    if isinstance(result, NotKept) and result.in_doubt:
         return None
-    return isinstance(answer, Kept | KeptAs | Replayed)
+    return isinstance(result, Kept | KeptAs | Replayed)

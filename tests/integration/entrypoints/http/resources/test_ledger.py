@@ -41,9 +41,9 @@ def make(request, tmp_path):
 class Client:
     """One client's requests, one after the other, within one run of the application."""
 
-    def __init__(self, site, *scopes, senders=("*",)):
+    def __init__(self, site, *scopes, allowed_from=("*",)):
         self.site = site
-        self.id, self.key = site.keys.create(*(scopes or KeyScope), senders=senders)
+        self.id, self.key = site.keys.create(*(scopes or KeyScope), allowed_from=allowed_from)
 
     async def __call__(self, method, path, document=None, **headers):
         names = {name.replace("_", "-"): value for name, value in headers.items()}

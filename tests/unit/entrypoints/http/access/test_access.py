@@ -15,7 +15,7 @@ from limbo.domain.errors import ApiKeysUnavailable
 from limbo.domain.mail.address import parse_address
 from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.access.key_cache import KeyCache
-from limbo.entrypoints.http.server.problems import HttpRefusal, answer
+from limbo.entrypoints.http.server.problems import HttpRefusal, problem_response
 from tests.contracts.api_keys import READER, REVOKED, a_key
 from tests.support.asgi import call
 
@@ -228,7 +228,7 @@ def test_the_answer_is_as_all_of_limbo_s_and_closes_what_was_not_read(access):
         try:
             await access.authenticate(scope, READ, message="no mail for you")
         except HttpRefusal as refused:
-            await answer(refused, scope)(scope, receive, send)
+            await problem_response(refused, scope)(scope, receive, send)
 
     reply = asyncio.run(call(app, "POST", "/", b"{}", {"Content-Length": "2"}))
     assert reply.status == 401
