@@ -30,7 +30,7 @@ def rows() -> Iterator[Row]:
         at_least=False,
     )
     help_ = [
-        _command("-c", "from limbo.entrypoints.cli import main; main()", "--help")
+        _command("-c", "from limbo.entrypoints.cli.main import main; main()", "--help")
         for _ in range(ROUNDS)
     ]
     yield Row(

@@ -18,7 +18,7 @@ from benchmarks.support.report import ROOT
 from tests.support.postgres import running_postgres
 
 _READY_SECONDS = 30.0
-_LIMBO = "import sys; from limbo.entrypoints.cli import main; sys.exit(main())"
+_LIMBO = "import sys; from limbo.entrypoints.cli.main import main; sys.exit(main())"
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LOCAL = {
     "LIMBO_ALLOW_ANONYMOUS": "true",

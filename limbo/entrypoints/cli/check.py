@@ -1,71 +1,142 @@
-"""``limbo check`` and ``limbo health``: what is set, and whether each part answers."""
+"""``limbo check``: what is set, and whether each part answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from limbo.domain.errors import LimboError
-from limbo.entrypoints.settings.settings import Settings, load
-from limbo.entrypoints.wiring.container import Container
-from limbo.ports.api_keys import ApiKeys  # noqa: TC001 - beside what is imported at run time
-from limbo.ports.ledger_reader import LedgerReader, Query
+from limbo.entrypoints.cli.command import Call, Command
+from limbo.entrypoints.cli.parts import opened_container
+
+if TYPE_CHECKING:
+    from limbo.entrypoints.settings.environment import Reading
+    from limbo.entrypoints.settings.settings import Settings
+    from limbo.entrypoints.wiring.container import Container
+    from limbo.ports.api_keys import ApiKeys
+    from limbo.ports.ledger_reader import LedgerReader
+
+_DESCRIPTION = """\
+Prints every setting with its value and where it is from (secrets masked), then tries the queue
+and each sender without sending a mail. Exits with 0 if all of them answer."""
 
 
-def check(environ: Mapping[str, str]) -> int:
-    """Print the settings and try each part; return 0 if all answer, else 1."""
-    settings = load(environ)
-    _print_settings(settings)
-    container = Container(settings=settings)
-    results = [_try("queue", lambda: _queue(container))]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """What became of one part: its problem, or what was counted in it."""
+
+    part: str
+    problem: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a person reads of it."""
+        if self.counts:
+            counted = (f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items())
+            yield f"{self.part}: {', '.join(counted)}"
+        yield f"{self.part}: {'ok' if self.problem is None else self.problem}"
+
+    def document(self) -> dict[str, object]:
+        """Return what a program reads of it."""
+        document: dict[str, object] = {
+            "part": self.part,
+            "ok": self.problem is None,
+            "problem": self.problem,
+        }
+        return {**document, "counts": self.counts} if self.counts else document
+
+
+def _run(call: Call) -> int:
+    """Show the settings and try each part; return 0 if all answer, else 1."""
+    with opened_container(call.environ) as container:
+        settings: Settings = container.settings()
+        results = _try_parts(settings, container)
+        print_ = _print_json if call.arguments.json else _print_text
+        return 0 if print_(call, settings, results) else 1
+
+
+def _print_json(call: Call, settings: "Settings", results: Iterator[_Result]) -> bool:
+    tried = list(results)
+    call.console.print_json(
+        {
+            "data": [result.document() for result in tried],
+            "has_more": False,
+            "settings": {each.name: _setting_document(each) for each in settings.readings},
+        }
+    )
+    return all(result.problem is None for result in tried)
+
+
+def _setting_document(reading: "Reading") -> dict[str, str | None]:
+    is_set = reading.source != "not set"
+    return {"value": reading.shown if is_set else None, "source": reading.source}
+
+
+def _print_text(call: Call, settings: "Settings", results: Iterator[_Result]) -> bool:
+    rows = [(reading.name, reading.shown, reading.source) for reading in settings.readings]
+    call.console.print_table(rows, cut=1)
+    call.console.print("")
+    all_answer = True
+    for result in results:
+        for line in result.lines():
+            call.console.print(line)
+        all_answer = all_answer and result.problem is None
+    return all_answer
+
+
+def _try_parts(settings: "Settings", container: "Container") -> Iterator[_Result]:
+    yield _try("queue", lambda: _count_queue(container))
     if settings.ledger_kind != "none":
-        results.append(_try("ledger", lambda: _ledger(container)))
+        yield _try("ledger", lambda: _read_ledger(container))
     if settings.api_keys_kind != "none":
-        results.append(_try("keys", lambda: _keys(container)))
+        yield _try("keys", lambda: _count_keys(container))
     try:
         senders = container.senders()
     except LimboError as error:
-        results.append(_tell("senders", str(error)))
+        yield _Result(part="senders", problem=str(error))
     else:
-        results += [_try(sender.name, sender.check) for sender in senders]
-    return 0 if all(results) else 1
+        for sender in senders:
+            try:
+                yield _Result(part=sender.name, problem=sender.check())
+            except LimboError as error:
+                yield _Result(part=sender.name, problem=str(error))
 
 
-def _print_settings(settings: Settings) -> None:
-    readings = settings.readings
-    widths = (max(len(r.name) for r in readings), max(len(r.shown) for r in readings))
-    for reading in readings:
-        line = f"{reading.name:{widths[0]}}  {reading.shown:{widths[1]}}  {reading.source}"
-        print(line.rstrip())  # noqa: T201
-    print()  # noqa: T201
+def _try(part: str, count: Callable[[], Mapping[str, int]]) -> _Result:
+    try:
+        return _Result(part=part, counts=count())
+    except LimboError as error:
+        return _Result(part=part, problem=str(error))
 
 
-def _queue(container: Container) -> str | None:
+def _count_queue(container: "Container") -> Mapping[str, int]:
     depth = container.queue().depth()
-    waiting = depth.ready + depth.deferred
-    print(f"queue: {waiting} waiting, {depth.in_flight} in flight, {sum(depth.dead.values())} dead")  # noqa: T201
-    return None
+    return {
+        "waiting": depth.ready + depth.deferred,
+        "in_flight": depth.in_flight,
+        "dead": sum(depth.dead.values()),
+    }
 
 
-def _ledger(container: Container) -> str | None:
+def _read_ledger(container: "Container") -> Mapping[str, int]:
+    from limbo.ports.ledger_reader import Query
+
     ledger_reader: LedgerReader | None = container.ledger_reader()
     if ledger_reader is not None:
         ledger_reader.page(Query(client=None, limit=1))
-    return None
+    return {}
 
 
-def _keys(container: Container) -> str | None:
+def _count_keys(container: "Container") -> Mapping[str, int]:
     keys: ApiKeys | None = container.keys()
-    if keys is not None:
-        active = sum(key.revoked_at is None for key in keys.list())
-        print(f"keys: {active} active")  # noqa: T201
-    return None
+    if keys is None:
+        return {}
+    return {"active": sum(key.revoked_at is None for key in keys.list())}
 
 
-def _try(part: str, probe: Callable[[], str | None]) -> bool:
-    try:
-        return _tell(part, probe())
-    except LimboError as error:
-        return _tell(part, str(error))
-
-
-def _tell(part: str, problem: str | None) -> bool:
-    print(f"{part}: {'ok' if problem is None else problem}")  # noqa: T201
-    return problem is None
+COMMAND = Command(
+    name="check",
+    summary="show the settings in force and try each part",
+    description=_DESCRIPTION,
+    run=_run,
+    prints_json=True,
+)

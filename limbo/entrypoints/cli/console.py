@@ -1,11 +1,14 @@
 """Where a command reads from and writes to."""
 
+import json
+import shutil
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Self, TextIO
 
-import orjson
+from limbo.entrypoints.cli.table import table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +21,41 @@ class Console:
     width: int | None = None
     now: Callable[[], float] = time.monotonic
 
+    @classmethod
+    def standard(cls) -> Self:
+        """Return the console of this process."""
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        return cls(out=sys.stdout, err=sys.stderr, input=sys.stdin, width=width)
+
     def print(self, text: str) -> None:
         """Write a line of the result."""
         self.out.write(f"{text}\n")
 
+    def print_table(
+        self, rows: Sequence[Sequence[str]], *, headings: Sequence[str] = (), cut: int = -1
+    ) -> None:
+        """Write the rows in columns; the column ``cut`` gives way where a terminal is narrow."""
+        for line in table([headings, *rows] if headings else rows, self.width, cut=cut):
+            self.print(line)
+
     def print_json(self, document: object) -> None:
-        """Write the result as one JSON document."""
-        self.print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        """Write the result as one JSON document that no terminal obeys."""
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        if not text.replace("\n", "").isprintable():
+            text = json.dumps(document, indent=2)
+        self.print(text)
+
+    def print_json_list(self, data: Sequence[object], *, has_more: bool = False) -> None:
+        """Write a list as one JSON document; ``has_more`` says that it goes on after these."""
+        self.print_json({"data": data, "has_more": has_more})
 
     def note(self, text: str) -> None:
         """Write a line that is not the result."""
+        self.out.flush()
         self.err.write(f"{text}\n")
+        self.err.flush()
+
+    def fail(self, text: str) -> None:
+        """Write the line that says why the command failed; it asks nothing of ``out``."""
+        self.err.write(f"limbo: {text}\n")
         self.err.flush()

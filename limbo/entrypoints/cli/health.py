@@ -1,22 +1,26 @@
 """``limbo health``: whether the api or the worker of this machine lives."""
 
-import http.client
-from collections.abc import Mapping
+from limbo.entrypoints.cli.command import Call, Command
 
-from limbo.entrypoints.settings.settings import load
+_DESCRIPTION = """\
+Asks /livez on LIMBO_PORT, then on LIMBO_WORKER_PORT, and exits with 0 if either answers: for the
+health check of a container, whatever its role."""
+_SECONDS = 3.0
 
-_HEALTH_SECONDS = 3.0
 
-
-def health(environ: Mapping[str, str]) -> int:
+def _run(call: Call) -> int:
     """Ask the api, then the worker, of this machine; return 0 if either says that it lives."""
-    settings = load(environ)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    from limbo.entrypoints.settings.settings import load
+
+    settings = load(call.environ)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     return 0 if any(_lives(host, port) for port in (settings.port, settings.worker_port)) else 1
 
 
 def _lives(host: str, port: int) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=_HEALTH_SECONDS)
+    import http.client
+
+    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().status == http.client.OK
@@ -24,3 +28,11 @@ def _lives(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+COMMAND = Command(
+    name="health",
+    summary="ask the api or worker on this machine whether it lives",
+    description=_DESCRIPTION,
+    run=_run,
+)

@@ -4,7 +4,8 @@ Each adapter is imported where it is built, so that a process loads only the lib
 """
 # ruff: noqa: PLC0415
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,14 @@ _SQS_BATCH = 10
 _Build = Callable[[SenderSettings, Settings], Sender]
 
 
-def _sqlite(url: str) -> "Database":
+def _sqlite(url: str) -> "Iterator[Database]":
     from limbo.adapters.sql.sqlite import SqliteDatabase
 
-    return SqliteDatabase.connect(url)
+    with closing(SqliteDatabase.connect(url)) as database:
+        yield database
 
 
-def _postgresql(url: str) -> "Database":
+def _postgresql(url: str) -> "Iterator[Database]":
     try:
         from limbo.adapters.sql.postgres import PostgresDatabase
     except ImportError:
@@ -56,7 +58,8 @@ def _postgresql(url: str) -> "Database":
             "LIMBO_QUEUE and LIMBO_LEDGER must not be postgresql://… without psycopg:"
             " pip install 'psycopg[binary]'"
         ) from None
-    return PostgresDatabase.connect(url)
+    with closing(PostgresDatabase.connect(url)) as database:
+        yield database
 
 
 def _memory_queue(settings: Settings) -> "MemoryQueue":
@@ -223,8 +226,8 @@ class Container(containers.DeclarativeContainer):
 
     queue_database = providers.Selector(
         settings.provided.queue_kind,
-        sqlite=providers.Singleton(_sqlite, settings.provided.queue),
-        postgresql=providers.Singleton(_postgresql, settings.provided.queue),
+        sqlite=providers.Resource(_sqlite, settings.provided.queue),
+        postgresql=providers.Resource(_postgresql, settings.provided.queue),
     )
     sql_queue = providers.Singleton(_sql_queue, queue_database, settings)
     queue = providers.Selector(
@@ -245,8 +248,8 @@ class Container(containers.DeclarativeContainer):
     ledger_database = providers.Selector(
         settings.provided.ledger_kind,
         shared=queue_database,
-        sqlite=providers.Singleton(_sqlite, settings.provided.ledger),
-        postgresql=providers.Singleton(_postgresql, settings.provided.ledger),
+        sqlite=providers.Resource(_sqlite, settings.provided.ledger),
+        postgresql=providers.Resource(_postgresql, settings.provided.ledger),
     )
     memory_ledger = providers.Singleton(_memory_ledger)
     sql_ledger = providers.Singleton(_sql_ledger, ledger_database)

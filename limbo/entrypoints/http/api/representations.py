@@ -1,7 +1,6 @@
 """Mails and dead letters as clients see them; a version to come may add fields."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import assert_never
 
 from limbo.domain.delivery.lifecycle import Status
@@ -17,6 +16,7 @@ from limbo.entrypoints.http.api.schemas import (
     MailResource,
     SubmittedMail,
 )
+from limbo.entrypoints.http.api.times import rfc3339, rfc3339_or_none
 from limbo.ports.dead_letters import DeadLetter
 from limbo.ports.ledger_reader import Record
 
@@ -26,7 +26,7 @@ def submitted_mail(mail: Mail) -> SubmittedMail:
     return {
         "id": mail.id,
         "status": Status.QUEUED,
-        "submitted_at": _rfc3339(mail.submitted_at),
+        "submitted_at": rfc3339(mail.submitted_at),
         "from": str(mail.from_),
         "to": _strings(mail.to),
         "cc": _strings(mail.cc),
@@ -40,15 +40,15 @@ def mail_entry(record: Record) -> MailEntry:
     entry: MailEntry = {
         "id": record.id,
         "status": record.status,
-        "submitted_at": _rfc3339(record.submitted_at),
-        "updated_at": _rfc3339(record.updated_at),
+        "submitted_at": rfc3339(record.submitted_at),
+        "updated_at": rfc3339(record.updated_at),
         "from": record.from_,
         "to": [*record.to],
         "subject": record.subject,
         "possible_duplicate": record.possible_duplicate,
     }
     if record.next_at is not None:
-        entry["next_attempt_at"] = _rfc3339(record.next_at)
+        entry["next_attempt_at"] = rfc3339(record.next_at)
     if record.cause is not None:
         entry["cause"] = cause_shape(record.cause)
     return entry
@@ -70,14 +70,14 @@ def dead_letter_shape(letter: DeadLetter) -> DeadLetterShape:
     """Return a dead letter without anything that a client wrote."""
     shape: DeadLetterShape = {
         "id": letter.id,
-        "buried_at": _if_a_time(letter.buried_at),
+        "buried_at": rfc3339_or_none(letter.buried_at),
         "cause": cause_shape(letter.cause),
         "possible_duplicate": letter.possible_duplicate,
         "attempts": [_try(each.sender, each.started_at, each) for each in letter.attempts],
     }
     if isinstance(letter.mail, Mail):
         shape["mail_id"] = letter.mail.id
-        shape["submitted_at"] = _rfc3339(letter.mail.submitted_at)
+        shape["submitted_at"] = rfc3339(letter.mail.submitted_at)
     return shape
 
 
@@ -94,7 +94,7 @@ def causes_shape(counts: Sequence[tuple[Cause, int]]) -> Causes:
 def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShape:
     shape: AttemptShape = {
         "provider": sender,
-        "started_at": _if_a_time(started_at),
+        "started_at": rfc3339_or_none(started_at),
         "outcome": None,
     }
     if attempt is None:
@@ -116,13 +116,3 @@ def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShap
 
 def _strings(addresses: Sequence[Address]) -> list[str]:
     return [str(address) for address in addresses]
-
-
-def _if_a_time(seconds: float) -> str | None:
-    """Return the time, of what another program may have put into the dead letters."""
-    return _rfc3339(seconds) if 0 <= seconds < YEAR_10000 else None
-
-
-def _rfc3339(seconds: float) -> str:
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

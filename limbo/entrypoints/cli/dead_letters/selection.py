@@ -1,0 +1,44 @@
+"""Which dead letters a command line names."""
+
+from collections.abc import Sequence
+
+from limbo.entrypoints.cli.command import Call
+from limbo.entrypoints.cli.console import Console
+from limbo.ports.dead_letters import DeadLetters
+
+MOST_NAMED = 20
+"""How many ids or causes a message names at most."""
+
+
+def refuse_ambiguity(call: Call) -> None:
+    """End the command as wrong usage unless it names dead letters in one way."""
+    arguments = call.arguments
+    if bool(arguments.ids) + (arguments.cause is not None) + arguments.all != 1:
+        call.refuse("name the dead letters in one way: by their IDs, by --cause, or as --all")
+
+
+def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
+    """Return the ids, each once, and say how many a selection finds; None for an unknown cause."""
+    arguments, console = call.arguments, call.console
+    if arguments.ids:
+        return list(dict.fromkeys(arguments.ids))
+    if arguments.all:
+        ids = dead_letters.select()
+        console.note(f"{len(ids):,} dead letters there are")
+        return ids
+    return _ids_of_cause(arguments.cause, dead_letters, console)
+
+
+def _ids_of_cause(name: str, dead_letters: DeadLetters, console: Console) -> Sequence[str] | None:
+    known = [cause for cause, _ in dead_letters.causes()]
+    causes = [cause for cause in known if cause.matches(name)]
+    if not causes:
+        names = sorted({str(cause.kind) for cause in known}) + [cause.id for cause in known]
+        listed = ", ".join(names[:MOST_NAMED]) or "none"
+        console.fail(f"no dead letter has the cause {name!r}; there are: {listed}")
+        return None
+    ids = dead_letters.select(causes)
+    plural = "cause" if len(causes) == 1 else "causes"
+    match = "dead letter matches" if len(ids) == 1 else "dead letters match"
+    console.note(f"{len(ids):,} {match}, of {len(causes)} {plural}")
+    return ids

@@ -1,0 +1,84 @@
+"""What the actions of ``limbo keys`` do."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from limbo.domain.access.allow_list import parse_allow_list
+from limbo.domain.access.api_key import ApiKey
+from limbo.domain.access.credential import new_credential, parse_credential
+from limbo.domain.errors import SettingsError
+from limbo.entrypoints.cli.command import Call
+from limbo.entrypoints.cli.keys.view import HEADINGS, key_document, key_row
+from limbo.entrypoints.cli.parts import opened_container
+from limbo.ports.api_keys import ApiKeys
+
+
+def create(call: Call) -> int:
+    """Make a key and print it."""
+    arguments = call.arguments
+    credential = new_credential()
+    try:
+        key = ApiKey(
+            id=credential.id,
+            name=arguments.name,
+            sha256=credential.sha256,
+            scopes=arguments.scope,
+            allowed_from=parse_allow_list(
+                rule for given in arguments.allowed_from for rule in given.rules
+            ),
+            rate=arguments.rate,
+            created_at=time.time(),
+        )
+    except ValueError as error:  # its text begins with the name of the option
+        raise SettingsError(f"--{error}") from None
+    with _opened_api_keys(call.environ) as keys:
+        keys.add(key)
+    call.console.print(credential.reveal())
+    call.console.note(
+        f"This is the key {key.id} ({key.name}). It is shown this once; only a hash is kept."
+    )
+    return 0
+
+
+def list_keys(call: Call) -> int:
+    """Show all keys."""
+    with _opened_api_keys(call.environ) as store:
+        keys = store.list()
+    if call.arguments.json:
+        call.console.print_json_list([key_document(key) for key in keys])
+    else:
+        rows = [key_row(key) for key in keys]
+        call.console.print_table(rows, headings=HEADINGS, cut=HEADINGS.index("FROM"))
+    return 0
+
+
+def revoke(call: Call) -> int:
+    """Revoke a key; return 1 if there is none to revoke."""
+    id_ = _id(call.arguments.id)
+    with _opened_api_keys(call.environ) as keys:
+        is_revoked = keys.revoke(id_, time.time())
+    if not is_revoked:
+        call.console.fail("no key of that id is in force; `limbo keys list` shows them")
+        return 1
+    call.console.note(f"The key {id_} is revoked. Every api refuses it within 60 seconds.")
+    return 0
+
+
+def _id(text: str) -> str:
+    """Return the id, also of a whole key: who finds one that leaked has nothing else."""
+    try:
+        return parse_credential(text.strip()).id
+    except ValueError:
+        return text.strip()
+
+
+@contextmanager
+def _opened_api_keys(environ: Mapping[str, str]) -> Iterator[ApiKeys]:
+    with opened_container(environ) as container:
+        keys: ApiKeys | None = container.keys()
+        if keys is None:
+            raise SettingsError(
+                "LIMBO_API_KEYS_FILE must name a file for API keys, or LIMBO_LEDGER a database"
+            )
+        yield keys

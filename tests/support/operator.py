@@ -1,0 +1,55 @@
+"""An operator of dead letters, on a queue in memory."""
+
+from contextlib import nullcontext
+
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death, Failed, Fault
+from limbo.entrypoints.cli.dead_letters.command import command
+from tests.contracts.queue import a_mail, take
+from tests.support.command_line import CommandLine
+
+KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
+KEY_SHOWN = {
+    "id": KEY.id,
+    "kind": "account",
+    "provider": "mailgun",
+    "reason": "401 Forbidden",
+}
+REGION = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="404 Domain not found")
+REFUSED = Cause(kind=Fault.MAIL, sender="ses", reason="MessageRejected: virus")
+ATTEMPTS = (
+    Attempt(
+        sender="ses", started_at=1e9, duration=0.25, verdict=Failed(Fault.RATE, "Throttling", 30.0)
+    ),
+    Attempt(sender="ses", started_at=1e9, duration=1.0, verdict=Failed(Fault.OUTAGE, "reset")),
+    Attempt(sender="smtp", started_at=1e300, duration=1.0, verdict=Accepted("<1@x>")),
+)
+
+
+class Operator:
+    """Buries mails, types commands, and keeps what they print."""
+
+    def __init__(self, *, terminal: bool = False) -> None:
+        self.queue = MemoryQueue()
+        self.dead_letters = self.queue.dead_letters
+        self.limbo = CommandLine(
+            commands=[command(lambda _: nullcontext(self.dead_letters))], terminal=terminal
+        )
+
+    def bury(self, cause: Cause, count: int = 1, **changes: object) -> list[str]:
+        self.queue.put([a_mail(**changes) for _ in range(count)])
+        leases = take(self.queue, count)
+        for lease in leases:
+            self.queue.bury(lease, Death(cause=cause, attempts=ATTEMPTS))
+        return [lease.mail.id for lease in leases]
+
+    def type(self, line: str, answer: str = "", width: int | None = None) -> int:
+        return self.limbo.type("dead-letters", *line.split(), answer=answer, width=width)
+
+    @property
+    def out(self) -> str:
+        return self.limbo.out
+
+    @property
+    def err(self) -> str:
+        return self.limbo.err

@@ -1,0 +1,115 @@
+import json
+
+import pytest
+
+from tests.support.command_line import CommandLine
+from tests.support.stub_provider import Answer, StubProvider
+
+UNREACHABLE = "postgresql://u:geheim@127.0.0.1:9/none"
+
+
+@pytest.fixture
+def limbo(tmp_path):
+    """The command line, with a queue in a file and a fake sender."""
+    return CommandLine({"LIMBO_QUEUE": f"sqlite:///{tmp_path}/l.db", "LIMBO_SENDERS": "fake"})
+
+
+@pytest.fixture
+def mailgun(limbo):
+    """A stub of Mailgun, which takes the place of the fake sender."""
+    with StubProvider(default=Answer(status=400, body='{"message": "from is missing"}')) as stub:
+        del limbo.environ["LIMBO_SENDERS"]
+        limbo.environ |= {
+            "MAILGUN": "key-geheim",
+            "DOMAIN": "mg.example.com",
+            "LIMBO_MAILGUN_URL": stub.url,
+        }
+        yield stub
+
+
+@pytest.mark.usefixtures("mailgun")
+def test_shows_the_settings_and_tries_each_part(limbo):
+    assert limbo.type("check") == 0
+    settings, _, parts = limbo.out.partition("\n\n")
+    lines = [line.split() for line in settings.splitlines()]
+    assert ["LIMBO_MAILGUN_KEY", "********", "MAILGUN"] in lines
+    assert ["LIMBO_PORT", "8000", "default"] in lines
+    assert parts.splitlines() == [
+        "queue: 0 waiting, 0 in flight, 0 dead",
+        "queue: ok",
+        "ledger: ok",
+        "keys: 0 active",
+        "keys: ok",
+        "mailgun: ok",
+    ]
+    assert "geheim" not in limbo.out + limbo.err
+
+
+@pytest.mark.usefixtures("mailgun")
+def test_shows_the_same_as_json(limbo):
+    assert limbo.type("check", "--json") == 0
+    document = json.loads(limbo.out)
+    assert document["data"] == [
+        {
+            "part": "queue",
+            "ok": True,
+            "problem": None,
+            "counts": {"waiting": 0, "in_flight": 0, "dead": 0},
+        },
+        {"part": "ledger", "ok": True, "problem": None},
+        {"part": "keys", "ok": True, "problem": None, "counts": {"active": 0}},
+        {"part": "mailgun", "ok": True, "problem": None},
+    ]
+    assert document["has_more"] is False
+    settings = document["settings"]
+    assert settings["LIMBO_MAILGUN_KEY"] == {"value": "********", "source": "MAILGUN"}
+    assert settings["LIMBO_PORT"] == {"value": "8000", "source": "default"}
+    assert settings["LIMBO_REGION"] == {"value": None, "source": "not set"}
+    assert "geheim" not in limbo.out + limbo.err
+
+
+def test_tries_no_ledger_and_no_keys_where_there_are_none(limbo):
+    limbo.environ["LIMBO_LEDGER"] = "none"
+    assert limbo.type("check", "--json") == 0
+    assert [part["part"] for part in json.loads(limbo.out)["data"]] == ["queue", "fake"]
+
+
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_fails_for_a_database_that_does_not_answer_and_tries_the_rest(limbo, json_):
+    limbo.environ["LIMBO_LEDGER"] = UNREACHABLE
+    assert limbo.type("check", *json_) == 1
+    assert "geheim" not in limbo.out + limbo.err
+    if json_:
+        parts = {part["part"]: part for part in json.loads(limbo.out)["data"]}
+        assert [parts[part]["ok"] for part in ("queue", "ledger", "fake")] == [True, False, True]
+        assert "PostgreSQL" in parts["ledger"]["problem"]
+    else:
+        assert "ledger: cannot use the PostgreSQL" in limbo.out
+        assert "fake: ok" in limbo.out
+
+
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_fails_when_a_provider_refuses(limbo, mailgun, json_):
+    mailgun.default = Answer(status=401, body="Forbidden")
+    assert limbo.type("check", *json_) == 1
+    assert "geheim" not in limbo.out + limbo.err
+    if json_:
+        part = json.loads(limbo.out)["data"][-1]
+        assert (part["part"], part["ok"]) == ("mailgun", False)
+        assert part["problem"].startswith("401")
+    else:
+        assert "mailgun: 401" in limbo.out
+
+
+def test_tells_why_there_is_no_sender(limbo):
+    del limbo.environ["LIMBO_SENDERS"]
+    assert limbo.type("check") == 1
+    assert "\nsenders: LIMBO_SENDERS must name a sender" in limbo.out
+
+
+def test_a_long_value_gives_way_to_the_terminal(limbo):
+    limbo.environ["LIMBO_FAKE_SCRIPT"] = ",".join(["ok"] * 60)
+    assert limbo.type("check", width=80) == 0
+    settings = limbo.out.partition("\n\n")[0].splitlines()
+    assert max(map(len, settings)) == 80
+    assert any(line.endswith("…  LIMBO_FAKE_SCRIPT") for line in settings)
