@@ -95,10 +95,7 @@ def _try_parts(settings: "Settings", container: "Container") -> Iterator[_Result
         yield _Result(part="senders", problem=str(error))
     else:
         for sender in senders:
-            try:
-                yield _Result(part=sender.name, problem=sender.check())
-            except LimboError as error:
-                yield _Result(part=sender.name, problem=str(error))
+            yield _Result(part=sender.name, problem=sender.check())
 
 
 def _try(part: str, count: Callable[[], Mapping[str, int]]) -> _Result:
@@ -120,16 +117,13 @@ def _count_queue(container: "Container") -> Mapping[str, int]:
 def _read_ledger(container: "Container") -> Mapping[str, int]:
     from limbo.ports.ledger_reader import Query
 
-    ledger_reader: LedgerReader | None = container.ledger_reader()
-    if ledger_reader is not None:
-        ledger_reader.page(Query(client=None, limit=1))
+    ledger_reader: LedgerReader = container.ledger_reader()
+    ledger_reader.page(Query(client=None, limit=1))
     return {}
 
 
 def _count_keys(container: "Container") -> Mapping[str, int]:
-    keys: ApiKeys | None = container.keys()
-    if keys is None:
-        return {}
+    keys: ApiKeys = container.keys()
     return {"active": sum(key.revoked_at is None for key in keys.list())}
 
 
