@@ -5,7 +5,7 @@ import time
 
 
 class Clock:
-    """Seconds since the epoch that never jump, whatever is done to the machine's clock."""
+    """Seconds since the epoch that never jump, even when the machine's clock is set."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -15,5 +15,5 @@ class Clock:
         return self._offset + time.monotonic()
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
-        """Wait, with the condition held, until it is notified or so many seconds have passed."""
+        """Wait, with the condition held, until it is notified or the seconds have passed."""
         condition.wait(min(seconds, threading.TIMEOUT_MAX))

@@ -11,7 +11,7 @@ import structlog
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _LOOK_SECONDS = 0.5
-# Objects made and not freed until the collector looks; the rest is freed without it.
+# How many objects are made and not freed before the garbage collector looks for cycles.
 _COLLECT_AFTER = (10_000, 20, 100)
 _log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ class Part(Protocol):
         ...
 
     def stop(self) -> None:
-        """Begin to stop; callable from any thread, more than once."""
+        """Begin to stop; any thread may call it, more than once."""
         ...
 
 
@@ -34,7 +34,7 @@ def hold_signals() -> None:
 
 
 def collect_less() -> None:
-    """Have the garbage collector look more rarely, and never at what is there by now and stays."""
+    """Let the garbage collector look more rarely, and never at what exists by now and stays."""
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
 
