@@ -21,9 +21,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class QueueCollector(Collector):
-    """Shows what the queue last said, and asks it anew in a thread: it may hang, or fail slowly.
+    """Shows what the queue last said, and asks it again in a thread: it may hang, or fail slowly.
 
-    It is waited for, a second at most, only when there is nothing to show and it did not fail last.
+    A scrape waits for the answer, a second at most, only when there is nothing to show and the
+    queue did not fail last time.
     """
 
     def __init__(self, queue: QueueDepth, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -35,12 +36,8 @@ class QueueCollector(Collector):
         self._asked_at = self._told_at = -math.inf
         self._depth: Depth | None = None
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Name nothing beforehand."""
-        return []
-
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Yield the metrics of a depth that was told in the last minute."""
+        """Yield the metrics of the depth, if the queue told it in the last minute."""
         thread = self._begin()
         if thread is not None and self._recent() is None and not self._has_failed:
             thread.join(_PATIENCE_SECONDS)
@@ -51,7 +48,7 @@ class QueueCollector(Collector):
         return self._depth if self._now() - self._told_at < _STALE_SECONDS else None
 
     def _begin(self) -> threading.Thread | None:
-        """Begin to ask, unless the queue is being asked, or was just now."""
+        """Start to ask the queue, unless it is being asked or was asked just now."""
         with self._lock:
             if self._is_asking or self._now() - self._asked_at < _FRESH_SECONDS:
                 return None
@@ -65,7 +62,7 @@ class QueueCollector(Collector):
             depth = self._queue.depth()
         except QueueUnavailable:
             depth = None
-        except Exception as error:  # it is asked again nevertheless
+        except Exception as error:  # the next scrape asks again
             log.exception("the queue cannot be counted", exc_info=error)
             depth = None
         with self._lock:
@@ -101,12 +98,8 @@ class BreakerCollector(Collector):
     def __init__(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
         self._states = states
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Name nothing beforehand."""
-        return []
-
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Yield the state of each."""
+        """Yield the state of each breaker."""
         family = GaugeMetricFamily(
             "limbo_breaker_state",
             "A provider's circuit breaker: 0 closed, 1 half open, 2 open.",

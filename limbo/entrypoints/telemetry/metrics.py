@@ -27,7 +27,7 @@ class Metrics:
     """The metrics of one process, in a registry of their own."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # they double the number of series, and nobody asks for them
+        disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus-client has no types; _created doubles the series
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.mails_submitted = Counter(
@@ -80,7 +80,7 @@ class Metrics:
         build.labels(__version__).set(1)
 
     def watch_queue(self, queue: QueueDepth) -> None:
-        """Show how full the queue is and what the dead letters died of, as it said of late."""
+        """Show how full the queue is and what the dead letters died of, as it last said."""
         self.registry.register(QueueCollector(queue))
 
     def watch_breakers(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
@@ -88,5 +88,5 @@ class Metrics:
         self.registry.register(BreakerCollector(states))
 
     def render(self) -> bytes:
-        """Return all metrics in the Prometheus text format; it may wait a second for the queue."""
+        """Return all metrics in the Prometheus text format; wait a second at most for the queue."""
         return generate_latest(self.registry)

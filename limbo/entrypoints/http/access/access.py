@@ -17,7 +17,7 @@ from limbo.entrypoints.http.access.credentials import HOW, read_credential
 from limbo.entrypoints.http.access.key_cache import KeyCache
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, HttpRefusal
-from limbo.entrypoints.telemetry.logs import note_request
+from limbo.entrypoints.telemetry.log_fields import note_request
 from limbo.ports.api_keys import ApiKeys
 
 _CHALLENGES = (

@@ -14,7 +14,8 @@ from datetime import datetime
 import pytest
 import structlog
 
-from limbo.entrypoints.telemetry.logs import begin_request, configure_logging, note_request
+from limbo.entrypoints.telemetry.log_fields import begin_request, note_request
+from limbo.entrypoints.telemetry.logs import configure_logging
 
 
 @pytest.fixture(autouse=True)
