@@ -1,4 +1,4 @@
-"""Calls an ASGI application in this process, message by message."""
+"""Calls an ASGI application message by message, for what Starlette's TestClient does not show."""
 
 import asyncio
 import json
@@ -10,12 +10,14 @@ from starlette.types import ASGIApp
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    status: int
+    """What was answered, with the names of a test client's response."""
+
+    status_code: int
     headers: dict[str, str]
-    body: bytes
+    content: bytes
 
     def json(self):
-        return json.loads(self.body)
+        return json.loads(self.content)
 
 
 async def call(

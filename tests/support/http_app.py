@@ -4,10 +4,12 @@ import asyncio
 import dataclasses
 import json
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from httpx2 import Response
 from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from limbo.domain.access.api_key import KeyScope
 from limbo.domain.errors import QueueUnavailable
@@ -75,7 +77,9 @@ _LIMITS = {field.name for field in dataclasses.fields(HttpLimits)}
 
 
 class HttpApp:
-    """An application with its parts at hand; ``run`` gives a coroutine the running app.
+    """An application with its parts at hand.
+
+    ``ask`` makes one request as a client, and ``run`` gives a coroutine the running app.
 
     Anybody may do anything, unless ``access`` says otherwise.
     """
@@ -101,6 +105,22 @@ class HttpApp:
                 return await use(self.app)
 
         return asyncio.run(within_lifespan())
+
+    def client(self) -> TestClient:
+        """Return a client that raises what the application does; entering it runs the lifespan."""
+        return TestClient(self.app, follow_redirects=False)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """Make one request of the running application."""
+        raw = {name: value.encode("latin-1") for name, value in (headers or {}).items()}
+        with self.client() as client:
+            return client.request(method, path, content=body, headers=raw)
 
     def metric(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(name, labels) or 0.0

@@ -11,7 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from limbo.entrypoints.http.api.routing import matched_template
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.telemetry.log_fields import begin_request
-from limbo.entrypoints.telemetry.logs import begin_request
 from limbo.entrypoints.telemetry.metrics import Metrics
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

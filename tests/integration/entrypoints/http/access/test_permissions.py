@@ -8,7 +8,6 @@ import pytest
 from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.verdict import Cause
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from tests.support.asgi import call
 from tests.support.http_app import MAIL
 from tests.support.whole_app import WholeApp
 
@@ -41,7 +40,7 @@ class Site:
         body = BODIES.get(operation.id)
         text = b"" if body is None else json.dumps(body | fields).encode()
         headers = {} if authorization is None else {"Authorization": authorization}
-        return self.app.run(lambda app: call(app, operation.method, path, text, headers))
+        return self.app.ask(operation.method, path, text, headers)
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def basic(user, key):
 )
 def test_without_a_key_that_is_known_it_is_401(site, operation, authorization):
     reply = site.ask(operation, authorization)
-    assert reply.status == 401
+    assert reply.status_code == 401
     assert reply.json()["Message"] == operation.failed
     assert (
         "Bearer" in reply.headers["www-authenticate"]
@@ -76,7 +75,7 @@ def test_without_a_key_that_is_known_it_is_401(site, operation, authorization):
 @pytest.mark.parametrize("operation", NEEDED, ids=named)
 def test_with_every_scope_but_the_one_it_is_403(site, operation):
     reply = site.ask(operation, f"Bearer {site.key(*({*KeyScope} - {operation.scope}))}")
-    assert reply.status == 403
+    assert reply.status_code == 403
     assert reply.json() == {
         "Message": operation.failed,
         "Problem": f"this API key lacks the scope {operation.scope}",
@@ -88,12 +87,12 @@ def test_with_every_scope_but_the_one_it_is_403(site, operation):
 def test_with_just_the_scope_it_is_done(site, operation, form):
     key = site.owners_key if operation.tag == "mails" else site.key(operation.scope)
     reply = site.ask(operation, basic("x", key) if form == "basic" else form.format(key))
-    assert reply.status == 200
+    assert reply.status_code == 200
 
 
 @pytest.mark.parametrize("operation", NEEDED, ids=named)
 def test_an_admin_with_the_scope_sees_and_touches_what_is_anybodys(site, operation):
-    assert site.ask(operation, f"Bearer {site.key(operation.scope, ADMIN)}").status == 200
+    assert site.ask(operation, f"Bearer {site.key(operation.scope, ADMIN)}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -102,13 +101,13 @@ def test_an_admin_with_the_scope_sees_and_touches_what_is_anybodys(site, operati
 def test_another_clients_mail_is_404_as_one_that_never_was(site, operation):
     key = site.key(SEND, READ)
     theirs = site.ask(operation, f"Bearer {key}")
-    bodies = {theirs.body}
+    bodies = {theirs.content}
     for name in ("01a20bfc-98c5-7ebe-8fea-9a68ee9e8051", "x", "%00", "a b", "é", "x" * 65, "😀"):
         site.ids["mails"] = name
         reply = site.ask(operation, f"Bearer {key}")
-        assert reply.status == 404
-        bodies.add(reply.body)
-    assert theirs.status == 404
+        assert reply.status_code == 404
+        bodies.add(reply.content)
+    assert theirs.status_code == 404
     assert bodies == {b'{"Message":"not done","Problem":"no such mail"}'}
 
 
@@ -136,12 +135,12 @@ def test_a_mail_is_from_whom_the_key_allows_or_403(site, sender, status):
     key = site.key(SEND, allowed_from=["@shop.example"])
     waiting = site.app.mails.depth().ready
     reply = site.ask(operation, f"Bearer {key}", **{"from": sender})
-    assert reply.status == status
+    assert reply.status_code == status
     assert site.app.mails.depth().ready - waiting == (status == 200)
-    assert "other.example" not in reply.body.decode()
+    assert "other.example" not in reply.content.decode()
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)
 @pytest.mark.parametrize("authorization", [None, f"Bearer {WRONG}", "nonsense"])
 def test_what_is_open_asks_for_no_key(site, operation, authorization):
-    assert site.ask(operation, authorization).status == 200
+    assert site.ask(operation, authorization).status_code == 200

@@ -30,7 +30,7 @@ def named(operation):
 
 def ask(http, operation, body=ALL, path=None, **headers):
     path = operation.path.replace("{id}", "x") if path is None else path
-    return http.run(lambda app: call(app, operation.method, path, body, headers, then="wait"))
+    return http.ask(operation.method, path, body, headers)
 
 
 class Broken:
@@ -52,12 +52,12 @@ def test_a_store_that_does_not_answer_is_503(operation, error):
     broken = Broken(error("bob@example.org"))
     with capture_logs() as logs:
         reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
-    assert reply.status == 503
+    assert reply.status_code == 503
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["not answered"]
     assert "bob" not in str(logs)
     assert reply.headers["retry-after"] == "5"
     assert reply.json()["Message"] == "not done"
-    assert b"bob" not in reply.body
+    assert b"bob" not in reply.content
 
 
 class Hanging:
@@ -88,10 +88,10 @@ def test_a_store_that_hangs_is_503_and_504_where_the_request_may_have_its_effect
         store.gate.set()
     assert len(store.asked) == 1
     if operation.method == "GET":
-        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+        assert (reply.status_code, reply.headers["retry-after"]) == (503, "5")
         assert reply.json()["Message"] == "not done"
     else:
-        assert (reply.status, reply.json()["Message"]) == (504, "unknown")
+        assert (reply.status_code, reply.json()["Message"]) == (504, "unknown")
         assert "may go on" in reply.json()["Problem"]
         assert "retry-after" not in reply.headers  # many clients would ask again by themselves
 
@@ -103,7 +103,7 @@ def test_a_dead_letter_with_times_that_are_none_is_shown_without_them(seconds):
     (lease,) = site.mails.receive(1, 0)
     attempt = Attempt(sender="a", started_at=seconds, duration=seconds, verdict=Accepted(""))
     site.mails.bury(lease, Death(cause=GONE, attempts=[attempt]))
-    reply = site.run(lambda app: call(app, "GET", f"/v1/dead-letters/{mail.id}"))
+    reply = site.ask("GET", f"/v1/dead-letters/{mail.id}")
     assert reply.json()["attempts"] == [
         {"provider": "a", "started_at": None, "outcome": "accepted"}
     ]
@@ -114,8 +114,8 @@ def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
     broken = Broken(KeyError("bob@example.org"))
     with capture_logs() as logs:
         reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
-    assert reply.status == 500
-    assert b"bob" not in reply.body
+    assert reply.status_code == 500
+    assert b"bob" not in reply.content
     (line,) = (line for line in logs if line["log_level"] == "error")
     assert (line["event"], type(line["exc_info"])) == ("request failed", KeyError)
 
@@ -123,7 +123,7 @@ def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 def test_where_nothing_is_kept_it_is_501(operation):
     reply = ask(HttpApp(), operation)
-    assert reply.status == 501
+    assert reply.status_code == 501
     store = "ledger" if operation in LEDGERS else "dead letters"
     assert store in reply.json()["Problem"]
 
@@ -176,9 +176,9 @@ def test_a_choice_that_is_none_is_400_and_chooses_nothing(operation, body):
     site.submit()
     site.bury(GONE)
     reply = ask(site, operation, body)
-    assert reply.status == 400
-    assert b"secret" not in reply.body
-    assert len(reply.body) < 300
+    assert reply.status_code == 400
+    assert b"secret" not in reply.content
+    assert len(reply.content) < 300
     assert len(site.mails.dead_letters.list(10)) == 1
 
 
@@ -188,7 +188,7 @@ def test_a_choice_that_is_none_is_400_and_chooses_nothing(operation, body):
 def test_a_strange_name_chooses_nothing(operation, name, form):
     site = WholeApp(anonymous=KeyScope)
     reply = ask(site, operation, form.format(name).encode())
-    assert reply.status == 200
+    assert reply.status_code == 200
     assert set(reply.json().values()) == {0}
 
 
@@ -202,7 +202,7 @@ def test_a_strange_name_chooses_nothing(operation, name, form):
     ],
 )
 def test_a_choice_is_read_as_a_mail_is(operation, headers, status):
-    assert ask(WholeApp(anonymous=KeyScope), operation, **headers).status == status
+    assert ask(WholeApp(anonymous=KeyScope), operation, **headers).status_code == status
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
@@ -214,8 +214,8 @@ def test_a_strange_query_is_400(operation, path):
         "{id}", "x" if "{id}" in operation.path else ""
     )
     reply = ask(WholeApp(anonymous=KeyScope), operation, path=path)
-    assert reply.status == 400
-    assert len(reply.body) < 300
+    assert reply.status_code == 400
+    assert len(reply.content) < 300
 
 
 @pytest.mark.parametrize("operation", [o for o in GUARDED if "{id}" in o.path], ids=named)
@@ -235,8 +235,8 @@ def test_an_id_that_can_be_none_is_404(operation, name):
 
     site = WholeApp(anonymous=KeyScope)
     reply = site.run(use)
-    assert reply.status == 404
-    assert len(reply.body) < 300
+    assert reply.status_code == 404
+    assert len(reply.content) < 300
     route = operation.path
     labels = {"method": operation.method, "route": route, "status": "404"}
     assert site.metric("limbo_http_requests_total", **labels) == 1

@@ -231,7 +231,7 @@ def test_the_answer_is_as_all_of_limbo_s_and_closes_what_was_not_read(access):
             await problem_response(refused, scope)(scope, receive, send)
 
     reply = asyncio.run(call(app, "POST", "/", b"{}", {"Content-Length": "2"}))
-    assert reply.status == 401
+    assert reply.status_code == 401
     assert reply.json()["Message"] == "no mail for you"
     assert reply.json()["Problem"].startswith("no API key")
     assert reply.headers["connection"] == "close"

@@ -1,9 +1,13 @@
 import asyncio
+import json
 import time
 
 import pytest
+from starlette.middleware.cors import CORSMiddleware
+from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.server.deadline import Deadline
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.telemetry.metrics import Metrics
@@ -12,7 +16,7 @@ from tests.support.http_app import BODY, HttpApp, ScriptedDepth
 
 
 def request(http, *arguments, **options):
-    return http.run(lambda app: call(app, *arguments, **options))
+    return http.ask(*arguments, **options)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -27,7 +31,10 @@ def request(http, *arguments, **options):
 )
 def test_says_that_it_is_there(method, path, answer):
     reply = request(HttpApp(), method, path)
-    assert (reply.status, reply.json()) == (200, answer)
+    assert reply.status_code == 200
+    assert reply.headers["content-length"] == str(len(json.dumps(answer, separators=(",", ":"))))
+    if method == "GET":
+        assert reply.json() == answer
     assert reply.headers["content-type"] == "application/json"
 
 
@@ -39,21 +46,30 @@ def test_shows_its_metrics():
         return await call(app, "GET", "/metrics")
 
     reply = http.run(use)
-    assert reply.status == 200
+    assert reply.status_code == 200
     assert reply.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert b'limbo_mails_submitted_total{outcome="submitted"} 1.0' in reply.body
-    assert b'method="POST",route="/v1/mail",status="200"} 1.0' in reply.body
+    assert b'limbo_mails_submitted_total{outcome="submitted"} 1.0' in reply.content
+    assert b'method="POST",route="/v1/mail",status="200"} 1.0' in reply.content
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
-@pytest.mark.parametrize("path", ["/nothing", "/v1/mail/", "/health/", "//", "/v1", "/V1/mail", ""])
+@pytest.mark.parametrize(
+    "path",
+    ["/nothing", "/v1/mail/", "/health/", "/v1", "/v1/", "/V1/mail", "/v1/mail%0A", "/health%0A"],
+)
 def test_an_unknown_path_is_404_under_any_method(method, path):
     reply = request(HttpApp(), method, path, BODY)
-    assert reply.status == 404
+    assert reply.status_code == 404
     assert reply.json() == {
         "Message": "not submitted",
         "Problem": "no such path; mails go to POST /v1/mail",
     }
+
+
+@pytest.mark.parametrize("path", ["", "//", "*", "v1/mail", "//v1/mail", "/v1//mail"])
+def test_a_path_that_clients_mend_themselves_is_404(path):
+    reply = HttpApp().run(lambda app: call(app, "POST", path, BODY))
+    assert reply.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -66,6 +82,7 @@ def test_an_unknown_path_is_404_under_any_method(method, path):
         ("POST", "/v1/dead-letters", "DELETE, GET, HEAD"),
         ("DELETE", "/v1/dead-letters/causes", "GET, HEAD"),
         ("GET", "/v1/dead-letters/redrive", "POST"),
+        ("DELETE", "/v1/dead-letters/redrive", "POST"),
         ("POST", "/", "GET, HEAD"),
         ("DELETE", "/metrics", "GET, HEAD"),
         ("POST", "/readyz", "GET, HEAD"),
@@ -73,7 +90,7 @@ def test_an_unknown_path_is_404_under_any_method(method, path):
 )
 def test_a_wrong_method_is_405_and_says_which_are_right(method, path, allowed):
     reply = request(HttpApp(), method, path)
-    assert reply.status == 405
+    assert reply.status_code == 405
     assert reply.headers["allow"] == allowed
     assert reply.json() == {
         "Message": "not submitted",
@@ -93,7 +110,7 @@ def test_is_not_ready_while_the_queue_does_not_answer():
     http = HttpApp()
     http.queue.up = False
     reply = request(http, "GET", "/readyz")
-    assert reply.status == 503
+    assert reply.status_code == 503
     assert reply.json() == {"Message": "not ready", "Problem": "the queue does not answer"}
 
 
@@ -110,8 +127,8 @@ def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
         return hanging, alive, await call(app, "GET", "/readyz")
 
     hanging, alive, after = http.run(use)
-    assert [reply.status for reply in hanging] == [503] * 6
-    assert (alive.status, after.status) == (200, 200)
+    assert [reply.status_code for reply in hanging] == [503] * 6
+    assert (alive.status_code, after.status_code) == (200, 200)
     assert http.queue.asked == 1
 
 
@@ -140,7 +157,7 @@ def test_metrics_that_hang_hold_up_nothing_else(seconds, status):
         return replies
 
     posted, scraped = http.run(use)
-    assert (posted.status, scraped.status) == (200, status)
+    assert (posted.status_code, scraped.status_code) == (200, status)
 
 
 def test_a_client_keeps_its_request_id():
@@ -180,6 +197,8 @@ def test_a_request_id_unfit_for_a_log_is_replaced(given):
         ("POST", "/v1/mail", ("POST", "/v1/mail", "400")),
         ("PUT", "/v1/mail", ("PUT", "/v1/mail", "405")),
         ("GET", "/v1/mail/x", ("GET", "/v1/mail/{id}", "501")),
+        ("GET", "/v1/mail/x/y", ("GET", "other", "404")),
+        ("DELETE", "/v1/dead-letters/causes", ("DELETE", "/v1/dead-letters/causes", "405")),
     ],
 )
 def test_counts_and_times_requests_by_labels_that_no_client_can_multiply(method, path, labels):
@@ -199,7 +218,7 @@ def test_an_error_of_ours_is_a_plain_500_and_a_log_line_without_content():
     http = HttpApp(now=explode)
     with capture_logs() as logs:
         reply = request(http, "POST", "/v1/mail", BODY)
-    assert reply.status == 500
+    assert reply.status_code == 500
     assert reply.json() == {
         "Message": "not submitted",
         "Problem": "limbo itself failed; its log has the cause, under the id in X-Request-ID",
@@ -209,6 +228,59 @@ def test_an_error_of_ours_is_a_plain_500_and_a_log_line_without_content():
     assert isinstance(line["exc_info"], KeyError)
     labels = {"method": "POST", "route": "/v1/mail", "status": "500"}
     assert http.metric("limbo_http_requests_total", **labels) == 1
+
+
+SHOP = "https://shop.example"
+
+
+def with_cors():
+    http = HttpApp()
+    http.app.add_middleware(CORSMiddleware, allow_origins=[SHOP], allow_methods=["POST"])
+    return http
+
+
+def test_a_middleware_that_is_added_answers_and_is_counted():
+    http = with_cors()
+    asked = {"Origin": SHOP, "Access-Control-Request-Method": "POST"}
+    reply = http.ask("OPTIONS", "/v1/mail", headers=asked)
+    assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (200, SHOP)
+    assert reply.headers["x-request-id"]
+    labels = {"method": "OPTIONS", "route": "other", "status": "200"}
+    assert http.metric("limbo_http_requests_total", **labels) == 1
+
+
+@pytest.mark.parametrize(("body", "status"), [(BODY, 200), (b"{}", 400)])
+def test_a_middleware_that_is_added_sees_every_answer(body, status):
+    reply = with_cors().ask("POST", "/v1/mail", body, {"Origin": SHOP})
+    assert (reply.status_code, reply.headers["access-control-allow-origin"]) == (status, SHOP)
+
+
+class Exploding:
+    """A middleware with a defect."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            raise KeyError
+        await self.app(scope, receive, send)
+
+
+def test_a_middleware_that_fails_is_a_500_in_the_form_of_all_others():
+    http = HttpApp()
+    http.app.add_middleware(Exploding)
+    with capture_logs() as logs:
+        reply = http.ask("GET", "/")
+    assert (reply.status_code, reply.json()["Message"]) == (500, "not submitted")
+    assert [line["event"] for line in logs] == ["request failed"]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.id)
+def test_every_operation_is_a_route_named_by_its_id(operation):
+    names = {"id": "x"} if "{id}" in operation.path else {}
+    path = HttpApp().app.url_path_for(operation.id, **names)
+    assert path == operation.path.replace("{id}", "x")
 
 
 def test_a_deadline_ends_only_what_is_late():
@@ -247,9 +319,10 @@ def test_a_deadline_ends_only_what_is_late():
 )
 def test_a_worker_answers_under_the_same_rules(path, status):
     app = create_worker_app(queue=ScriptedDepth(), metrics=Metrics())
-    reply = asyncio.run(call(app, "GET", path, headers={"X-Request-ID": "r"}))
-    assert reply.status == status
+    client = TestClient(app)
+    reply = client.get(path, headers={"X-Request-ID": "r"})
+    assert reply.status_code == status
     assert reply.headers["x-request-id"] == "r"
     assert reply.headers["cache-control"] == "no-store"
     assert reply.headers["x-content-type-options"] == "nosniff"
-    assert asyncio.run(call(app, "POST", path)).status == (405 if status == 200 else 404)
+    assert client.post(path).status_code == (405 if status == 200 else 404)
