@@ -1,17 +1,20 @@
 """A statement for one row, as SQLite runs it for many.
 
-Each run of a statement gives up the interpreter's lock, and has to get it back from whoever took it
-meanwhile: for a mail that is to be kept, that took longer than all else.
+Each run of a statement gives up the interpreter's lock, and has to get it back from another thread
+that took it meanwhile, which takes longer than the run itself.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 # Rows of one run: few sizes, so that few texts have to be compiled, and stay in the cache.
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 _NAME = re.compile(r":([a-z_]+)")
 _ROW = re.compile(r"\bVALUES\s*(\([^)]*\))")
+
+_Pick = Callable[[Sequence[object]], Sequence[object]]
 
 
 def for_many(
@@ -26,10 +29,11 @@ def for_many(
     names, start = tuple(columns), 0
     for size in _SIZES if _ROW.search(sql) else (1,):
         while len(rows) - start >= size:
-            values = [now]
+            values: list[object] = [now]
             for row in rows[start : start + size]:
                 values += row
-            yield _numbered(sql, names, size), values
+            statement, pick = _for_rows(sql, names, size)
+            yield statement, pick(values)
             start += size
 
 
@@ -40,16 +44,33 @@ def in_one_run(sql: str, columns: Mapping[str, Sequence[object]]) -> bool:
 
 
 @lru_cache(maxsize=128)
-def _numbered(sql: str, names: Sequence[str], size: int) -> str:
-    """Return the statement for so many rows, its values numbered row by row, the time first."""
+def _for_rows(sql: str, names: Sequence[str], size: int) -> tuple[str, _Pick]:
+    """Return the statement for that many rows, and what picks its values in their order.
 
-    def numbered(text: str, row: int) -> str:
-        numbers = {name: 2 + row * len(names) + at for at, name in enumerate(names)}
-        numbers["now"] = 1
-        return _NAME.sub(lambda found: f"?{numbers[found[1]]}", text)
+    It picks from the time and then the values of each row. A value that is named twice is bound
+    twice: SQLite's numbered parameters are, to Python 3.12, names that need a mapping.
+    """
+    places: list[int] = []
+
+    def placed(text: str, row: int) -> str:
+        def place(found: re.Match[str]) -> str:
+            name = found[1]
+            places.append(0 if name == "now" else 1 + row * len(names) + names.index(name))
+            return "?"
+
+        return _NAME.sub(place, text)
 
     found = _ROW.search(sql)
     if found is None:
-        return numbered(sql, 0)
-    rows = ", ".join(numbered(found[1], row) for row in range(size))
-    return numbered(sql[: found.start(1)], 0) + rows + numbered(sql[found.end(1) :], 0)
+        return placed(sql, 0), _picker(places)
+    parts = [placed(sql[: found.start(1)], 0)]
+    parts.append(", ".join(placed(found[1], row) for row in range(size)))
+    parts.append(placed(sql[found.end(1) :], 0))
+    return "".join(parts), _picker(places)
+
+
+def _picker(places: Sequence[int]) -> _Pick:
+    if len(places) == 1:
+        return lambda values: (values[places[0]],)
+    pick: _Pick = itemgetter(*places)
+    return pick
