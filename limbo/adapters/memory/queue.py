@@ -1,6 +1,5 @@
 """A queue in this process's memory, for development and tests: it does not survive the process."""
 
-import heapq
 import itertools
 import threading
 import time
@@ -9,12 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from limbo.adapters.memory.dead_letters import MemoryDeadLetters
+from limbo.adapters.memory.timeline import Timeline
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter
 from limbo.ports.queue import Depth, Kept, Lease, NotKept, Undecodable
-
-_SLACK = 1000  # outdated entries a timeline may hold before it is worth sweeping
 
 
 @dataclass(slots=True, eq=False)
@@ -44,8 +42,8 @@ class MemoryQueue:
         self._ready: deque[_Entry] = deque()
         self._leased: dict[str, _Entry] = {}
         self._delayed = 0
-        self._timed = _Timeline(lambda at, entry: entry.due == at)
-        self._ages = _Timeline(lambda _, entry: not entry.gone)
+        self._timed = Timeline[_Entry](lambda at, entry: entry.due == at)
+        self._ages = Timeline[_Entry](lambda _, entry: not entry.gone)
         self._receipts = itertools.count(1)
         self.dead_letters = MemoryDeadLetters(redrive=self._redrive, now=now)
 
@@ -173,30 +171,3 @@ class MemoryQueue:
                 entry.receipt = None
                 entry.possible_duplicate = True
             self._ready.append(entry)
-
-
-class _Timeline:
-    """Entries by time, each push O(log n); what is no longer current is passed over."""
-
-    def __init__(self, is_current: Callable[[float, _Entry], bool]) -> None:
-        self._is_current = is_current
-        self._heap: list[tuple[float, int, _Entry]] = []
-        self._ties = itertools.count()
-
-    def push(self, at: float, entry: _Entry) -> None:
-        heapq.heappush(self._heap, (at, next(self._ties), entry))
-
-    def first(self) -> tuple[float, _Entry] | None:
-        """Return the earliest current entry, and keep it."""
-        while self._heap:
-            at, _, entry = self._heap[0]
-            if self._is_current(at, entry):
-                return at, entry
-            heapq.heappop(self._heap)
-        return None
-
-    def sweep(self, current: int) -> None:
-        """Throw the outdated away once they are more than the ``current`` ones."""
-        if len(self._heap) > 2 * current + _SLACK:
-            self._heap = [item for item in self._heap if self._is_current(item[0], item[2])]
-            heapq.heapify(self._heap)

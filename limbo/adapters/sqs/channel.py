@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import ClientError
 
-from limbo.adapters.sqs.client import (
-    BATCH,
-    ENTRY_AT_FAULT,
-    MAX_BYTES,
-    TOO_LARGE,
+from limbo.adapters.sqs.client import BATCH, MAX_BYTES, error_code, is_in_doubt, sqs_errors
+from limbo.adapters.sqs.messages import (
     Message,
     Outgoing,
     Refusal,
-    error_code,
-    is_in_doubt,
     lost_receipts,
     message_of,
     refusal_of,
-    sqs_errors,
+    says_too_large,
 )
 from limbo.domain.errors import QueueUnavailable
 
@@ -36,6 +31,8 @@ if TYPE_CHECKING:
     )
 
 _CALLS_AT_ONCE = 8
+# Some defects of one entry are answered for the whole batch.
+_ENTRY_AT_FAULT = {"InvalidParameterValue", "InvalidMessageContents", "BatchRequestTooLong"}
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -155,10 +152,10 @@ class SqsChannel:
                 return _answers(answer, len(batch))
         except QueueUnavailable as error:
             cause = error.__cause__
-            if isinstance(cause, ClientError) and error_code(cause) in ENTRY_AT_FAULT:
+            if isinstance(cause, ClientError) and error_code(cause) in _ENTRY_AT_FAULT:
                 if len(batch) > 1:
                     return [self._send([message])[0] for message in batch]
-                return [Refusal(str(error), too_large=TOO_LARGE in str(cause))]
+                return [Refusal(str(error), too_large=says_too_large(str(cause)))]
             return [Refusal(str(error), in_doubt=is_in_doubt(cause))] * len(batch)
 
     def _entry(self, id_: str, message: Outgoing) -> "SendMessageBatchRequestEntryTypeDef":

@@ -10,24 +10,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
 from limbo.adapters.sqs.channel import SqsChannel
-from limbo.adapters.sqs.client import (
-    ATTEMPTS,
-    BATCH,
-    BURIED_AT,
-    CAUSE,
-    MAIL_ID,
-    MAX_BYTES,
-    POSSIBLE_DUPLICATE,
-    Message,
-    Outgoing,
-    sqs_client,
-)
-from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.adapters.sqs.client import BATCH, sqs_client
+from limbo.adapters.sqs.letter import age_of, cause_of, names_of, read_letter, redriven
+from limbo.adapters.sqs.messages import Message
+from limbo.domain.delivery.verdict import Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.dead_letters import DeadLetter, OnProgress
 
@@ -37,9 +26,6 @@ if TYPE_CHECKING:
 HIDDEN_FOR = 120
 _AT_ONCE = 8 * BATCH
 MOST = 20_000  # letters in one look; FIFO queues have held back further ones from that number on
-UNKNOWN_CAUSE = Cause(
-    kind="unrecorded", reason="no cause recorded: moved here by SQS itself or by another program"
-)
 
 
 class SqsDeadLetters:
@@ -67,31 +53,31 @@ class SqsDeadLetters:
         end: tuple[float, str] | None = None
         if after is not None:
             with closing(self._all()) as batches:
-                end = next((_age(m) for batch in batches for m in batch if m.id == after), None)
+                end = next((age_of(m) for batch in batches for m in batch if m.id == after), None)
             if end is None:
                 return []
         with closing(self._all()) as batches:
-            rest = (m for batch in batches for m in batch if end is None or _age(m) < end)
-            return [_letter(message) for message in heapq.nlargest(limit, rest, key=_age)]
+            rest = (m for batch in batches for m in batch if end is None or age_of(m) < end)
+            return [read_letter(message) for message in heapq.nlargest(limit, rest, key=age_of)]
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
         for messages in self._named([id]):
-            return _letter(messages[0])
+            return read_letter(messages[0])
         return None
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first; it receives them all, so do not poll it."""
-        causes = Counter(_cause(message) for batch in self._all() for message in batch)
+        causes = Counter(cause_of(message) for batch in self._all() for message in batch)
         return causes.most_common()
 
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
         """Return the ids of all, or of those of the causes, oldest first; it receives them all."""
         ages = [
-            _age(message)
+            age_of(message)
             for batch in self._all()
             for message in batch
-            if causes is None or _cause(message) in causes
+            if causes is None or cause_of(message) in causes
         ]
         return [id_ for _, id_ in sorted(ages)]
 
@@ -124,7 +110,7 @@ class SqsDeadLetters:
                 count += len(removed)
                 if on_progress is not None:
                     on_progress(
-                        [*wanted & {name for message in removed for name in _names(message)}]
+                        [*wanted & {name for message in removed for name in names_of(message)}]
                     )
                 if len(ready) < len(batch):
                     msg = "the queue did not take all of the dead letters"
@@ -132,7 +118,7 @@ class SqsDeadLetters:
         return count
 
     def _send(self, messages: Sequence[Message]) -> Sequence[Message]:
-        refusals = self._queue.send([_redriven(message) for message in messages])
+        refusals = self._queue.send([redriven(message) for message in messages])
         return [m for m, refusal in zip(messages, refusals, strict=True) if refusal is None]
 
     def _named(self, ids: Iterable[str]) -> Generator[Sequence[Message], None, None]:
@@ -142,9 +128,9 @@ class SqsDeadLetters:
             return
         with closing(self._all()) as batches:
             for batch in batches:
-                if found := [m for m in batch if not wanted.isdisjoint(_names(m))]:
+                if found := [m for m in batch if not wanted.isdisjoint(names_of(m))]:
                     yield found
-                    wanted.difference_update(*map(_names, found))
+                    wanted.difference_update(*map(names_of, found))
                 if not wanted:
                     return
 
@@ -166,62 +152,3 @@ class SqsDeadLetters:
             finally:
                 with suppress(QueueUnavailable):  # they come back by themselves, only later
                     self._dead.change_visibility(dict.fromkeys(held.values(), 0))
-
-
-def _letter(message: Message) -> DeadLetter:
-    return DeadLetter(
-        id=message.id,
-        mail=decode_mail(message.body, message.attributes.get(MAIL_ID, message.id)),
-        cause=_cause(message),
-        attempts=_attempts(message),
-        buried_at=_buried_at(message),
-        possible_duplicate=_may_be_double(message),
-    )
-
-
-def _redriven(message: Message) -> Outgoing:
-    """Return what to send: with the mark of a possible duplicate where that still fits."""
-    plain = Outgoing(
-        body=message.body,
-        group=decode_mail(message.body, message.id).id,
-        deduplication=message.id,
-    )
-    marked = replace(plain, attributes={POSSIBLE_DUPLICATE: "true"})
-    return marked if _may_be_double(message) and marked.size <= MAX_BYTES else plain
-
-
-def _names(message: Message) -> tuple[str, str]:
-    """Return the ids of the letter and of its mail."""
-    mail_id = message.attributes.get(MAIL_ID)
-    return message.id, mail_id or decode_mail(message.body, message.id).id
-
-
-def _may_be_double(message: Message) -> bool:
-    """Tell so as well of what limbo did not mark: SQS moves here what was often received."""
-    return message.attributes.get(POSSIBLE_DUPLICATE) != "false"
-
-
-def _cause(message: Message) -> Cause:
-    try:
-        return decode_cause(message.attributes[CAUSE])
-    except (ValueError, KeyError, TypeError):
-        return UNKNOWN_CAUSE
-
-
-def _attempts(message: Message) -> Sequence[Attempt]:
-    try:
-        return decode_attempts(message.attributes[ATTEMPTS])
-    except (ValueError, KeyError, TypeError):
-        return ()
-
-
-def _age(message: Message) -> tuple[float, str]:
-    """Return what orders dead letters, the oldest first."""
-    return _buried_at(message), message.id
-
-
-def _buried_at(message: Message) -> float:
-    try:
-        return float(message.attributes[BURIED_AT])
-    except (ValueError, KeyError):
-        return message.sent_at

@@ -11,24 +11,15 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
-from limbo.adapters.encoding.codec import decode_mail, encode_attempts, encode_cause, encode_mail
+from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.channel import SqsChannel
-from limbo.adapters.sqs.client import (
-    ATTEMPTS,
-    BURIED_AT,
-    CAUSE,
-    LONG_POLL,
-    MAIL_ID,
-    POSSIBLE_DUPLICATE,
-    Message,
-    Outgoing,
-    Refusal,
-    sqs_client,
-)
+from limbo.adapters.sqs.client import LONG_POLL, sqs_client
+from limbo.adapters.sqs.lease import SqsLease, lease_of, own_lease
+from limbo.adapters.sqs.letter import attributes_of
+from limbo.adapters.sqs.messages import Outgoing, Refusal
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
@@ -41,31 +32,6 @@ ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need beyond its mail
 # SQS hides a message for 12 h after a receive and refuses to go beyond; clocks differ a little.
 MAX_HIDDEN = 12 * 3600 - 60
 REMEMBERED = 100_000  # mails whose touches a process knows
-ENOUGH_RECEIVES = 50  # after which a mail has had its touches, by any count
-
-
-@dataclass(slots=True)
-class _Term:
-    """Until when, by our clock, a lease is good; shared by all copies of the lease.
-
-    ``buried`` says that the dead letters have its mail, which is only to be deleted any more.
-    """
-
-    until: float
-    buried: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SqsLease(Lease):
-    """A lease that remembers the raw body, for the dead letters, and its times.
-
-    ``received_at`` is no later than SQS gave the mail.
-    """
-
-    message_id: str
-    body: str = field(repr=False)
-    received_at: float
-    term: _Term = field(compare=False)
 
 
 class SqsQueue:
@@ -133,7 +99,7 @@ class SqsQueue:
                 with self._remembering:
                     touches = [self._touches.get(message.id, 0) for message in messages]
                 return [
-                    _lease(message, called_at, hidden_for, known)
+                    lease_of(message, called_at, hidden_for, known)
                     for message, known in zip(messages, touches, strict=True)
                 ]
         return []
@@ -144,7 +110,7 @@ class SqsQueue:
         A lease that ran out by our clock is returned as lost even if its mail is removed: another
         may have had it since.
         """
-        owned = [_own(lease) for lease in leases]
+        owned = [own_lease(lease) for lease in leases]
         now = self._now()
         lost = self._queue.delete([own.receipt for own in owned])
         lost |= {own.receipt for own in owned if own.term.until <= now}
@@ -155,7 +121,7 @@ class SqsQueue:
     def release(self, lease: Lease, delay: float) -> None:
         """Show the mail again in ``delay`` seconds, rounded up, or as late as SQS allows."""
         if not self._for_those_held([lease], lambda good: self._hide(good, delay), until=0):
-            self._remember(_own(lease))
+            self._remember(own_lease(lease))
 
     def bury(self, lease: Lease, death: Death) -> None:
         """Send the raw body to the dead letters, then delete it here.
@@ -164,7 +130,7 @@ class SqsQueue:
         second dead letter: the message's id deduplicates. When the delete fails, only that is left
         for the next call.
         """
-        own = _own(lease)
+        own = own_lease(lease)
         if not own.term.buried:
             if self.extend([lease]):
                 return
@@ -186,9 +152,9 @@ class SqsQueue:
         dead = {"any": sum(self._dead.counts())}
         return Depth(ready=ready, in_flight=in_flight, deferred=delayed, oldest_age=None, dead=dead)
 
-    def _send_to_the_dead(self, own: _SqsLease, death: Death) -> None:
+    def _send_to_the_dead(self, own: SqsLease, death: Death) -> None:
         refusal: Refusal | None = None
-        for attributes in _attributes(own, death, self._now()):
+        for attributes in attributes_of(own, death, self._now()):
             message = Outgoing(
                 body=own.body,
                 group=own.mail.id,
@@ -202,14 +168,14 @@ class SqsQueue:
             msg = f"the dead-letter queue did not take a mail: {refusal.reason}"
             raise QueueUnavailable(msg)
 
-    def _remember(self, lease: _SqsLease) -> None:
+    def _remember(self, lease: SqsLease) -> None:
         with self._remembering:
             self._touches[lease.message_id] = lease.touches
             self._touches.move_to_end(lease.message_id)
             if len(self._touches) > REMEMBERED:
                 self._touches.popitem(last=False)
 
-    def _hide(self, leases: Sequence[_SqsLease], seconds: float) -> set[str]:
+    def _hide(self, leases: Sequence[SqsLease], seconds: float) -> set[str]:
         """Hide the mails for so long, up to 12 h since they were received."""
         now = self._now()
         return self._queue.change_visibility(
@@ -222,7 +188,7 @@ class SqsQueue:
     def _for_those_held(
         self,
         leases: Sequence[Lease],
-        call: Callable[[Sequence[_SqsLease]], set[str]],
+        call: Callable[[Sequence[SqsLease]], set[str]],
         *,
         until: float,
     ) -> list[Lease]:
@@ -231,46 +197,12 @@ class SqsQueue:
         ``call`` returns the receipts that SQS called lost; all lost leases are returned.
         """
         now = self._now()
-        good = [own for own in map(_own, leases) if own.term.until > now]
+        good = [own for own in map(own_lease, leases) if own.term.until > now]
         lost = call(good)
         kept = {own.receipt for own in good} - lost
         for own in good:
             own.term.until = until if own.receipt in kept else 0
         return [lease for lease in leases if lease.receipt not in kept]
-
-
-def _lease(message: Message, received_at: float, hidden_for: int, touches: int) -> _SqsLease:
-    received = max(0, message.receive_count - 1)
-    return _SqsLease(
-        mail=decode_mail(message.body, message.id),
-        receipt=message.receipt,
-        touches=touches if received < ENOUGH_RECEIVES else received,
-        possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
-        message_id=message.id,
-        body=message.body,
-        received_at=received_at,
-        term=_Term(received_at + hidden_for),
-    )
-
-
-def _attributes(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapping[str, str]]:
-    """Yield what to send along with a dead mail, and, should that not fit, ever less."""
-    essential = {
-        CAUSE: encode_cause(death.cause).decode(),
-        BURIED_AT: repr(buried_at),
-        MAIL_ID: lease.mail.id,
-        POSSIBLE_DUPLICATE: "true" if lease.possible_duplicate else "false",
-    }
-    yield {**essential, ATTEMPTS: encode_attempts(death.attempts).decode()}
-    yield essential
-    yield {}
-
-
-def _own(lease: Lease) -> _SqsLease:
-    if not isinstance(lease, _SqsLease):
-        msg = "the lease is of another queue"
-        raise TypeError(msg)
-    return lease
 
 
 def _kept(refusal: Refusal | None) -> Kept | NotKept:

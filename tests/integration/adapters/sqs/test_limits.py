@@ -12,7 +12,8 @@ from mypy_boto3_sqs import SQSClient
 
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.client import MAX_BYTES, sqs_client
-from limbo.adapters.sqs.dead_letters import UNKNOWN_CAUSE, SqsDeadLetters
+from limbo.adapters.sqs.dead_letters import SqsDeadLetters
+from limbo.adapters.sqs.letter import UNKNOWN_CAUSE
 from limbo.adapters.sqs.queue import ATTRIBUTES_ROOM, SqsQueue
 from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError

@@ -1,0 +1,57 @@
+"""A lease of an SQS message, with all that SQS does not keep of it."""
+
+from dataclasses import dataclass, field
+
+from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.sqs.letter import POSSIBLE_DUPLICATE
+from limbo.adapters.sqs.messages import Message
+from limbo.ports.queue import Lease
+
+_ENOUGH_RECEIVES = 50  # after which a mail has had its touches, by any count
+
+
+@dataclass(slots=True)
+class _Term:
+    """Until when, by our clock, a lease is good; shared by all copies of the lease.
+
+    ``buried`` says that the dead letters have its mail, which is only to be deleted any more.
+    """
+
+    until: float
+    buried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqsLease(Lease):
+    """A lease that remembers the raw body, for the dead letters, and its times.
+
+    ``received_at`` is no later than SQS gave the mail.
+    """
+
+    message_id: str
+    body: str = field(repr=False)
+    received_at: float
+    term: _Term = field(compare=False)
+
+
+def lease_of(message: Message, received_at: float, hidden_for: int, touches: int) -> SqsLease:
+    """Return the lease of a message just received; ``touches`` are those that are known of."""
+    received = max(0, message.receive_count - 1)
+    return SqsLease(
+        mail=decode_mail(message.body, message.id),
+        receipt=message.receipt,
+        touches=touches if received < _ENOUGH_RECEIVES else received,
+        possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
+        message_id=message.id,
+        body=message.body,
+        received_at=received_at,
+        term=_Term(received_at + hidden_for),
+    )
+
+
+def own_lease(lease: Lease) -> SqsLease:
+    """Return the lease as what this queue gave out; raises TypeError for another queue's."""
+    if not isinstance(lease, SqsLease):
+        msg = "the lease is of another queue"
+        raise TypeError(msg)
+    return lease

@@ -1,0 +1,98 @@
+"""A dead letter as a message: the raw body of the mail, with attributes that say why it died."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from limbo.adapters.encoding.codec import (
+    decode_attempts,
+    decode_cause,
+    decode_mail,
+    encode_attempts,
+    encode_cause,
+)
+from limbo.adapters.sqs.client import MAX_BYTES
+from limbo.adapters.sqs.messages import Message, Outgoing
+from limbo.domain.delivery.verdict import Attempt, Cause, Death
+from limbo.ports.dead_letters import DeadLetter
+from limbo.ports.queue import Lease
+
+_CAUSE, _ATTEMPTS = "limbo-cause", "limbo-attempts"
+_BURIED_AT, _MAIL_ID = "limbo-buried-at", "limbo-mail-id"
+POSSIBLE_DUPLICATE = "limbo-possible-duplicate"  # which a mail redriven carries as well
+UNKNOWN_CAUSE = Cause(
+    kind="unrecorded", reason="no cause recorded: moved here by SQS itself or by another program"
+)
+
+
+def attributes_of(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapping[str, str]]:
+    """Yield what to send along with a dead mail, and, should that not fit, ever less."""
+    essential = {
+        _CAUSE: encode_cause(death.cause).decode(),
+        _BURIED_AT: repr(buried_at),
+        _MAIL_ID: lease.mail.id,
+        POSSIBLE_DUPLICATE: "true" if lease.possible_duplicate else "false",
+    }
+    yield {**essential, _ATTEMPTS: encode_attempts(death.attempts).decode()}
+    yield essential
+    yield {}
+
+
+def read_letter(message: Message) -> DeadLetter:
+    """Read a message of the dead-letter queue, whatever put it there."""
+    return DeadLetter(
+        id=message.id,
+        mail=decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id)),
+        cause=cause_of(message),
+        attempts=_attempts(message),
+        buried_at=_buried_at(message),
+        possible_duplicate=_may_be_double(message),
+    )
+
+
+def redriven(message: Message) -> Outgoing:
+    """Return what to send: with the mark of a possible duplicate where that still fits."""
+    plain = Outgoing(
+        body=message.body,
+        group=decode_mail(message.body, message.id).id,
+        deduplication=message.id,
+    )
+    marked = replace(plain, attributes={POSSIBLE_DUPLICATE: "true"})
+    return marked if _may_be_double(message) and marked.size <= MAX_BYTES else plain
+
+
+def names_of(message: Message) -> tuple[str, str]:
+    """Return the ids of the letter and of its mail."""
+    mail_id = message.attributes.get(_MAIL_ID)
+    return message.id, mail_id or decode_mail(message.body, message.id).id
+
+
+def _may_be_double(message: Message) -> bool:
+    """Tell so as well of what limbo did not mark: SQS moves here what was often received."""
+    return message.attributes.get(POSSIBLE_DUPLICATE) != "false"
+
+
+def cause_of(message: Message) -> Cause:
+    """Return why the mail died."""
+    try:
+        return decode_cause(message.attributes[_CAUSE])
+    except (ValueError, KeyError, TypeError):
+        return UNKNOWN_CAUSE
+
+
+def _attempts(message: Message) -> Sequence[Attempt]:
+    try:
+        return decode_attempts(message.attributes[_ATTEMPTS])
+    except (ValueError, KeyError, TypeError):
+        return ()
+
+
+def age_of(message: Message) -> tuple[float, str]:
+    """Return what orders dead letters, the oldest first."""
+    return _buried_at(message), message.id
+
+
+def _buried_at(message: Message) -> float:
+    try:
+        return float(message.attributes[_BURIED_AT])
+    except (ValueError, KeyError):
+        return message.sent_at
