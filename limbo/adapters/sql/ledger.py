@@ -58,13 +58,8 @@ _READ_UNFINISHED = in_each(
     )
 )
 _CHANGE_MAILS = in_each(lambda dialect: update(dialect, "limbo_mails", {"id": "text"}, _CHANGE))
-_MARK_MAILS = in_each(
-    lambda dialect: (
-        f"""
-        UPDATE limbo_mails SET possible_duplicate = TRUE WHERE {among(dialect, "id")}
-    """
-    )
-)
+_MARK = "UPDATE limbo_mails SET possible_duplicate = TRUE WHERE "
+_MARK_MAILS = in_each(lambda dialect: _MARK + among(dialect, "id"))
 _WRITE_ATTEMPTS = in_each(
     lambda dialect: insert(
         dialect,

@@ -1,0 +1,106 @@
+"""One connection to a SQLite file, which waits for its turn and sees what others commit."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from limbo.adapters.sql.database import Row
+from limbo.adapters.sql.sqlite_rows import for_many
+
+_POLL_SECONDS = (0.01, 0.017)  # between two looks: at first, and when there has long been no news
+_POLL_GROWTH = 1.02
+_RETRY_SECONDS = 0.001
+# FULL: a commit is on the disk when it returns. The second and third matter on macOS alone,
+# where a plain fsync leaves the data in the drive's cache.
+_PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
+
+
+class SqliteConnection:
+    """One connection, lent to one thread at a time."""
+
+    def __init__(self, path: Path, now: Callable[[], float], busy_seconds: float) -> None:
+        self._now = now
+        self._version = 0
+        self._pause = _POLL_SECONDS[0]
+        self._busy_seconds = busy_seconds
+        self._connection = sqlite3.connect(
+            path, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            for pragma in _PRAGMAS:
+                self.execute(f"PRAGMA {pragma}")
+        except sqlite3.Error:
+            self.close()
+            raise
+
+    def execute(
+        self,
+        sql: str,
+        values: Mapping[str, object] | None = None,
+        *,
+        notify: bool = False,  # noqa: ARG002 - who listens has to look
+    ) -> list[Row]:
+        """Run one statement."""
+        return self._run(sql, {**(values or {}), "now": self._now()})
+
+    def execute_many(
+        self,
+        sql: str,
+        columns: Mapping[str, Sequence[object]],
+        *,
+        notify: bool = False,  # noqa: ARG002 - as above
+    ) -> list[Row]:
+        """Run a statement for all rows of the columns, in as few runs as can be."""
+        rows: list[Row] = []
+        for statement, values in for_many(sql, columns, self._now()):
+            rows += self._run(statement, values)
+        return rows
+
+    def watch(self) -> None:
+        """Note the file's version as this connection knows it: others' commits raise it."""
+        self._version = self._read_version()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep until another connection has committed something since the last look."""
+        until = time.monotonic() + seconds
+        known = self._version
+        shortest, longest = _POLL_SECONDS
+        while known == self._version and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, self._pause))
+            self._version = self._read_version()
+            self._pause = min(self._pause * _POLL_GROWTH, longest)
+        if known != self._version:
+            self._pause = shortest
+
+    def is_usable(self) -> bool:
+        """Tell that it is: there is no server to lose."""
+        return True
+
+    def close(self) -> None:
+        """Close the connection, which undoes what is not committed."""
+        self._connection.close()
+
+    def _run(self, sql: str, values: Mapping[str, object] | Sequence[object]) -> list[Row]:
+        """Run a statement, and try again every millisecond while another process writes.
+
+        SQLite's own waiting sleeps longer and longer, up to 0.1 s: who waits most gets least.
+        And it does not wait at all where a file's journal is switched to the write-ahead log.
+        """
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > until:
+                    raise
+            time.sleep(_RETRY_SECONDS)
+
+    def _read_version(self) -> int:
+        [version] = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    # An error of the module itself, such as text that is no UTF-8, has no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
