@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from limbo.adapters.sql.api_keys import SqlApiKeys
-from limbo.adapters.sql.database import Database
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.errors import ApiKeysUnavailable
@@ -32,17 +31,6 @@ class TestPostgresKeys(ApiKeysContract):
         with contextlib.closing(PostgresDatabase.connect(contract_url)) as database:
             database.execute("TRUNCATE limbo_api_keys")
             yield SqlApiKeys(database)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    opened: Database
-    if request.param == "sqlite":
-        opened = SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db")
-    else:
-        opened = PostgresDatabase.connect(request.getfixturevalue("postgres_url"))
-    with contextlib.closing(opened):
-        yield opened
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+import time
+
+from limbo.domain.delivery.lifecycle import End, StartReply, Status, Stop
+from limbo.domain.delivery.verdict import Cause, Death
+from tests.contracts.outbox import (
+    plain,
+)
+from tests.contracts.queue import a_mail, take
+from tests.support.sql import begin
+
+OUTAGE = Cause(kind="outage", sender="fake.a", reason="connection refused")
+
+NEWER_ATTEMPT = b'[{"sender": "ses", "started_at": 1.5, "duration": 0.5, "fault": "quota"}]'
+
+
+def test_a_dead_letter_whose_attempts_a_newer_limbo_wrote_is_listed(database, outbox, queue):
+    outbox.submit([plain(), plain()])
+    for lease in queue.receive(2, 0):
+        queue.bury(lease, Death(cause=OUTAGE))
+    database.execute("UPDATE limbo_dead_letters SET attempts = :body", {"body": NEWER_ATTEMPT})
+    assert [letter.attempts for letter in queue.dead_letters.list(10)] == [(), ()]
+
+
+def test_a_redrive_queues_a_dead_mail_in_the_ledger_as_well(outbox, queue, ledger):
+    dead, sent = plain(), plain()
+    outbox.submit([dead, sent])
+    for lease in queue.receive(2, 0):
+        queue.bury(lease, Death(cause=OUTAGE))
+    ledger.write(
+        [
+            End(mail_id=dead.mail.id, status=Status.DEAD, at=1.0, cause=OUTAGE),
+            End(mail_id=sent.mail.id, status=Status.SENT, at=1.0),
+        ]
+    )
+    letters = queue.dead_letters
+    assert letters.redrive([letter.id for letter in letters.list(10)]) == 2
+    record = ledger.ledger_reader.find(dead.mail.id, None)
+    assert (record.status, record.cause) == (Status.QUEUED, None)
+    assert begin(ledger, dead.mail) == StartReply(possible_duplicate=False)
+    assert begin(ledger, sent.mail) == StartReply(Stop.ALREADY_SENT)
+
+
+def test_a_page_does_not_need_the_letter_before_it(queue):
+    queue.put([a_mail() for _ in range(6)])
+    for lease in take(queue, 6):
+        queue.bury(lease, Death(cause=OUTAGE))
+        time.sleep(0.002)
+    letters = queue.dead_letters.list(10)
+    first = queue.dead_letters.list(3)
+    queue.dead_letters.drop([letter.id for letter in first])
+    assert queue.dead_letters.list(3, first[-1].id) == letters[3:]
