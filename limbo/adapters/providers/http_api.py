@@ -1,233 +1,131 @@
-"""One HTTP request that ends in a known time, and says whether the server may have acted on it.
+"""A provider's HTTP API: requests that end in a known time and are sent once."""
 
-A read timeout of a socket starts anew with every byte, so a server that drips an answer can hold
-a thread for as long as it likes. Here the writing and the answer have one deadline each.
-"""
-
-import io
-import socket
-from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPResponse
-from time import monotonic
-from typing import Any
+from collections.abc import Mapping, Sequence
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Self
 from urllib.parse import urlencode
 
+import orjson
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3 import connection, connectionpool
 
 from limbo import __version__
-from limbo.domain.errors import LimboError
+from limbo.adapters.providers.bounded_adapter import BoundedAdapter, root_cause
+from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
 
-_ANSWER_BYTES = 64 * 1024
-_CONNECT_SECONDS = 3.0
-_IDLE_SECONDS = 20.0
-_WRITE_SECONDS = 10.0
-_HEADERS = {
-    "Content-Type": "application/x-www-form-urlencoded",
-    "Accept-Encoding": "identity",
-    "User-Agent": f"limbo/{__version__}",
-}
+_BODY_BYTES = 64 * 1024
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"limbo/{__version__}"}
 
 
-class NotSent(LimboError):  # noqa: N818 - what happened, read in sentences
-    """The request was not written in full: the server cannot have acted on it."""
-
-
-class ResponseLost(LimboError):  # noqa: N818 - what happened, read in sentences
-    """The request was written in full and no whole answer came: the server may have acted on it.
-
-    A server that closes an idle connection at the moment it is used again ends here too: what was
-    written to it is either lost or not, and nothing tells which.
-    """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderResponse:
-    """What the server said; ``body`` is cut at 64 KiB."""
-
-    status: int
-    phrase: str
-    retry_after: str
-    body: bytes
-
-
-class BoundedSession:
-    """A pool of connections without cookies, redirects or retries.
+class HttpApi:
+    """One server, called without cookies, redirects or retries; thread-safe.
 
     The proxies and certificate authorities of the environment are honoured (``HTTPS_PROXY``,
-    ``REQUESTS_CA_BUNDLE``), as they are at the first call; ``.netrc`` is not, as every request
-    brings its own credentials.
+    ``REQUESTS_CA_BUNDLE``), as they are at the first call; ``.netrc`` is not, as every provider
+    has credentials of its own.
     """
 
-    def __init__(self, pool_size: int) -> None:
-        self._adapter = _Adapter(pool_connections=1, pool_maxsize=pool_size)
-        self._routes: dict[str, tuple[Any, str]] = {}
-
-    def post_form(
+    def __init__(
         self,
+        session: requests.Session,
         url: str,
-        fields: list[tuple[str, str]],
         *,
-        authorization: str,
-        timeout: float,
-    ) -> ProviderResponse:
-        """Post a form; the answer is awaited for ``timeout`` seconds from its end.
+        headers: Mapping[str, str],
+        timeout: tuple[float, float],
+    ) -> None:
+        self._session = session
+        self._url = url
+        self._headers = {**_HEADERS, **headers}
+        self._timeout = timeout
+        self._prepared: tuple[requests.PreparedRequest, dict[str, Any]] | None = None
 
-        Raises NotSent or ResponseLost, whose texts hold neither the fields nor the credentials.
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        pool_size: int,
+        timeout: float,
+        connect_timeout: float = 3.0,
+        write_timeout: float = 10.0,
+        idle_timeout: float = 20.0,
+    ) -> Self:
+        """Build an API below ``url`` whose requests all carry ``headers``; nothing is called yet.
+
+        ``pool_size`` is how many requests may be under way at once. ``timeout`` is how many
+        seconds a whole answer may take, from the end of its request. A connection that has not been
+        used for ``idle_timeout`` seconds is not used again.
+        """
+        session = _Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = BoundedAdapter(
+            pool_size=pool_size, write_timeout=write_timeout, idle_timeout=idle_timeout
+        )
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        return cls(session, url, headers=headers, timeout=(connect_timeout, timeout))
+
+    def post_form(self, path: str, fields: Sequence[tuple[str, str]]) -> ProviderResponse:
+        """Post a form, as ``post`` does."""
+        return self.post(path, urlencode(fields), "application/x-www-form-urlencoded")
+
+    def post_json(self, path: str, document: Mapping[str, object]) -> ProviderResponse:
+        """Post a JSON object, as ``post`` does."""
+        return self.post(path, orjson.dumps(document), "application/json")
+
+    def post(self, path: str, body: bytes | str, content_type: str) -> ProviderResponse:
+        """Post a body to ``path``, which is quoted and begins with a slash.
+
+        Raises NotSent or ResponseLost, whose texts hold neither the body nor the headers.
         """
         try:
-            pool, target = self._routes.get(url) or self._find_route(url)
-            response = pool.urlopen(
-                "POST",
-                target,
-                body=urlencode(fields).encode(),
-                headers={**_HEADERS, "Authorization": authorization},
-                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,  # a proxy's pool is asked for other hosts
-                preload_content=False,
+            template, settings = self._prepared or self._prepare()
+            request = template.copy()
+            request.url = f"{template.url}{path}"
+            request.headers["Content-Type"] = content_type
+            request.prepare_body(body, None)
+            response = self._session.send(
+                request, timeout=self._timeout, allow_redirects=False, **settings
             )
-        except (OSError, urllib3.exceptions.HTTPError) as error:  # requests' own are OSErrors
-            raise NotSent(_root(error)) from error
-        try:
-            body = response.read(_ANSWER_BYTES, decode_content=True)
-        except (OSError, urllib3.exceptions.HTTPError) as error:
-            raise ResponseLost(_root(error)) from error
-        finally:
-            response.close()
-            response.release_conn()
-        return ProviderResponse(
-            status=response.status,
-            phrase=response.reason or "",
-            retry_after=response.headers.get("Retry-After", ""),
-            body=body,
-        )
+        except requests.ReadTimeout as error:
+            raise ResponseLost(root_cause(error)) from error
+        except requests.exceptions.InvalidHeader:
+            raise NotSent("InvalidHeader") from None  # its text holds the header
+        except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
+            raise NotSent(root_cause(error)) from error
+        return _read(response)
 
-    def _find_route(self, url: str) -> tuple[Any, str]:
-        """Let requests find proxy and certificates, once: for each call that took 0.3 ms."""
-        request = requests.Request("POST", url).prepare()
-        assert request.url is not None  # noqa: S101 - prepare sets it
-        found = requests.Session().merge_environment_settings(
+    def _prepare(self) -> tuple[requests.PreparedRequest, dict[str, Any]]:
+        """Prepare what all requests share: to do it for each takes longer than to send it."""
+        request = requests.PreparedRequest()
+        request.prepare_method("POST")
+        request.prepare_url(self._url, None)
+        request.prepare_headers(self._headers)
+        assert request.url is not None  # noqa: S101 - prepare_url sets it
+        request.url = request.url.rstrip("/")
+        settings = self._session.merge_environment_settings(
             request.url, proxies={}, stream=True, verify=None, cert=None
         )
-        proxies, verify = found["proxies"], found["verify"]
-        pool = self._adapter.get_connection_with_tls_context(request, verify, proxies)
-        self._adapter.cert_verify(pool, request.url, verify, None)  # type: ignore[no-untyped-call]
-        route = self._routes[url] = pool, self._adapter.request_url(request, proxies)
-        return route
+        self._prepared = request, {**settings}
+        return self._prepared
 
 
-class _Bounded(connection.HTTPConnection):
-    """A connection that keeps its deadlines, and does not serve again after idling too long.
-
-    Load balancers forget an idle connection, some without a word: the next request would be lost.
-    """
-
-    _used_at = 0.0
-    _write_until = 0.0
-    _written = False
-
-    @property
-    def is_connected(self) -> bool:
-        return super().is_connected and monotonic() - self._used_at < _IDLE_SECONDS
-
-    def connect(self) -> None:
-        self._await_answer()  # a proxy's, to CONNECT
-        super().connect()
-        self._used_at = monotonic()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
-        self._written = False
-        self._write_until = monotonic() + _WRITE_SECONDS
-        super().request(*args, **kwargs)
-        self._written = True
-
-    def send(self, data: Any) -> None:  # noqa: ANN401 - whatever http.client takes
-        if self.sock is not None:
-            self.sock.settimeout(_left(self._write_until))
-        super().send(data)
-
-    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 does
-        self._await_answer()
-        try:
-            response = super().getresponse()
-        except Exception as error:
-            # urllib3 comes here after a broken write as well, for an answer sent early.
-            if self._written:
-                raise ResponseLost(_root(error)) from error
-            raise
-        self._used_at = monotonic()
-        return response
-
-    def _await_answer(self) -> None:
-        assert isinstance(self.timeout, int | float)  # noqa: S101 - post_form sets it
-        until = monotonic() + self.timeout
-        self.response_class = partial(_Response, deadline=until)  # type: ignore[assignment]
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow none: requests would read the whole body and the Location to know the next."""
 
 
-class _BoundedTls(_Bounded, connection.HTTPSConnection):
-    pass
-
-
-class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
-        self._sock.settimeout(_left(self._deadline))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _Pool(connectionpool.HTTPConnectionPool):
-    ConnectionCls = _Bounded
-
-
-class _TlsPool(connectionpool.HTTPSConnectionPool):
-    ConnectionCls = _BoundedTls
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        super().init_poolmanager(*args, **kwargs)
-        _bind(self.poolmanager)
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.PoolManager:  # noqa: ANN401
-        return _bind(super().proxy_manager_for(*args, **kwargs))
-
-
-def _bind(manager: urllib3.PoolManager) -> urllib3.PoolManager:
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-    return manager
-
-
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0:
-        msg = "timed out"
-        raise TimeoutError(msg)
-    return left
-
-
-def _root(error: BaseException) -> str:
-    while inner := error.__cause__ or error.__context__:
-        error = inner
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+def _read(response: requests.Response) -> ProviderResponse:
+    try:
+        body = response.raw.read(_BODY_BYTES, decode_content=True)
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        raise ResponseLost(root_cause(error)) from error
+    finally:
+        response.close()
+    return ProviderResponse(
+        status=response.status_code,
+        phrase=response.reason or "",
+        retry_after=response.headers.get("Retry-After", ""),
+        body=body,
+    )

@@ -1,0 +1,186 @@
+"""An adapter for requests' sessions under which an HTTP exchange ends in a known time.
+
+A read timeout of a socket starts again with every byte, so a server that drips an answer can hold
+a thread for as long as it likes. Here the writing and the answer have one deadline each.
+"""
+
+import io
+import socket
+from functools import partial
+from http.client import HTTPResponse
+from time import monotonic
+from typing import Any
+
+import urllib3
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import connection
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
+
+from limbo.adapters.providers.response import ResponseLost
+
+_TLS_RECORD = 16 * 1024
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Sends requests to one server over connections that keep deadlines; raises ResponseLost.
+
+    Any other error means that the request was not written in full. The read timeout of a request
+    is the time for the whole answer, its body included.
+    """
+
+    def __init__(self, *, pool_size: int, write_timeout: float, idle_timeout: float) -> None:
+        self._limits = {"write_timeout": write_timeout, "idle_timeout": idle_timeout}
+        self._pool: ConnectionPool | None = None
+        super().__init__(pool_connections=1, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
+        """Let direct connections keep deadlines."""
+        super().init_poolmanager(*args, **kwargs)
+        self._bind(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.PoolManager:  # noqa: ANN401
+        """Let connections through a proxy keep deadlines."""
+        return self._bind(super().proxy_manager_for(*args, **kwargs))
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:  # noqa: ANN401
+        """Find the pool once: one server's requests all share it."""
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
+    def _bind(self, manager: urllib3.PoolManager) -> urllib3.PoolManager:
+        pools: dict[str, Any] = {"http": _Pool, "https": _TlsPool}
+        for scheme, pool in pools.items():
+            pools[scheme] = partial(pool, **self._limits)
+        manager.pool_classes_by_scheme = pools
+        return manager
+
+    def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
+        """Build a response without looking for cookies and an encoding, which nobody asks for."""
+        response = Response()
+        response.status_code = resp.status
+        response.reason = resp.reason or ""
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.url = req.url or ""
+        response.request = req
+        response.connection = self
+        return response
+
+
+class _Bounded(connection.HTTPConnection):
+    """A connection that keeps its deadlines, and does not serve again after idling too long.
+
+    Load balancers forget an idle connection, some without a word: the next request would be lost.
+    """
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - passed on as they are
+        write_timeout: float,
+        idle_timeout: float,
+        **kwargs: Any,  # noqa: ANN401 - passed on as they are
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._write_timeout = write_timeout
+        self._idle_timeout = idle_timeout
+        self._used_at = self._write_until = 0.0
+        self._written = False
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and monotonic() - self._used_at < self._idle_timeout
+
+    def connect(self) -> None:
+        self._write_until = monotonic() + self._write_timeout
+        self._await_answer()  # a proxy's, to CONNECT
+        try:
+            super().connect()
+        except TimeoutError as error:
+            # What times out here, TLS or a proxy, is no ReadTimeout: nothing was written yet.
+            raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from error
+        self._used_at = monotonic()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they are
+        self._written = False
+        self._write_until = monotonic() + self._write_timeout
+        super().request(*args, **kwargs)
+        self._written = True
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - whatever http.client takes
+        if self.sock is not None:
+            self.sock.settimeout(_left(self._write_until))
+        super().send(data)
+
+    def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 does
+        self._await_answer()
+        try:
+            response = super().getresponse()
+        except Exception as error:
+            # urllib3 comes here after a broken write as well, for an answer sent early.
+            if self._written:
+                raise ResponseLost(root_cause(error)) from error
+            raise
+        self._used_at = monotonic()
+        return response
+
+    def _await_answer(self) -> None:
+        assert isinstance(self.timeout, int | float)  # noqa: S101 - each request sets it
+        until = monotonic() + self.timeout
+        self.response_class = partial(_Response, deadline=until)  # type: ignore[assignment]
+
+
+class _BoundedTls(_Bounded, connection.HTTPSConnection):
+    def send(self, data: Any) -> None:  # noqa: ANN401 - as above
+        # SSLSocket.sendall gives each record the whole timeout; a plain socket's gives it to all.
+        for start in range(0, len(data), _TLS_RECORD):
+            super().send(data[start : start + _TLS_RECORD])
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
+        self._sock.settimeout(_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Bounded
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedTls
+
+
+def _left(deadline: float) -> float:
+    left = deadline - monotonic()
+    if left <= 0:
+        msg = "timed out"
+        raise TimeoutError(msg)
+    return left
+
+
+def root_cause(error: BaseException) -> str:
+    """Name the error that all the others came of."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return f"{type(error).__name__}: {error}".rstrip(": ")
