@@ -1,0 +1,103 @@
+"""SES's errors, as botocore raises them, and whose fault each is."""
+
+import re
+
+from botocore import exceptions
+
+from limbo.adapters.providers.faults import status_fault
+from limbo.domain.delivery.verdict import Failed, Fault
+
+# By code, without the "Exception" that version 2 of the API adds to some.
+_FAULTS = {
+    **dict.fromkeys(("InvalidParameterValue", "BadRequest", "MessageRejected"), Fault.MAIL),
+    **dict.fromkeys(
+        (
+            "AccessDenied",
+            "AccountSendingPaused",
+            "AccountSuspended",
+            "ConfigurationSetDoesNotExist",
+            "ConfigurationSetSendingPaused",
+            "ExpiredToken",
+            "InvalidClientTokenId",
+            "InvalidSignature",
+            "MailFromDomainNotVerified",
+            "NotFound",
+            "SendingPaused",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClient",
+        ),
+        Fault.ACCOUNT,
+    ),
+    **dict.fromkeys(("Throttling", "TooManyRequests", "LimitExceeded"), Fault.RATE),
+    **dict.fromkeys(("InternalFailure", "ServiceUnavailable", "RequestTimeout"), Fault.OUTAGE),
+}
+_DENIED = ("AccessDenied", "AccessDeniedException")
+_FAMILIES = ("AccessDenied", "ExpiredToken")  # any code that begins so
+# Of the two, "Email address is not verified" is what SES says now.
+_UNVERIFIED = ("not verified", "not have authority to send from")
+# What a rate's text says, and how many seconds it means.
+_PAUSES = {"daily message quota exceeded": 3600.0, "maximum sending rate exceeded": 2.0}
+# Access keys are 40 characters; session tokens and signatures are longer.
+_SECRET = re.compile(r"[A-Za-z0-9+/=]{40,}")
+
+
+def failure_of(error: Exception) -> Failed:
+    """Judge whatever a call of SES raised: botocore's parsers trip over a strange answer."""
+    match error:
+        case exceptions.ClientError():
+            return _refusal(error)
+        case exceptions.BotoCoreError():
+            return _breakdown(error)
+        case _:
+            return Failed(Fault.UNKNOWN, f"no readable answer: {type(error).__name__}")
+
+
+def is_denied(error: Exception) -> bool:
+    """Whether our credentials are good, and may not do what they were used for."""
+    return isinstance(error, exceptions.ClientError) and _code(error) in _DENIED
+
+
+def _refusal(error: exceptions.ClientError) -> Failed:
+    """Judge an answer of SES: by its code, then its text, then its status."""
+    code = _code(error)
+    text = str(error.response.get("Error", {}).get("Message", ""))
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    fault, pause = fault_of(code, text, status)
+    # From its second line on, a wrong signature's text repeats the headers of the request.
+    said = text.strip().partition("\n")[0]
+    return Failed(fault, _SECRET.sub("<secret>", f"{status} {code}: {said}"), pause)
+
+
+def _code(error: exceptions.ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def fault_of(code: str, text: str, status: int) -> tuple[Fault, float | None]:
+    """Return the fault of an answer, and for how many seconds SES asks to be left alone."""
+    text = text.lower()
+    pause = next((seconds for said, seconds in _PAUSES.items() if said in text), None)
+    if code == "MessageRejected" and any(said in text for said in _UNVERIFIED):
+        return Fault.ACCOUNT, None
+    fault = _FAULTS.get(code.removesuffix("Exception"))
+    if fault is None and code.startswith(_FAMILIES):
+        fault = Fault.ACCOUNT
+    if fault is None and pause is not None:
+        fault = Fault.RATE
+    if fault is None:
+        fault = status_fault(status)
+    return fault, pause if fault is Fault.RATE else None
+
+
+def _breakdown(error: exceptions.BotoCoreError) -> Failed:
+    """Judge what botocore met before there was an answer."""
+    kind = type(error).__name__
+    match error:
+        case exceptions.ConnectionError():
+            return Failed(Fault.OUTAGE, f"not reached: {kind}: {error}")
+        case exceptions.HTTPClientError():
+            # A connection that closed while the request was written looks like one that closed
+            # after it: the mail may have been sent.
+            return Failed(Fault.UNKNOWN, f"no answer: {kind}: {error}")
+        case _:
+            # All others come before a connection: no credentials, no token, no such endpoint.
+            return Failed(Fault.ACCOUNT, kind)  # its text may hold what a helper program printed

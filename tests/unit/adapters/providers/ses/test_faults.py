@@ -1,0 +1,74 @@
+import pytest
+
+from limbo.adapters.providers.ses.faults import fault_of
+from limbo.domain.delivery.verdict import Fault
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "status", "fault"),
+    [
+        ("InvalidParameterValue", "Illegal address", 400, Fault.MAIL),
+        ("InvalidParameterValue", "Domain ends with dot", 400, Fault.MAIL),
+        ("BadRequestException", "Local address contains control or whitespace", 400, Fault.MAIL),
+        ("MessageRejected", "Address blacklisted", 400, Fault.MAIL),
+        ("MessageRejected", "Email content is a virus", 400, Fault.MAIL),
+        ("MessageRejected", "Email address is not verified. x@y.example", 400, Fault.ACCOUNT),
+        ("MailFromDomainNotVerified", "", 400, Fault.ACCOUNT),
+        ("MailFromDomainNotVerifiedException", "", 400, Fault.ACCOUNT),
+        ("AccountSendingPaused", "", 400, Fault.ACCOUNT),
+        ("AccountSendingPausedException", "", 400, Fault.ACCOUNT),
+        ("SendingPausedException", "", 400, Fault.ACCOUNT),
+        ("AccountSuspendedException", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetDoesNotExist", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetDoesNotExistException", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetSendingPaused", "", 400, Fault.ACCOUNT),
+        ("ConfigurationSetSendingPausedException", "", 400, Fault.ACCOUNT),
+        ("NotFoundException", "", 404, Fault.ACCOUNT),
+        ("AccessDenied", "", 400, Fault.ACCOUNT),
+        ("AccessDeniedException", "", 403, Fault.ACCOUNT),
+        ("AccessDeniedByPolicy", "", 400, Fault.ACCOUNT),
+        ("InvalidClientTokenId", "", 403, Fault.ACCOUNT),
+        ("UnrecognizedClientException", "", 400, Fault.ACCOUNT),
+        ("SignatureDoesNotMatch", "", 403, Fault.ACCOUNT),
+        ("InvalidSignatureException", "", 403, Fault.ACCOUNT),
+        ("ExpiredToken", "", 400, Fault.ACCOUNT),
+        ("ExpiredTokenException", "", 400, Fault.ACCOUNT),
+        ("Throttling", "", 400, Fault.RATE),
+        ("ThrottlingException", "", 400, Fault.RATE),
+        ("TooManyRequestsException", "", 429, Fault.RATE),
+        ("LimitExceededException", "", 400, Fault.RATE),
+        ("InternalFailure", "", 500, Fault.OUTAGE),
+        ("InternalFailure", "", 400, Fault.OUTAGE),
+        ("ServiceUnavailable", "", 503, Fault.OUTAGE),
+        ("RequestTimeout", "", 408, Fault.OUTAGE),
+        ("RequestTimeoutException", "", 400, Fault.OUTAGE),
+        ("Strange", "", 502, Fault.OUTAGE),
+        ("Strange", "", 400, Fault.MAIL),
+        ("Strange", "", 413, Fault.MAIL),
+        ("Strange", "", 401, Fault.ACCOUNT),
+        ("Strange", "", 403, Fault.ACCOUNT),
+        ("Strange", "", 407, Fault.ACCOUNT),
+        ("Strange", "", 425, Fault.RATE),
+        ("Strange", "", 302, Fault.ACCOUNT),
+        ("Strange", "Maximum sending rate exceeded.", 400, Fault.RATE),
+    ],
+)
+def test_blames_by_the_code_then_the_text_then_the_status(code, text, status, fault):
+    assert fault_of(code, text, status)[0] is fault
+
+
+@pytest.mark.parametrize("code", ["Throttling", "ThrottlingException", "LimitExceededException"])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Daily message quota exceeded.", 3600.0),
+        ("Maximum sending rate exceeded.", 2.0),
+        ("Too many requests", None),
+    ],
+)
+def test_a_throttle_says_how_long_to_wait(code, text, seconds):
+    assert fault_of(code, text, 400) == (Fault.RATE, seconds)
+
+
+def test_only_a_throttle_says_how_long_to_wait():
+    assert fault_of("MessageRejected", "Daily message quota exceeded.", 400) == (Fault.MAIL, None)
