@@ -28,10 +28,14 @@ class NotKept:
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """A body in the queue that is no mail, and why; ``id`` is the queue's own name for it."""
+    """A body in the queue that is no mail, and why; ``id`` is the queue's own name for it.
+
+    ``is_supported`` is False when a newer limbo wrote it, which may find a mail in it.
+    """
 
     id: str
     reason: str
+    is_supported: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

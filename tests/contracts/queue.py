@@ -23,7 +23,7 @@ from limbo.domain.delivery.verdict import (
 )
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.ids import mail_id
-from limbo.domain.mail.mail import VERSION, Mail
+from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
 from limbo.ports.queue import Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
 from tests.contracts.queue_machine import QueueMachine
@@ -166,7 +166,10 @@ class QueueContract:
                 cc=(Address("c@example.com"),),
                 bcc=(Address("d@example.com", "D"), Address("e@example.com")),
             ),
-            a_mail(version=VERSION + 1, extra={"html": "<p>ü</p>", "schedule": {"at": [1, None]}}),
+            a_mail(
+                version=Mail.fields.version + 1,
+                extra={"html": "<p>ü</p>", "schedule": {"at": [1, None]}},
+            ),
         ],
         ids=["plain", "unicode", "cc and bcc", "newer version"],
     )
@@ -351,7 +354,9 @@ class QueueContract:
     # dead letters
 
     def test_a_buried_mail_lies_in_the_dead_letters(self, queue, dead_letters, rig, elapse):
-        queue.put([a_mail(subject="Grüße 🎉", version=VERSION + 1, extra={"html": "<p>"})])
+        queue.put(
+            [a_mail(subject="Grüße 🎉", version=Mail.fields.version + 1, extra={"html": "<p>"})]
+        )
         lease = take_one(queue).touched(possible_duplicate=True)
         queue.bury(lease, Death(cause=KEY, attempts=ATTEMPTS))
         [letter] = dead_letters.list(10)

@@ -8,39 +8,27 @@ the meaning of a mail for those who ignore it raises ``v``.
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import orjson
 
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.errors import InvalidMail
-from limbo.domain.mail.address import Address
-from limbo.domain.mail.mail import FIELDS, Mail, parse_mail
+from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.ports.queue import Undecodable
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_YEAR_10000 = 253402300800
 _ENVELOPE = ("v", "id", "submitted_at")
 
 
 def encode_mail(mail: Mail) -> bytes:
     """Return the mail as UTF-8 JSON."""
-    document: dict[str, object] = {
-        "v": mail.version,
-        "id": mail.id,
-        "submitted_at": mail.submitted_at,
-        "from": str(mail.from_),
-        "to": _strings(mail.to),
-        "subject": mail.subject,
-        "message": mail.message,
-    }
-    if mail.cc:
-        document["cc"] = _strings(mail.cc)
-    if mail.bcc:
-        document["bcc"] = _strings(mail.bcc)
-    return orjson.dumps({**mail.extra, **document})
+    envelope = {"v": mail.version, "id": mail.id, "submitted_at": mail.submitted_at}
+    document = mail.fields.document(mail, envelope)
+    return orjson.dumps({**mail.extra, **document} if mail.extra else document)
 
 
-def decode_mail(body: bytes | str, name: str) -> Mail | Undecodable:
+def decode_mail(body: bytes | str, name: str, kind: type[Mail] = Mail) -> Mail | Undecodable:
     """Read a mail that anybody may have put into the queue, by the rules a client's mail meets.
 
     ``name`` is the queue's own name for the message, for a body that is no mail.
@@ -51,17 +39,8 @@ def decode_mail(body: bytes | str, name: str) -> Mail | Undecodable:
         return Undecodable(name, f"not JSON: {error.msg} at {error.pos}")
     if not isinstance(document, dict):
         return Undecodable(name, "not a JSON object")
-    if problem := _envelope_problem(document):
-        return Undecodable(name, problem)
-    known = {key: value for key, value in document.items() if key in FIELDS}
-    try:
-        mail = parse_mail(known, id=document["id"], submitted_at=float(document["submitted_at"]))
-    except InvalidMail as error:
-        return Undecodable(name, str(error))
-    extra = {k: v for k, v in document.items() if k not in FIELDS and k not in _ENVELOPE}
-    if not _is_encodable(extra):
-        return Undecodable(name, "nested too deeply")
-    return replace(mail, version=document["v"], extra=extra)
+    problem = _envelope_problem(document)
+    return Undecodable(name, problem) if problem else _mail(document, name, kind)
 
 
 def encode_cause(cause: Cause) -> bytes:
@@ -101,6 +80,20 @@ def decode_attempts(body: bytes | str) -> list[Attempt]:
         raise ValueError(msg) from error
 
 
+def _mail(document: dict[str, Any], name: str, kind: type[Mail]) -> Mail | Undecodable:
+    version, id_, submitted_at = (document.pop(key) for key in _ENVELOPE)
+    known = {key: document.pop(key) for key in kind.fields.names if key in document}
+    try:
+        mail = kind.parse(known, id=id_, submitted_at=float(submitted_at))
+    except InvalidMail as error:
+        return Undecodable(name, str(error), is_supported=version <= kind.fields.version)
+    if document and not _is_encodable(document):
+        return Undecodable(name, "nested too deeply")
+    if not document and version <= mail.version:
+        return mail
+    return replace(mail, version=max(version, mail.version), extra=document)
+
+
 def _envelope_problem(document: dict[str, object]) -> str | None:
     version, id_, submitted_at = (document.get(key) for key in _ENVELOPE)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -109,7 +102,7 @@ def _envelope_problem(document: dict[str, object]) -> str | None:
         return "id: must be 1 to 64 of A-Z a-z 0-9 _ -"
     if isinstance(submitted_at, bool) or not isinstance(submitted_at, int | float):
         return "submitted_at: must be seconds since the epoch"
-    if not 0 <= submitted_at < _YEAR_10000:
+    if not 0 <= submitted_at < YEAR_10000:
         return "submitted_at: must be in the years 1970 to 9999"
     return None
 
@@ -146,7 +139,3 @@ def _verdict(item: dict[str, object]) -> Verdict:
         str(item["reason"]),
         float(retry_after) if isinstance(retry_after, int | float) else None,
     )
-
-
-def _strings(addresses: Sequence[Address]) -> list[str]:
-    return [str(address) for address in addresses]

@@ -2,9 +2,8 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Protocol
 
 from limbo.domain.delivery.breaker import Admission, Breaker, BreakerPolicy, BreakerState
@@ -15,9 +14,6 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Faul
 from limbo.domain.mail.mail import Mail
 from limbo.domain.mail.text import mask_words
 from limbo.ports.sender import Sender
-
-_LEAST_PRIVATE = 4  # characters; what is shorter stands in any answer
-_MAX_LINES = 1000
 
 
 class Permit(Protocol):
@@ -139,7 +135,9 @@ class Dispatcher:
             error = raised
             verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
         if isinstance(verdict, Failed):
-            verdict = replace(verdict, reason=mask_words(verdict.reason, _private_words(mail)))
+            verdict = replace(
+                verdict, reason=mask_words(verdict.reason, mail.fields.private_words(mail))
+            )
         ended_at = self._now()
         with self._lock:
             self._breakers[sender.name].record(admission, verdict, ended_at, started_at=started_at)
@@ -198,17 +196,6 @@ class Dispatcher:
         ):
             for breaker in self._breakers.values():
                 breaker.shorten_pause(2 * self._policy.open_seconds)
-
-
-def _private_words(mail: Mail) -> Iterator[str]:
-    """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
-    for address in (mail.from_, *mail.recipients):
-        yield address.email
-        yield address.email.replace("@", "%40")
-    texts = (mail.subject, *(a.name for a in (mail.from_, *mail.recipients)))
-    yield from (text for text in texts if len(text) >= _LEAST_PRIVATE)
-    lines = (line.strip() for line in mail.message.splitlines())
-    yield from islice((line for line in lines if len(line) >= _LEAST_PRIVATE), _MAX_LINES)
 
 
 def _is_ready(breaker: Breaker, now: float) -> bool:

@@ -1,7 +1,7 @@
 """Rules for text that ends up in a header, a log or an error."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 _MAX_LINE = 300
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
@@ -52,9 +52,34 @@ def redact(text: str) -> str:
 
 
 def mask_words(text: str, words: Iterable[str]) -> str:
-    """Return the text with each of these, in whatever case, replaced by an ellipsis."""
-    found = "|".join(sorted(map(re.escape, set(words)), key=len, reverse=True))
-    return re.sub(found, "…", text, flags=re.IGNORECASE) if found else text
+    """Return the text with each of these, in whatever case, replaced by an ellipsis.
+
+    A word may be megabytes of a mail, which is too much for a regular expression.
+    """
+    folded, origins = [], []
+    for index, letter in enumerate(text):
+        folded.append(_folded(letter))
+        origins += [index] * len(folded[-1])
+    masked, end = [], 0
+    for start, stop in sorted(_spans("".join(folded), words)):
+        first, last = origins[start], origins[stop - 1]
+        if first >= end:
+            masked += [text[end:first], "…"]
+        end = max(end, last + 1)
+    return "".join([*masked, text[end:]])
+
+
+def _spans(folded: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
+    for word in {_folded(word) for word in words if len(word) <= len(folded)} - {""}:
+        start = folded.find(word)
+        while start >= 0:
+            yield start, start + len(word)
+            start = folded.find(word, start + len(word))
+
+
+def _folded(text: str) -> str:
+    """Make equal what differs in case alone; the letter i has a third case, and a fourth."""
+    return text.upper().casefold().replace("\u0307", "")
 
 
 def one_line(text: str) -> str:

@@ -123,10 +123,10 @@ class Worker:
         if self._slots.is_closed:
             return Stopped(attempts=(), why=Stop.SHUTDOWN)
         match touch.lease.mail:
+            case Mail(is_supported=False) | Undecodable(is_supported=False):
+                return Stopped(attempts=(), why=Stop.NEWER)
             case Undecodable(reason=reason):
                 return Dead(attempts=(), cause=Cause(kind=UNDECODABLE, reason=reason))
-            case Mail(is_supported=False):
-                return Stopped(attempts=(), why=Stop.NEWER)
             case Mail() as mail:
                 return self._dispatcher.dispatch(mail, touch.lease.touches, touch.permit)
 

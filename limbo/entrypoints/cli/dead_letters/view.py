@@ -84,14 +84,7 @@ def _mail_document(mail: Mail | Undecodable) -> Document:
         case Undecodable(reason=reason):
             return {"undecodable": reason}
         case Mail():
-            return {
-                "from": str(mail.from_),
-                "to": [str(address) for address in mail.to],
-                "cc": [str(address) for address in mail.cc],
-                "bcc": [str(address) for address in mail.bcc],
-                "subject": mail.subject,
-                "message": mail.message,
-            }
+            return mail.fields.content(mail)
 
 
 def _mail_facts(mail: Mail | Undecodable) -> list[tuple[str, str]]:
@@ -99,6 +92,10 @@ def _mail_facts(mail: Mail | Undecodable) -> list[tuple[str, str]]:
         case Undecodable(reason=reason):
             return [("body", f"no mail: {reason}")]
         case Mail():
-            names = (("to", mail.to), ("cc", mail.cc), ("bcc", mail.bcc))
-            recipients = [(name, str(address)) for name, group in names for address in group]
-            return [("from", str(mail.from_)), *recipients, ("subject", mail.subject)]
+            content = mail.fields.content(mail)
+            del content["message"]  # whose lines follow
+            return [
+                (name, str(item))
+                for name, value in content.items()
+                for item in (value if isinstance(value, list) else [value])
+            ]

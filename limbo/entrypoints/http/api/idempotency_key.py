@@ -2,13 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 from http import HTTPStatus
 
 import orjson
 from starlette.types import Scope
 
-from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.server.headers import headers
 from limbo.entrypoints.http.server.problems import HttpRefusal
@@ -42,17 +40,8 @@ def idempotency(key: str, mail: Mail) -> Idempotency:
     Of the mail that results and not of the body's bytes: a client that writes the same JSON with
     its names in another order, or one receiver without a list, says the same.
     """
-    content = [
-        str(mail.from_),
-        *(_strings(field) for field in (mail.to, mail.cc, mail.bcc)),
-        mail.subject,
-        mail.message,
-    ]
+    content = mail.fields.identity(mail)
     return Idempotency(key, hashlib.sha256(orjson.dumps(content)).hexdigest())
-
-
-def _strings(addresses: Sequence[Address]) -> list[str]:
-    return [str(address) for address in addresses]
 
 
 def _refused(problem: str) -> HttpRefusal:

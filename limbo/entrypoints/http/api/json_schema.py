@@ -63,6 +63,8 @@ class Schemas:
         return self.of(arguments[0])  # what a TypedDict says is, or is not, required
 
     def _plain(self, kind: Any) -> Schema:  # noqa: ANN401
+        if kind is object:  # whose schema the Facts around it give
+            return {}
         if is_typeddict(kind):
             return self._reference(kind)
         if issubclass(kind, StrEnum):

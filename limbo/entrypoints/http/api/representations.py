@@ -5,7 +5,6 @@ from typing import assert_never
 
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed
-from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.entrypoints.http.api.schemas import (
     AttemptShape,
@@ -27,11 +26,7 @@ def submitted_mail(mail: Mail) -> SubmittedMail:
         "id": mail.id,
         "status": Status.QUEUED,
         "submitted_at": rfc3339(mail.submitted_at),
-        "from": str(mail.from_),
-        "to": _strings(mail.to),
-        "cc": _strings(mail.cc),
-        "bcc": _strings(mail.bcc),
-        "subject": mail.subject,
+        **mail.fields.shown(mail),
     }
 
 
@@ -57,12 +52,9 @@ def mail_entry(record: Record) -> MailEntry:
 def mail_resource(record: Record) -> MailResource:
     """Return a mail with all that is known of it but its body."""
     tries = [_try(each.sender, each.started_at, each.attempt) for each in record.attempts]
-    resource: MailResource = {**mail_entry(record), "attempts": tries}  # type: ignore[typeddict-item]
-    if (mail := record.mail) is not None:
-        resource["from"] = str(mail.from_)
-        resource["to"] = _strings(mail.to)
-        resource["cc"] = _strings(mail.cc)
-        resource["bcc"] = _strings(mail.bcc)
+    resource: MailResource = {**mail_entry(record), "attempts": tries}
+    if record.mail is not None:
+        resource |= record.mail.fields.shown(record.mail)
     return resource
 
 
@@ -112,7 +104,3 @@ def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShap
         case never:
             assert_never(never)
     return shape
-
-
-def _strings(addresses: Sequence[Address]) -> list[str]:
-    return [str(address) for address in addresses]

@@ -1,66 +1,37 @@
 """The JSON that clients send and get; the OpenAPI document is written from these types."""
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    get_type_hints,
+)
 
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.delivery.verdict import Fault
+from limbo.domain.mail.field import JsonSchema
+from limbo.domain.mail.field_set import MailFields
+from limbo.domain.mail.fields import ADDRESS
 from limbo.domain.mail.ids import ID_PATTERN
-from limbo.domain.mail.mail import MAX_SUBJECT
+from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.api.json_schema import Facts
 
 MAX_IDS = 1000
-_HEADER_TEXT = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufffe\\uffff]*$"
-_BODY_TEXT = "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ufffe\\uffff]*$"
 
 Id = Annotated[
     str,
     Facts(pattern=f"^{ID_PATTERN}$", examples=["018bcfe5-68fa-7000-8000-00000000002a"]),
 ]
 Time = Annotated[str, Facts(format="date-time", examples=["2026-11-14T22:13:20.250Z"])]
-Address = Annotated[
-    str,
-    Facts(
-        format="mailbox",
-        description="One address, alone or with a name (RFC 5322, section 3.4).",
-        examples=["bob@example.org", "Bob <bob@example.org>"],
-    ),
-]
+Address = Annotated[object, Facts(**ADDRESS)]
 Outcome = Annotated[
     Literal["accepted"] | Fault,
     Facts(description="`accepted`, or who is to blame; `unknown`: the mail may have been sent."),
 ]
-Empty = Annotated[Literal[""], Facts(description="The same as none.")]
-Copies = Address | list[Address] | Empty | None
-
-_NewMailFrom = TypedDict("_NewMailFrom", {"from": Address})
 _MailFrom = TypedDict("_MailFrom", {"from": str})
-
-
-class NewMail(_NewMailFrom):
-    """A mail to be sent, to at most 50 recipients in all; repeats count once."""
-
-    to: Address | Annotated[list[Address], Facts(minItems=1)]
-    cc: NotRequired[Copies]
-    bcc: NotRequired[Copies]
-    subject: Annotated[
-        str,
-        Facts(
-            minLength=1,
-            maxLength=MAX_SUBJECT,
-            pattern=_HEADER_TEXT,
-            description="One line, without control characters and encoded words (RFC 2047).",
-            examples=["Your order"],
-        ),
-    ]
-    message: Annotated[
-        str,
-        Facts(
-            minLength=1,
-            pattern=_BODY_TEXT,
-            description="The text, with line feeds, tabs and no other control characters.",
-            examples=["It is on its way.\n"],
-        ),
-    ]
 
 
 class Submitted(TypedDict):
@@ -105,26 +76,6 @@ class CauseShape(TypedDict):
     kind: Annotated[str, Facts(examples=["mail", "outage", "unknown", "undecodable"])]
     provider: Annotated[str, Facts(description="Empty where none was involved.")]
     reason: str
-
-
-class MailResource(MailEntry):
-    """What became of a mail. `cc` and `bcc` are shown as long as its body is kept."""
-
-    cc: NotRequired[list[str]]
-    bcc: NotRequired[list[str]]
-    attempts: list[AttemptShape]
-
-
-class SubmittedMail(_MailFrom):
-    """A mail as it was submitted, for those who prefer it to the short answer."""
-
-    id: Id
-    status: Literal[Status.QUEUED]
-    submitted_at: Time
-    to: list[str]
-    cc: list[str]
-    bcc: list[str]
-    subject: str
 
 
 class MailPage(TypedDict):
@@ -249,5 +200,57 @@ class ProblemDetails(TypedDict):
     detail: str
     errors: list[ErrorDetail]
 
+
+def new_mail(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of the table
+    """Return the type of what a client posts."""
+    hints = {field.name: _hint(field.request, field.required) for field in fields.placed}
+    doc = "A mail to be sent, to at most 50 recipients in all; repeats count once."
+    return _typed_dict("NewMail", doc, hints)
+
+
+def submitted_mail(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of the table
+    """Return the type of a mail that has just been kept."""
+    first, *others = _shown(fields, is_certain=True).items()
+    own = {"id": Id, "status": Literal[Status.QUEUED], "submitted_at": Time}
+    doc = "A mail as it was submitted, for those who prefer it to the short answer."
+    return _typed_dict("SubmittedMail", doc, dict([first, *own.items(), *others]))
+
+
+def mail_resource(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of the table
+    """Return the type of all that is known of a mail."""
+    entry = get_type_hints(MailEntry, include_extras=True)
+    others = {k: v for k, v in _shown(fields, is_certain=False).items() if k not in entry}
+    doc = "What became of a mail. `cc` and `bcc` are shown as long as its body is kept."
+    return _typed_dict("MailResource", doc, {**entry, **others, "attempts": list[AttemptShape]})
+
+
+def _shown(fields: MailFields, *, is_certain: bool) -> dict[str, object]:
+    return {
+        field.name: _hint(field.shown, is_certain and field.since == 1)
+        for field in fields.placed
+        if field.shown is not None
+    }
+
+
+def _hint(schema: JsonSchema, is_required: bool) -> object:  # noqa: FBT001 - private, and clear
+    kind = Annotated[object, Facts(**schema)]
+    return kind if is_required else NotRequired[kind]
+
+
+def _typed_dict(name: str, doc: str, hints: dict[str, object]) -> Any:  # noqa: ANN401
+    make: Any = TypedDict  # a type checker wants the keys to be literals
+    made = make(name, hints)
+    made.__doc__ = doc
+    return made
+
+
+if TYPE_CHECKING:  # no type checker can know the keys
+    NewMail = dict[str, object]
+    SubmittedMail = dict[str, object]
+    MailResource = dict[str, object]
+else:
+    NewMail = new_mail(Mail.fields)
+    SubmittedMail = submitted_mail(Mail.fields)
+    MailResource = mail_resource(Mail.fields)
 
 REQUESTS = frozenset(kind.__name__ for kind in (NewMail, ById, ByCause, All))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from limbo.domain.errors import InvalidMail, Problem
 from limbo.domain.mail.address import _PLAIN, Address, parse_address
-from limbo.domain.mail.mail import FIELDS, Mail, _known_from, parse_mail
+from limbo.domain.mail.kinds import _known_from
+from limbo.domain.mail.mail import FIELDS, Mail, parse_mail
 from tests.strategies import addresses, documents, emails, json_values
 
 VALID = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}

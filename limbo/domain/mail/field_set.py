@@ -1,0 +1,86 @@
+"""All fields of a mail together: what is made of their descriptions."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from limbo.domain.errors import InvalidMail, Problem
+from limbo.domain.mail.composed import reader, writer
+from limbo.domain.mail.field import MailField, Problems, Rule
+
+MAX_PROBLEMS = 100
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+
+
+class MailFields:
+    """The table of the fields at work; a class of mails holds its own as ``fields``."""
+
+    def __init__(self, table: Sequence[MailField | Rule]) -> None:
+        told = [entry for entry in table if isinstance(entry, MailField)]
+        self.names = tuple(field.name for field in told)
+        self.placed = tuple(sorted(told, key=lambda field: field.place))
+        self.version = max(field.since for field in told)
+        self._known = frozenset(self.names)
+        self.parse = reader(table, self._check)
+        """Returns the attributes of the mail that a JSON object describes, and its version.
+
+        Raises InvalidMail with every problem found, in the order of the table, unknown fields last.
+        """
+        self.document = writer(
+            [field for field in self.placed if field.required],
+            [field for field in self.placed if not field.required],
+        )
+        """Adds to an envelope what ``parse`` reads back: what is required, and what is used."""
+        first = [field for field in self.placed if field.since == 1]
+        newer = [field for field in self.placed if field.since > 1]
+        self._write_first = writer(first)
+        self._write_newer = writer((), newer)
+        self._write_shown = writer(_shown(first), _shown(newer))
+
+    def content(self, mail: object) -> dict[str, object]:
+        """Return all fields of version 1 as JSON, used or not, and the newer ones that are used."""
+        return self._write_newer(mail, self._write_first(mail, {}))
+
+    def shown(self, mail: object) -> dict[str, object]:
+        """Return what a client sees of the content."""
+        return self._write_shown(mail, {})
+
+    def identity(self, mail: object) -> list[object]:
+        """Return JSON that is equal for two mails that say the same, and differs otherwise.
+
+        It stays as it was for a mail without the fields that a newer version adds.
+        """
+        identity = list(self._write_first(mail, {}).values())
+        if newer := self._write_newer(mail, {}):
+            identity.append(newer)
+        return identity
+
+    def private_words(self, mail: object) -> Iterator[str]:
+        """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
+        for field in self.placed:
+            value = getattr(mail, field.attribute)
+            if value != field.absent:
+                yield from field.private(value)
+
+    def _check(self, document: Mapping[str, object], problems: Problems) -> None:
+        if not document.keys() <= self._known:
+            problems += [self._unknown(name) for name in document if name not in self._known]
+        if problems:
+            raise InvalidMail(_shortened(problems))
+
+    def _unknown(self, name: str) -> Problem:
+        known = f"unknown field; known are {', '.join(self.names)}"
+        if _IDENTIFIER.fullmatch(name):
+            return Problem(pointer=f"/{name}", detail=f"{name}: {known}")
+        return Problem(pointer="", detail=f"a name that is no identifier: {known}")
+
+
+def _shown(fields: Sequence[MailField]) -> list[MailField]:
+    return [field for field in fields if field.shown is not None]
+
+
+def _shortened(problems: Problems) -> Problems:
+    """Keep the answer to a hostile document short."""
+    more = len(problems) - MAX_PROBLEMS
+    if more <= 0:
+        return problems
+    return [*problems[:MAX_PROBLEMS], Problem(pointer="", detail=f"and {more} more problems")]

@@ -1,0 +1,98 @@
+"""The fields of a mail, each described once, and what is made of the descriptions.
+
+A new field is one entry of ``TABLE`` and one attribute of ``Mail``. Parsing, the document in a
+queue, the fingerprint of an idempotency key, the mask of providers' answers, the schemas and the
+version of a mail follow from them.
+"""
+
+from limbo.domain.errors import Problem
+from limbo.domain.mail.address import Address
+from limbo.domain.mail.field import JsonSchema, MailField, Problems, Rule
+from limbo.domain.mail.kinds import address, addresses, text
+from limbo.domain.mail.text import body_problem, header_line_problem
+
+MAX_RECIPIENTS = 50  # SES refuses more in one message.
+MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
+
+Addresses = tuple[Address, ...]
+ADDRESS: JsonSchema = {
+    "type": "string",
+    "format": "mailbox",
+    "description": "One address, alone or with a name (RFC 5322, section 3.4).",
+    "examples": ["bob@example.org", "Bob <bob@example.org>"],
+}
+_COPIES: JsonSchema = {
+    "anyOf": [
+        ADDRESS,
+        {"type": "array", "items": ADDRESS},
+        {"const": "", "description": "The same as none."},
+        {"type": "null"},
+    ]
+}
+_STRING: JsonSchema = {"type": "string"}
+_STRINGS: JsonSchema = {"type": "array", "items": _STRING}
+
+
+def _subject_problem(subject: str) -> str | None:
+    return header_line_problem(subject, MAX_SUBJECT)
+
+
+def _recipients(
+    to: Addresses, cc: Addresses, bcc: Addresses, problems: Problems
+) -> tuple[Addresses, Addresses, Addresses]:
+    """Name nobody twice: the first field that names a recipient keeps it."""
+    count = len(to)
+    if cc or bcc:
+        seen = {each.email for each in to}
+        cc = tuple(each for each in cc if each.email not in seen)
+        seen.update(each.email for each in cc)
+        bcc = tuple(each for each in bcc if each.email not in seen)
+        count += len(cc) + len(bcc)
+    if count > MAX_RECIPIENTS:
+        detail = f"to, cc, bcc: {count} receivers; at most {MAX_RECIPIENTS} are allowed"
+        problems.append(Problem(pointer="/to", detail=detail))
+    return to, cc, bcc
+
+
+TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are told
+    text(
+        "subject",
+        problem=_subject_problem,
+        request={
+            "minLength": 1,
+            "maxLength": MAX_SUBJECT,
+            "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufffe\\uffff]*$",
+            "description": "One line, without control characters and encoded words (RFC 2047).",
+            "examples": ["Your order"],
+        },
+        shown=_STRING,
+        required=True,
+        place=5,
+    ),
+    text(
+        "message",
+        problem=body_problem,
+        request={
+            "minLength": 1,
+            "pattern": (
+                "^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ufffe\\uffff]*$"
+            ),
+            "description": "The text, with line feeds, tabs and no other control characters.",
+            "examples": ["It is on its way.\n"],
+        },
+        shown=None,
+        required=True,
+        place=6,
+    ),
+    addresses(
+        "to",
+        request={"anyOf": [ADDRESS, {"type": "array", "items": ADDRESS, "minItems": 1}]},
+        shown=_STRINGS,
+        missing="no receivers defined",
+        place=2,
+    ),
+    addresses("cc", request=_COPIES, shown=_STRINGS, place=3),
+    addresses("bcc", request=_COPIES, shown=_STRINGS, place=4),
+    Rule(attributes=("to", "cc", "bcc"), judge=_recipients),
+    address("from", request=ADDRESS, shown=_STRING, place=1),
+)
