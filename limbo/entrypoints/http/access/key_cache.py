@@ -24,10 +24,10 @@ _LOOK_UP_SECONDS = 5.0
 
 
 class KeyCache:
-    """Finds keys; what was found holds for so many seconds from when the store was asked.
+    """Finds keys; what was found holds for ``seconds`` from when the store was asked.
 
-    Ids that nobody has are remembered, and looked up, apart from the keys: whoever guesses
-    displaces no key, delays no refresh of one, and causes no more than a few look-ups at a time.
+    Ids that nobody has are remembered, and looked up, apart from the keys: guesses displace no key,
+    delay no refresh of one, and cause only a few look-ups at a time.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class KeyCache:
 
 
 class _Recent(Generic[T]):
-    """Values that hold for so many seconds; of too many, the oldest go first."""
+    """Values that hold for ``seconds``; of too many, the oldest go first."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self._seconds = seconds

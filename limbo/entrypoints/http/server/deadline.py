@@ -12,7 +12,7 @@ class Deadline:
     """Gives calls that begin one after another the same number of seconds each.
 
     One timer serves them all, as the first to begin is the first to end; ``asyncio.timeout`` would
-    take 5 µs for each.
+    set one for each.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -12,7 +12,7 @@ Look = Callable[[], Awaitable[Record | None]]
 
 
 class LongPolls:
-    """Looks again and again, for so many requests at once; any more are answered at once."""
+    """Looks again and again for ``most`` requests at a time, and once for any more."""
 
     def __init__(self, *, most: int = 200, pause: float = 0.2) -> None:
         self._most = most

@@ -59,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start()
 
     def on_message_begin(self) -> None:
-        """Begin to wait anew: for the rest of this head, should it not be there already."""
+        """Wait again, for the rest of this head if it is not there already."""
         super().on_message_begin()
         self._in_head = True
         self._stop()

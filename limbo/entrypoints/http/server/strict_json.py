@@ -1,7 +1,6 @@
 """Reads JSON by the letter of RFC 8259, and says where it breaks it.
 
-Python's own parser, as it alone shows every name of an object. A faster parser beside a count of
-the quotation marks was tried for flat objects: it saves 0.5 of 2.8 µs.
+Python's own parser, as it alone shows every name of an object, also one that is there twice.
 """
 
 import json
@@ -76,7 +75,7 @@ def _decode(body: bytes) -> str:
 
 
 def _decoded(text: str) -> object:
-    """Return what ``decode`` returns, which looks for space around it at the cost of a third."""
+    """Return what ``decode`` does, without its search for space around the document."""
     if text[0] == "{":
         document, end = _DECODER.raw_decode(text)
         if end == len(text):
