@@ -2,8 +2,16 @@
 
 import threading
 import time
+from dataclasses import dataclass
 
 from limbo.entrypoints.process import clock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wait:
+    condition: threading.Condition
+    seconds: float
+    until: float
 
 
 class Clock(clock.Clock):
@@ -11,7 +19,8 @@ class Clock(clock.Clock):
 
     def __init__(self, time: float = 1_700_000_000.0) -> None:
         self._time = time
-        self._waits: list[tuple[threading.Condition, float, float]] = []
+        self._waits: list[_Wait] = []
+        self._lock = threading.Lock()
 
     @property
     def time(self) -> float:
@@ -21,10 +30,12 @@ class Clock(clock.Clock):
     @time.setter
     def time(self, time: float) -> None:
         self._time = time
-        for condition, _, until in [*self._waits]:
-            if until <= time:
-                with condition:
-                    condition.notify_all()
+        with self._lock:
+            due = [wait for wait in self._waits if wait.until <= time]
+            self._waits = [wait for wait in self._waits if wait.until > time]
+        for wait in due:
+            with wait.condition:
+                wait.condition.notify_all()
 
     def now(self) -> float:
         return self._time
@@ -34,14 +45,17 @@ class Clock(clock.Clock):
         self.time += seconds
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
-        wait = (condition, seconds, self._time + seconds)
-        self._waits.append(wait)
+        wait = _Wait(condition, seconds, self._time + seconds)
+        with self._lock:
+            self._waits.append(wait)
         condition.wait()
-        self._waits.remove(wait)
+        with self._lock:
+            self._waits = [other for other in self._waits if other is not wait]
 
     def is_waited_for(self, seconds: float) -> bool:
         """Tell whether some thread waits for so many seconds to pass."""
-        return any(wait[1] == seconds for wait in [*self._waits])
+        with self._lock:
+            return any(wait.seconds == seconds for wait in self._waits)
 
 
 class FastClock(clock.Clock):

@@ -49,7 +49,7 @@ class Working:
         concurrency: int = 8,
         lease_seconds: float = 60.0,
         shutdown_seconds: float = 5.0,
-        poll_seconds: float = 0.2,
+        poll_seconds: float = 0.02,
         batch: int = 1,
     ) -> None:
         self.clock = clock or Clock()

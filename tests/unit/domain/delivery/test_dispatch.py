@@ -18,7 +18,6 @@ from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
 from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
-from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail, parse_mail
 from tests.strategies import verdicts
@@ -381,35 +380,6 @@ def test_every_order_is_as_likely():
     )
     assert len(orders) == 6
     assert all(850 < count < 1150 for count in orders.values())
-
-
-@pytest.mark.parametrize(
-    ("touch", "asked", "pause"),
-    [
-        (1, [], 30),
-        (2, [], 300),
-        (9, [], 300),
-        (1, [None], 30),
-        (1, [100], 100),
-        (1, [10], 30),
-        (1, [100, 200], 100),
-        (1, [100, None], 30),
-        (2, [100, 200], 300),
-        (1, [1e9], 12 * 3600),
-        (1, [1e9, 1e8], 12 * 3600),
-    ],
-)
-def test_the_pause_grows_and_a_retry_after_counts_if_all_ask_longer(touch, asked, pause):
-    attempts = [
-        Attempt(sender="a", started_at=0, duration=0, verdict=Failed(Fault.OUTAGE, "", seconds))
-        for seconds in asked
-    ]
-    assert RetryPolicy().delay(touch, attempts, jitter=1.0) == pause
-
-
-def test_an_acceptance_asks_for_no_pause():
-    attempt = Attempt(sender="a", started_at=0, duration=0, verdict=OK)
-    assert RetryPolicy().delay(1, [attempt], jitter=0.5) == 15
 
 
 @pytest.mark.parametrize(("touches", "longest"), [(0, 30), (1, 300)])

@@ -8,19 +8,12 @@ from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import mail_id
-from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.worker.janitor import Janitor
 from limbo.ports.outbox import Submission
+from tests.support.clock import FastClock
 from tests.support.working import a_mail, until
 
 DAY = 86_400
-
-
-class Hurried(Clock):
-    """Waits a thousandth of the time."""
-
-    def wait(self, condition, seconds):
-        super().wait(condition, seconds / 1000)
 
 
 class CountingLedger(MemoryLedger):
@@ -61,7 +54,7 @@ def running(janitor):
 def test_bodies_go_before_records_and_both_by_themselves():
     ledger = CountingLedger()
     kept, stripped, gone = (a_sent_mail(ledger, days) for days in (1, 10, 100))
-    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
     with running(janitor):
         until(lambda: ledger.find(gone.id, None) is None)
         until(lambda: ledger.find(stripped.id, None).mail is None)
@@ -71,7 +64,7 @@ def test_bodies_go_before_records_and_both_by_themselves():
 def test_more_than_a_step_is_forgotten_step_by_step():
     ledger = CountingLedger()
     mails = [a_sent_mail(ledger, 100) for _ in range(450)]
-    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
     steps = 1
     while janitor.purge():
         steps += 1
@@ -82,7 +75,7 @@ def test_more_than_a_step_is_forgotten_step_by_step():
 def test_neither_an_outage_nor_a_defect_ends_it():
     ledger = CountingLedger()
     mail = a_sent_mail(ledger, 100)
-    janitor = Janitor(ledger, clock=Hurried(), body_days=7, record_days=90)
+    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
     with running(janitor):
         for error in (LedgerUnavailable("cut off"), KeyError("x")):
             ledger.error = error

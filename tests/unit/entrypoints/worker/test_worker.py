@@ -11,6 +11,7 @@ from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Undecodable
+from tests.support.clock import Clock, FastClock
 from tests.support.working import a_mail, until, working
 
 AT_ONCE = RetryPolicy(delays=(0.0,))
@@ -159,7 +160,7 @@ def test_no_more_is_received_than_there_are_free_slots(queue):
     sender = GateSender()
     with working(queue, [sender], concurrency=4):
         until(lambda: sender.waiting == 4)
-        time.sleep(0.1)
+        time.sleep(0.05)
         assert queue.depth().in_flight == 4
         sender.gate.set()
         until(lambda: is_empty(queue))
@@ -171,7 +172,7 @@ def test_a_revoked_key_opens_the_breaker_and_kills_no_mail(queue):
     sender = FakeSender("fake", FakeScript(parse_script("account*1000")))
     with working(queue, [sender], concurrency=4) as worker:
         until(lambda: worker.dispatcher.states()["fake"] is BreakerState.OPEN)
-        time.sleep(0.2)
+        time.sleep(0.05)
         assert worker.count("limbo_breaker_state", sender="fake") == 2
         assert worker.count("limbo_send_attempts_total", sender="fake", outcome="account") <= 4
         assert queue.depth().dead == {}
@@ -179,12 +180,16 @@ def test_a_revoked_key_opens_the_breaker_and_kills_no_mail(queue):
         assert depth.ready >= 40, "a paused worker leaves the mails in the queue"
 
 
-def test_while_all_breakers_are_open_only_probes_are_received(queue):
+def test_while_all_breakers_are_open_only_probes_are_received():
+    clock = FastClock(100)
+    queue = MemoryQueue(now=clock.now)
     queue.put([a_mail() for _ in range(100)])
     sender = FakeSender("fake", FakeScript(parse_script("outage*30, ok")))
-    policy = BreakerPolicy(open_seconds=0.1, open_max_seconds=0.2)
-    retry = RetryPolicy(delays=(0.05,))
-    with working(queue, [sender], concurrency=4, breaker=policy, retry=retry) as worker:
+    policy = BreakerPolicy(open_seconds=1, open_max_seconds=2)
+    retry = RetryPolicy(delays=(0.5,))
+    with working(
+        queue, [sender], concurrency=4, breaker=policy, retry=retry, clock=clock
+    ) as worker:
         until(lambda: is_empty(queue), seconds=30)
     assert queue.depth().dead == {}
     assert len(sender.accepted) == 100
@@ -192,12 +197,16 @@ def test_while_all_breakers_are_open_only_probes_are_received(queue):
 
 
 def test_a_lease_is_extended_while_its_send_runs():
-    queue = MemoryQueue(lease_seconds=0.3)
+    clock = Clock()
+    queue = MemoryQueue(lease_seconds=60, now=clock.now)
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender], lease_seconds=0.3):
+    with working(queue, [sender], clock=clock):
         until(lambda: sender.waiting == 1)
-        time.sleep(1)
+        for _ in range(9):
+            until(lambda: clock.is_waited_for(20))
+            clock.elapse(20)
+        until(lambda: clock.is_waited_for(20))
         assert queue.receive(1, 0) == []
         sender.gate.set()
         until(lambda: is_empty(queue))
@@ -205,38 +214,37 @@ def test_a_lease_is_extended_while_its_send_runs():
 
 
 def test_a_lost_lease_starts_no_further_provider():
-    queue = FlakyQueue(lease_seconds=0.3)
+    clock = Clock()
+    queue = FlakyQueue(lease_seconds=60, now=clock.now)
     queue.put([a_mail("outage@limbo.test")])
 
     class Slow(FakeSender):
         def send(self, mail):
-            time.sleep(0.6)
+            queue.down = True  # no heartbeat gets through
+            clock.elapse(61)
             return super().send(mail)
 
     script = FakeScript()
     senders = [Slow("fake.a", script), Slow("fake.b", script)]
-    with working(queue, senders, lease_seconds=0.3) as worker:
-        until(lambda: queue.depth().in_flight == 1)
-        queue.down = True  # no heartbeat gets through
+    with working(queue, senders, clock=clock, concurrency=1) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="lease_lost") == 1)
         attempts = sum(
             worker.count("limbo_send_attempts_total", sender=name, outcome="outage")
             for name in ("fake.a", "fake.b")
         )
         assert attempts == 1
-        queue.down = False
 
 
 def test_an_outage_of_the_queue_after_a_send_does_not_end_in_a_second_send():
     queue = FlakyQueue()
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender]):
+    with working(queue, [sender], clock=FastClock(20)):
         until(lambda: sender.waiting == 1)
         queue.down = True
         sender.gate.set()
         until(lambda: len(sender.sent) == 1)
-        time.sleep(0.2)
+        time.sleep(0.05)
         queue.down = False
         until(lambda: is_empty(queue))
     assert len(sender.sent) == 1
@@ -248,7 +256,7 @@ def test_a_stop_finishes_what_was_started_and_leaves_the_rest_ready(queue):
     with working(queue, [sender], concurrency=4) as worker:
         until(lambda: sender.waiting == 4)
         worker.worker.stop()
-        time.sleep(0.1)
+        time.sleep(0.05)
         sender.gate.set()
         worker.stop()
     assert worker.settled_all
@@ -260,7 +268,7 @@ def test_a_stop_finishes_what_was_started_and_leaves_the_rest_ready(queue):
 def test_a_stop_leaves_leased_what_does_not_finish_in_time(queue):
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender], shutdown_seconds=0.2) as worker:
+    with working(queue, [sender], shutdown_seconds=5, clock=FastClock(100)) as worker:
         until(lambda: sender.waiting == 1)
         worker.stop()
         assert not worker.settled_all
@@ -318,23 +326,26 @@ def test_a_worker_outlives_a_defect_of_its_receive():
     queue.defect = "receive"
     queue.put([a_mail()])
     senders = fakes()
-    with working(queue, senders):
-        time.sleep(0.1)
+    with working(queue, senders, clock=FastClock(20)):
+        time.sleep(0.05)
         queue.defect = None
         until(lambda: is_empty(queue))
     assert len(sent_ids(senders)) == 1
 
 
 def test_leases_are_extended_again_after_a_defect():
-    queue = BrokenQueue(lease_seconds=0.9)
+    clock = Clock()
+    queue = BrokenQueue(lease_seconds=60, now=clock.now)
     queue.put([a_mail()])
     sender = GateSender()
     queue.defect = "extend"
-    with working(queue, [sender], lease_seconds=0.9):
+    with working(queue, [sender], clock=clock):
         until(lambda: sender.waiting == 1)
-        time.sleep(0.4)
-        queue.defect = None
-        time.sleep(1.2)
+        for defect in ("extend", None, None, None):
+            until(lambda: clock.is_waited_for(20))
+            queue.defect = defect
+            clock.elapse(20)
+        until(lambda: clock.is_waited_for(20))
         assert queue.receive(1, 0) == []
         sender.gate.set()
         until(lambda: is_empty(queue))
@@ -342,12 +353,18 @@ def test_leases_are_extended_again_after_a_defect():
 
 
 def test_the_time_for_a_stop_counts_from_the_signal(queue):
+    clock = Clock()
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender], shutdown_seconds=0.4, poll_seconds=0.3) as worker:
+    with working(queue, [sender], clock=clock, shutdown_seconds=25) as worker:
         until(lambda: sender.waiting == 1)
-        began = time.monotonic()
-        worker.stop()
-        # What remains after the receive, and the second in which settlements are flushed.
-        assert time.monotonic() - began < 0.4 + 1 + 0.2
+        clock.elapse(100)
+        worker.worker.stop()
+        until(lambda: clock.is_waited_for(25))
+        clock.elapse(10)
+        worker.worker.stop()
+        assert worker.thread.is_alive()
+        clock.elapse(15)
+        worker.thread.join(10)
+        assert not worker.thread.is_alive()
         sender.gate.set()

@@ -1,20 +1,17 @@
 """What the ledger knows of a worker's touches, and what a worker makes of what it knows."""
 
-import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
-from limbo.domain.delivery.lifecycle import Start, StartReply, Status
+from limbo.domain.delivery.lifecycle import Start, Status
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import LedgerUnavailable
-from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
 from limbo.ports.outbox import Submission
+from tests.support.clock import Clock, FastClock
 from tests.support.working import a_mail, until, working
 
 
@@ -81,7 +78,7 @@ def test_what_follows_is_on_record(queue, ledger, submit, to, status):
 
 def test_a_mail_whose_acceptance_is_on_record_is_not_sent_again(ledger, submit):
     mail = submit()
-    senders = fakes()
+    senders, clock = fakes(), FastClock(500)
 
     class Forgetful(MemoryQueue):
         """Loses each acknowledgement, as a worker that is killed before it does."""
@@ -89,9 +86,9 @@ def test_a_mail_whose_acceptance_is_on_record_is_not_sent_again(ledger, submit):
         def ack(self, leases):  # noqa: ARG002
             return []
 
-    forgetful = Forgetful(lease_seconds=0.3)
+    forgetful = Forgetful(lease_seconds=60, now=clock.now)
     forgetful.put([mail])
-    with working(forgetful, senders, ledger=ledger) as worker:
+    with working(forgetful, senders, ledger=ledger, clock=clock) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="already_sent") >= 1)
     assert sum(len(sender.accepted) for sender in senders) == 1
 
@@ -148,16 +145,16 @@ def test_an_outage_of_the_ledger_does_not_make_a_worker_hoard_the_queue(queue, l
 
     script = FakeScript(parse_script(""))
     senders = [Cutting("fake.a", script), Cutting("fake.b", script)]
-    with working(queue, senders, ledger=ledger, concurrency=4):
+    with working(queue, senders, ledger=ledger, concurrency=4, clock=FastClock(20)):
         until(lambda: ledger.down)
-        time.sleep(0.5)
+        time.sleep(0.1)
         assert queue.depth().in_flight <= 8
         ledger.down = False
 
 
 def test_an_outcome_that_the_ledger_did_not_hear_is_told_again_before_the_queue(ledger, submit):
-    mail = submit()
-    queue = MemoryQueue(lease_seconds=0.5)
+    mail, clock = submit(), Clock()
+    queue = MemoryQueue(lease_seconds=60, now=clock.now)
     queue.put([mail])
 
     class Cutting(FakeSender):
@@ -166,11 +163,16 @@ def test_an_outcome_that_the_ledger_did_not_hear_is_told_again_before_the_queue(
             return super().send(mail)
 
     sender = Cutting("fake.a")
-    with working(queue, [sender], ledger=ledger, lease_seconds=0.5):
+    with working(queue, [sender], ledger=ledger, clock=clock):
         until(lambda: len(sender.accepted) == 1)
-        time.sleep(0.7)
+        until(lambda: clock.is_waited_for(0.5))  # until it is told again
+        for _ in range(4):
+            until(lambda: clock.is_waited_for(20))
+            clock.elapse(20)
+        until(lambda: clock.is_waited_for(20))
         assert queue.depth().in_flight == 1, "extended, and not acknowledged before it is recorded"
         ledger.down = False
+        clock.elapse(5)
         until(lambda: ledger.find(mail.id, None).status is Status.SENT)
         until(lambda: queue.depth().in_flight == 0)
     assert len(sender.accepted) == 1
@@ -181,79 +183,3 @@ def test_a_mail_is_tried_again_after_its_delay_with_the_ledger(queue, ledger, su
     with working(queue, fakes(), ledger=ledger, retry=RetryPolicy(delays=(0.05,))):
         until(lambda: ledger.find(mail.id, None).status is Status.SENT)
     assert len(ledger.find(mail.id, None).attempts) == 3
-
-
-def test_gathered_writes_are_answered_each_for_itself(ledger, submit):
-    gathered = GatheredLedger(ledger)
-    mail = submit()
-    start = Start(mail_id=mail.id, sender="fake.a", started_at=time.time())
-    assert [begun.possible_duplicate for begun in gathered.write([start])] == [False]
-    assert [begun.possible_duplicate for begun in gathered.write([start, start])] == [False, False]
-
-
-def test_a_gathered_ledger_starts_no_thread_before_its_first_write(ledger):
-    def threads() -> set[threading.Thread]:
-        return {thread for thread in threading.enumerate() if thread.name == "ledger"}
-
-    before = threads()
-    gathered = GatheredLedger(ledger)
-    assert threads() == before
-    with ThreadPoolExecutor(8) as pool:
-        assert [*pool.map(gathered.write, [[]] * 8)] == [[]] * 8
-    assert len(threads() - before) == 1
-
-
-class HeldLedger(CutLedger):
-    """Holds the first write until many wait, and knows no way to write some mails."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.held = threading.Event()
-
-    def write(self, events):
-        self.held.wait(10)
-        if any(event.mail_id == "bad" for event in events):
-            raise ValueError("bad")
-        return super().write(events)
-
-
-def write_at_once(ledger: HeldLedger, ids: Sequence[str]) -> list[object]:
-    """Return what each thread got, or what was raised to it."""
-    gathered = GatheredLedger(ledger)
-
-    def write(mail_id: str) -> object:
-        try:
-            return gathered.write([Start(mail_id=mail_id, sender="fake.a", started_at=1.0)])
-        except (ValueError, LedgerUnavailable) as error:
-            return error
-
-    with ThreadPoolExecutor(len(ids)) as pool:
-        answers = pool.map(write, ids)
-        time.sleep(0.1)
-        ledger.held.set()
-        return [*answers]
-
-
-def test_one_gathered_write_that_cannot_be_written_fails_alone():
-    answers = write_at_once(HeldLedger(), ["a", "b", "bad", "c", "bad", "d"])
-    good = [answer for answer in answers if answer == [StartReply()]]
-    assert len(good) == 4
-    bad = [answer for answer in answers if isinstance(answer, ValueError)]
-    assert len({id(error) for error in bad}) == 2
-
-
-def test_each_thread_of_a_gathered_write_gets_an_error_of_its_own():
-    ledger = HeldLedger()
-    ledger.down = True
-    errors = write_at_once(ledger, ["a", "b", "c", "d"])
-    assert [str(error) for error in errors] == ["cut off"] * 4
-    assert len({id(error) for error in errors}) == 4
-
-
-def test_a_gathered_write_that_fails_is_raised_where_it_was_asked_for(ledger):
-    gathered = GatheredLedger(ledger)
-    ledger.down = True
-    with pytest.raises(LedgerUnavailable, match="cut off"):
-        gathered.write([Start(mail_id="x", sender="fake.a", started_at=1.0)])
-    ledger.down = False
-    assert gathered.write([Start(mail_id="x", sender="fake.a", started_at=1.0)])

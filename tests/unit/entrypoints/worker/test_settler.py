@@ -8,8 +8,8 @@ from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.delivery.settlement import Ack, Settlement
 from limbo.domain.delivery.verdict import Accepted
 from limbo.domain.errors import LedgerUnavailable
-from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.worker.settler import Settler
+from tests.support.clock import FastClock
 from tests.support.working import a_mail, until, working
 
 
@@ -82,7 +82,7 @@ def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
     queue, settled = CountingQueue(), []
     queue.put([a_mail() for _ in range(13)])
     leases = queue.receive(13, 0)
-    settler = Settler(queue, NoLedger(), clock=Clock(), settled=settled.append, batch=10)
+    settler = Settler(queue, NoLedger(), clock=FastClock(20), settled=settled.append, batch=10)
     for lease in leases[:10]:
         end = End(mail_id=lease.mail.id, at=0.0, attempts=(), status=Status.SENT)
         settler.settle(lease, an_ack(end))
