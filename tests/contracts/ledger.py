@@ -26,7 +26,7 @@ from limbo.ports.outbox import (
     Submission,
 )
 from tests.contracts.ledger_machine import LedgerMachine
-from tests.contracts.queue import a_mail
+from tests.support.mails import a_mail
 
 DAY = 86_400.0
 OUTAGE = Failed(Fault.OUTAGE, "connection refused")
@@ -47,7 +47,7 @@ class LedgerRig:
 
     def submit(self, client: str = "", **changes: object) -> Mail:
         """Enter a mail that the queue keeps."""
-        submission = Submission(mail=a_mail(self.now(), **changes), client=client)
+        submission = Submission(mail=a_mail(at=self.now(), **changes), client=client)
         assert self.reservations.reserve([submission]) == [Reserved(submission.mail.id)]
         self.reservations.conclude(kept=[submission], refused=[])
         return submission.mail
@@ -69,7 +69,7 @@ class LedgerRig:
 
     def bring_to(self, status: Status) -> Mail:
         """Return a mail of that status, which came to it as mails do."""
-        mail = a_mail(self.now())
+        mail = a_mail(at=self.now())
         submission = Submission(mail=mail)
         self.reservations.reserve([submission])
         refused = [submission] if status is Status.REFUSED else []
@@ -118,7 +118,7 @@ class LedgerContract:
     # a mail's life
 
     def test_a_mail_that_is_not_known_may_go_and_leaves_no_trace(self, rig):
-        mail = a_mail(rig.now())
+        mail = a_mail(at=rig.now())
         assert rig.begin(mail) == StartReply()
         rig.end(mail, Status.SENT, attempt(rig.now(), SENT))
         assert rig.begin(mail) == StartReply()
@@ -410,7 +410,7 @@ class LedgerContract:
     # reservations and keys
 
     def test_a_reserved_mail_is_being_submitted(self, rig):
-        submission = Submission(mail=a_mail(rig.now()))
+        submission = Submission(mail=a_mail(at=rig.now()))
         assert rig.reservations.reserve([submission]) == [Reserved(submission.mail.id)]
         assert rig.status(submission.mail) is Status.SUBMITTING
         rig.reservations.conclude(kept=[], refused=[submission])
@@ -429,9 +429,9 @@ class LedgerContract:
 
     def test_a_key_stands_for_one_mail_of_one_client_for_a_day(self, rig):
         reserve = rig.reservations.reserve
-        first = keyed(a_mail(rig.now()))
-        again, changed = keyed(a_mail(rig.now())), keyed(a_mail(rig.now()), fingerprint="g")
-        other = keyed(a_mail(rig.now()), client="shop")
+        first = keyed(a_mail(at=rig.now()))
+        again, changed = keyed(a_mail(at=rig.now())), keyed(a_mail(at=rig.now()), fingerprint="g")
+        other = keyed(a_mail(at=rig.now()), client="shop")
         assert reserve([first, other]) == [Reserved(first.mail.id), Reserved(other.mail.id)]
         assert reserve([again]) == [KeyConflict.UNDER_WAY]
         rig.reservations.conclude(kept=[first], refused=[])
@@ -444,19 +444,19 @@ class LedgerContract:
         assert reserve([again]) == [Reserved(again.mail.id)]
 
     def test_a_refused_mail_gives_its_key_free(self, rig):
-        first, second = keyed(a_mail(rig.now())), keyed(a_mail(rig.now()), fingerprint="g")
+        first, second = keyed(a_mail(at=rig.now())), keyed(a_mail(at=rig.now()), fingerprint="g")
         rig.reservations.reserve([first])
         rig.reservations.conclude(kept=[], refused=[first])
         assert rig.reservations.reserve([second]) == [Reserved(second.mail.id)]
 
     def test_a_retry_takes_over_what_was_never_concluded(self, rig):
         reserve = rig.reservations.reserve
-        first, retry = keyed(a_mail(rig.now())), keyed(a_mail(rig.now()))
+        first, retry = keyed(a_mail(at=rig.now())), keyed(a_mail(at=rig.now()))
         reserve([first])
         rig.elapse(59)
         assert reserve([retry]) == [KeyConflict.UNDER_WAY]
         rig.elapse(2)
-        assert reserve([keyed(a_mail(rig.now()), fingerprint="g")]) == [KeyConflict.REUSED]
+        assert reserve([keyed(a_mail(at=rig.now()), fingerprint="g")]) == [KeyConflict.REUSED]
         assert reserve([retry]) == [Reserved(first.mail.id)]
         assert reserve([retry]) == [KeyConflict.UNDER_WAY]
         rig.reservations.conclude(kept=[first], refused=[])
@@ -468,7 +468,7 @@ class LedgerContract:
         start = threading.Barrier(8)
 
         def reserve(number: int) -> int:
-            submissions = [keyed(a_mail(rig.now()), f"k{n}") for n in range(10)]
+            submissions = [keyed(a_mail(at=rig.now()), f"k{n}") for n in range(10)]
             start.wait()
             answers = rig.reservations.reserve(submissions[:: 1 if number % 2 else -1])
             return sum(isinstance(answer, Reserved) for answer in answers)
@@ -514,7 +514,7 @@ class LedgerContract:
         assert rig.ledger_reader.page(Query(client=None)) == []
 
     def test_forgets_keys_after_a_day(self, rig):
-        submissions = [keyed(a_mail(rig.now()), f"k{n}") for n in range(3)]
+        submissions = [keyed(a_mail(at=rig.now()), f"k{n}") for n in range(3)]
         rig.reservations.reserve(submissions)
         rig.reservations.conclude(kept=submissions, refused=[])
         rig.elapse(DAY + 1)

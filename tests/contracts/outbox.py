@@ -14,7 +14,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger_reader import LedgerReader, Query
 from limbo.ports.outbox import Idempotency, KeptAs, KeyConflict, Outbox, Replayed, Submission
 from limbo.ports.queue import Kept, MailQueue, NotKept
-from tests.contracts.queue import a_mail
+from tests.support.mails import a_mail
 
 REFUSAL = NotKept(reason="as the test wants it")
 

@@ -27,6 +27,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
 from limbo.ports.queue import Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
 from tests.contracts.queue_machine import QueueMachine
+from tests.support.mails import a_mail
 
 BROKEN = '{"text": "' + "ä €, " * 100 + '", oops}'  # the reason names where: the body's far end
 KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
@@ -60,21 +61,6 @@ class Rig:
     plant: Callable[[str], None]
     now: Callable[[], float] = time.time
     close: Callable[[], None] = lambda: None
-
-
-def a_mail(now: float | None = None, **changes: object) -> Mail:
-    at = time.time() if now is None else now
-    mail = Mail(
-        id=mail_id(at),
-        submitted_at=at,
-        from_=Address("shop@example.org"),
-        to=(Address("a@example.com"),),
-        cc=(),
-        bcc=(),
-        subject="Hello",
-        message="How are you?",
-    )
-    return replace(mail, **changes)  # type: ignore[arg-type]
 
 
 def take(queue: MailQueue, count: int) -> list[Lease]:
@@ -343,7 +329,7 @@ class QueueContract:
             assert queue.depth().oldest_age is None
             return
         assert queue.depth().oldest_age == 0
-        queue.put([a_mail(rig.now() - 50), a_mail(rig.now() - 100), a_mail(rig.now())])
+        queue.put([a_mail(at=rig.now() - 50), a_mail(at=rig.now() - 100), a_mail(at=rig.now())])
         elapse(self.lease_seconds)
         assert queue.depth().oldest_age == pytest.approx(100 + self.lease_seconds, abs=2)
 

@@ -1,16 +1,13 @@
 """Calls a queue in any order and compares it with sets of ids: the contract's state machine."""
 
-import time
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from limbo.domain.delivery.verdict import Cause, Death
-from limbo.domain.mail.address import Address
-from limbo.domain.mail.ids import mail_id
-from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Kept, Lease
+from tests.support.mails import a_mail
 
 if TYPE_CHECKING:
     from tests.contracts.queue import Rig
@@ -33,7 +30,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 12))
     def put(self, count: int) -> None:
-        mails = [_mail() for _ in range(count)]
+        mails = [a_mail() for _ in range(count)]
         assert self.rig.queue.put(mails) == [Kept()] * count
         self.waiting |= {mail.id for mail in mails}
 
@@ -133,17 +130,3 @@ class QueueMachine(RuleBasedStateMachine):
         names = {letter.mail.id: letter.id for letter in self.rig.dead_letters.list(10_000)}
         assert set(names) == self.dead
         return id_, names[id_]
-
-
-def _mail() -> Mail:
-    now = time.time()
-    return Mail(
-        id=mail_id(now),
-        submitted_at=now,
-        from_=Address("shop@example.org"),
-        to=(Address("a@example.com"),),
-        cc=(),
-        bcc=(),
-        subject="Hello",
-        message="How are you?",
-    )

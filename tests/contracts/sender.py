@@ -1,7 +1,6 @@
 """What every sender keeps to, whoever its provider is."""
 
 import threading
-import time
 from abc import abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,9 +10,8 @@ from typing import Protocol
 import pytest
 
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from limbo.domain.mail.ids import mail_id
-from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.ports.sender import Sender
+from tests.support.mails import a_full_mail
 
 
 class Mood(Enum):
@@ -56,20 +54,6 @@ FAULTS = {
 }
 
 
-def a_mail(**fields) -> Mail:
-    """Return a mail that holds something of everything."""
-    document = {
-        "from": "Ann <ann@sender.example>",
-        "to": ["Bob Ödön <bob@one.example>", "second@two.example"],
-        "cc": "carol@three.example",
-        "bcc": ["dave@four.example"],
-        "subject": "Grüße",
-        "message": "Hello Wörld\n.\n",
-    }
-    now = time.time()
-    return parse_mail(document | fields, id=mail_id(now), submitted_at=now)
-
-
 class SenderContract:
     """Subclass it as TestXSender with fixtures ``sender`` and ``provider`` that belong together."""
 
@@ -87,7 +71,7 @@ class SenderContract:
 
     def test_an_accepted_mail_has_the_providers_id(self, sender, provider):
         provider.be(Mood.ACCEPTING)
-        match sender.send(a_mail()):
+        match sender.send(a_full_mail()):
             case Accepted(provider_id=provider_id):
                 assert provider_id
             case verdict:
@@ -98,7 +82,7 @@ class SenderContract:
         self, sender, provider, mood, fault
     ):
         provider.be(mood)
-        mail = a_mail()
+        mail = a_full_mail()
         match sender.send(mail):
             case Failed(fault=blamed, reason=reason):
                 assert blamed is fault
@@ -117,13 +101,13 @@ class SenderContract:
 
     def test_a_provider_that_recovers_is_used_again(self, sender, provider):
         provider.be(Mood.RESETTING)
-        assert isinstance(sender.send(a_mail()), Failed)
+        assert isinstance(sender.send(a_full_mail()), Failed)
         provider.be(Mood.ACCEPTING)
-        assert isinstance(sender.send(a_mail()), Accepted)
+        assert isinstance(sender.send(a_full_mail()), Accepted)
 
     def test_takes_any_valid_mail(self, sender, provider):
         provider.be(Mood.ACCEPTING)
-        strange = a_mail(
+        strange = a_full_mail(
             subject="\U0001f600 " * 300,
             message="x" * 5000 + "\r\n" + "é" * 5000 + "\n.\n\nFrom here\t\r",
             to=[f'"Last, \\"{i}\\" ü" <user{i}@{"a" * 40}.example>' for i in range(50)],
@@ -139,7 +123,7 @@ class SenderContract:
 
         def send(_) -> object:
             start.wait(10)
-            return [sender.send(a_mail()) for _ in range(3)]
+            return [sender.send(a_full_mail()) for _ in range(3)]
 
         with ThreadPoolExecutor(32) as pool:
             verdicts = [verdict for some in pool.map(send, range(32)) for verdict in some]

@@ -5,8 +5,9 @@ from contextlib import nullcontext
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death, Failed, Fault
 from limbo.entrypoints.cli.dead_letters.command import command
-from tests.contracts.queue import a_mail, take
+from tests.contracts.queue import take
 from tests.support.command_line import CommandLine
+from tests.support.mails import a_mail
 
 KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
 KEY_SHOWN = {

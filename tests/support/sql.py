@@ -20,17 +20,6 @@ TABLES = (
 )
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def elapse(self, seconds: float) -> None:
-        self.time += seconds
-
-
 def open_database(url: str, now: Callable[[], float] | None = None) -> Database:
     if url.startswith("sqlite"):
         return SqliteDatabase.connect(url, now=now) if now else SqliteDatabase.connect(url)

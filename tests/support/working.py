@@ -9,8 +9,6 @@ from limbo.adapters.memory.no_ledger import NoLedger
 from limbo.domain.delivery.breaker import BreakerPolicy
 from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.retry import RetryPolicy
-from limbo.domain.mail.ids import mail_id
-from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.worker.report import WorkerReport
@@ -18,12 +16,6 @@ from limbo.entrypoints.worker.worker import Worker
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import MailQueue
 from limbo.ports.sender import Sender
-
-
-def a_mail(to: str = "you@example.com", **fields: str) -> Mail:
-    """Return a new mail, valid and of its own id."""
-    document = {"from": "me@example.com", "to": to, "subject": "s", "message": "m", **fields}
-    return parse_mail(document, id=mail_id(time.time()), submitted_at=time.time())
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:

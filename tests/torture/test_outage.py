@@ -9,36 +9,11 @@ import pytest
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from limbo.entrypoints.process.clock import Clock
-from tests.support.working import a_mail, until, working
+from tests.support.clock import FastClock
+from tests.support.mails import a_mail
+from tests.support.working import until, working
 
 OUTAGE_SECONDS = 1800.0
-
-
-class FastClock(Clock):
-    """A clock that runs so many times as fast as real time."""
-
-    def __init__(self, speed):
-        super().__init__()
-        self._speed = speed
-        self._from = (time.monotonic(), super().now())
-        self._lock = threading.Lock()
-
-    def now(self):
-        with self._lock:
-            return self._at(time.monotonic())
-
-    def wait(self, condition, seconds):
-        super().wait(condition, seconds / self._speed)
-
-    def run_at(self, speed):
-        with self._lock:
-            now = time.monotonic()
-            self._from, self._speed = (now, self._at(now)), speed
-
-    def _at(self, now):
-        began, shown = self._from
-        return shown + (now - began) * self._speed
 
 
 class SwitchedSender:

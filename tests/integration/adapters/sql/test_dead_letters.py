@@ -5,7 +5,8 @@ from limbo.domain.delivery.verdict import Cause, Death
 from tests.contracts.outbox import (
     plain,
 )
-from tests.contracts.queue import a_mail, take
+from tests.contracts.queue import take
+from tests.support.mails import a_mail
 from tests.support.sql import begin
 
 OUTAGE = Cause(kind="outage", sender="fake.a", reason="connection refused")

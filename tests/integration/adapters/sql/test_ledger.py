@@ -21,8 +21,9 @@ from tests.contracts.outbox import (
     Switch,
     plain,
 )
-from tests.contracts.queue import a_mail
-from tests.support.sql import Clock, OnPostgres, OnSqlite, begin, open_database
+from tests.support.clock import Clock
+from tests.support.mails import a_mail
+from tests.support.sql import OnPostgres, OnSqlite, begin, open_database
 
 OUTAGE = Cause(kind="outage", sender="fake.a", reason="connection refused")
 

@@ -27,7 +27,7 @@ from limbo.domain.errors import SettingsError
 from limbo.ports.ledger_reader import Query, RecordedAttempt
 from limbo.ports.outbox import Idempotency, Replayed, Submission
 from limbo.ports.queue import Kept
-from tests.contracts.queue import a_mail
+from tests.support.mails import a_mail
 
 FILES = sorted(Path(migrations.__path__[0]).glob("m*.py"))
 

@@ -10,7 +10,8 @@ from limbo.adapters.sql.queue import SqlQueue
 from limbo.domain.delivery.verdict import Cause, Death, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.ports.queue import Kept, NotKept
-from tests.contracts.queue import a_mail, take, take_one
+from tests.contracts.queue import take, take_one
+from tests.support.mails import a_mail
 from tests.support.postgres import running_postgres
 
 OUTAGE = Death(cause=Cause(kind=Fault.OUTAGE, sender="fake.a", reason="connection refused"))

@@ -14,7 +14,7 @@ from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.ports.outbox import Idempotency, Submission
 from limbo.ports.queue import Kept, NotKept
-from tests.contracts.queue import a_mail
+from tests.support.mails import a_mail
 
 _FUNCTION = """
     CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}; END $$

@@ -17,9 +17,11 @@ from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death, Fault
 from limbo.domain.errors import SettingsError
 from limbo.ports.queue import Kept, NotKept, Undecodable
-from tests.contracts.queue import QueueContract, Rig, a_mail, take, take_one
+from tests.contracts.queue import QueueContract, Rig, take, take_one
+from tests.support.clock import Clock
+from tests.support.mails import a_mail
 from tests.support.postgres import PostgresServer
-from tests.support.sql import Clock, open_database
+from tests.support.sql import open_database
 
 OUTAGE = Death(cause=Cause(kind=Fault.OUTAGE, sender="fake.a", reason="connection refused"))
 

@@ -8,7 +8,8 @@ from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import Cause, Death, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.ports.queue import Kept, NotKept
-from tests.contracts.queue import a_mail, take_one
+from tests.contracts.queue import take_one
+from tests.support.mails import a_mail
 
 OUTAGE = Death(cause=Cause(kind=Fault.OUTAGE, sender="fake.a", reason="connection refused"))
 

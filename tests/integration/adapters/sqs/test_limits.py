@@ -19,7 +19,8 @@ from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Kept, Lease, NotKept, Undecodable
-from tests.contracts.queue import a_mail, take, take_one
+from tests.contracts.queue import take, take_one
+from tests.support.mails import a_mail
 from tests.support.moto import Aws
 
 DEATH = Death(cause=Cause(kind=Fault.MAIL, sender="ses", reason="refused"))

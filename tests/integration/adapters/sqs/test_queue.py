@@ -7,8 +7,9 @@ from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
 from limbo.adapters.sqs.dead_letters import SqsDeadLetters
 from limbo.adapters.sqs.queue import SqsQueue
-from tests.contracts.queue import QueueContract, Rig, a_mail, take_one
+from tests.contracts.queue import QueueContract, Rig, take_one
 from tests.contracts.queue_machine import DEATH, QueueMachine
+from tests.support.mails import a_mail
 from tests.support.moto import Aws
 
 

@@ -12,14 +12,7 @@ from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
 from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
+from tests.support.clock import Clock
 
 
 @pytest.fixture

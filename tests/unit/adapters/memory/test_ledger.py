@@ -4,17 +4,7 @@ import pytest
 
 from limbo.adapters.memory.ledger import MemoryLedger
 from tests.contracts.ledger import LedgerContract, LedgerRig
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def elapse(self, seconds: float) -> None:
-        self.time += seconds
+from tests.support.clock import Clock
 
 
 class TestMemoryLedger(LedgerContract):

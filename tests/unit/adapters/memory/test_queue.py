@@ -9,18 +9,9 @@ from limbo.adapters.encoding.codec import decode_mail
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Kept
-from tests.contracts.queue import QueueContract, Rig, a_mail, take
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_700_000_000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def elapse(self, seconds: float) -> None:
-        self.time += seconds
+from tests.contracts.queue import QueueContract, Rig, take
+from tests.support.clock import Clock
+from tests.support.mails import a_mail
 
 
 class TestMemoryQueue(QueueContract):

@@ -28,7 +28,7 @@ from limbo.adapters.sqs.queue import SqsQueue
 from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Kept, NotKept
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"
 HTML = b"<html>maintenance</html>"

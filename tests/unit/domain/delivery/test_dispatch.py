@@ -1,7 +1,6 @@
 """One touch of one mail: who is tried, who is blamed, and what follows."""
 
 import heapq
-import itertools
 import random
 import threading
 import time
@@ -19,25 +18,15 @@ from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
-from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.domain.mail.mail import Mail
 from tests.strategies import verdicts
+from tests.support.clock import Clock
+from tests.support.mails import a_mail
 
-MAIL = parse_mail(
-    {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}, id="m", submitted_at=0.0
-)
+MAIL = a_mail(id="m")
 OK = Accepted("id")
 MAIL_FAULT, ACCOUNT, RATE, OUTAGE, UNKNOWN = (Failed(fault, fault.value) for fault in Fault)
 NO_BREAKER = BreakerPolicy(window=10_000, minimum=10_000)
-
-
-class Clock:
-    """A clock that stands still unless it is told to go on."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class Scripted:
@@ -67,7 +56,9 @@ class FirstInLine(random.Random):
 
 
 def dispatcher(*senders, clock=None, **settings) -> Dispatcher:
-    return Dispatcher(senders, now=clock or Clock(), **({"rng": FirstInLine(1)} | settings))
+    return Dispatcher(
+        senders, now=(clock or Clock(0.0)).now, **({"rng": FirstInLine(1)} | settings)
+    )
 
 
 def ordered(*verdicts: Verdict | Exception, touches: int = 0) -> tuple[Outcome, list[int]]:
@@ -181,7 +172,7 @@ def test_a_key_or_a_throttle_never_buries(answers):
 
 @pytest.mark.parametrize("verdict", [OUTAGE, UNKNOWN])
 def test_a_probe_never_buries(verdict):
-    clock = Clock()
+    clock = Clock(0.0)
     made = opened(Scripted("a", *[OUTAGE] * 10, verdict), clock=clock)
     clock.time = made.ready_in()
     outcome = made.dispatch(MAIL, 99)
@@ -191,7 +182,7 @@ def test_a_probe_never_buries(verdict):
 
 
 def test_a_touch_that_includes_a_probe_does_not_bury_either():
-    clock = Clock()
+    clock = Clock(0.0)
     made = dispatcher(Scripted("a", ACCOUNT, OUTAGE), Scripted("b", OUTAGE), clock=clock)
     made.dispatch(MAIL, 0)
     clock.time = 300
@@ -202,7 +193,7 @@ def test_a_touch_that_includes_a_probe_does_not_bury_either():
 
 
 def test_a_mail_at_fault_is_dead_even_by_a_probe():
-    clock = Clock()
+    clock = Clock(0.0)
     made = opened(Scripted("a", *[OUTAGE] * 10, MAIL_FAULT), clock=clock)
     clock.time = 30
     assert isinstance(made.dispatch(MAIL, 0), Dead)
@@ -261,7 +252,7 @@ def test_a_throttled_mail_waits_as_long_as_it_is_asked_to(answers, least, most):
 
 
 def test_a_probe_that_is_not_permitted_leaves_its_place_to_the_next():
-    clock = Clock()
+    clock = Clock(0.0)
     made = opened(Scripted("a", *[OUTAGE] * 10, OK), clock=clock)
     clock.time = 30
     refused = made.dispatch(MAIL, 0, lambda **_: Stop.CANCELLED)
@@ -271,7 +262,7 @@ def test_a_probe_that_is_not_permitted_leaves_its_place_to_the_next():
 
 
 def test_a_probe_whose_permission_fails_leaves_its_place_to_the_next():
-    clock = Clock()
+    clock = Clock(0.0)
     made = opened(Scripted("a", *[OUTAGE] * 10, OK), clock=clock)
     clock.time = 30
 
@@ -284,7 +275,7 @@ def test_a_probe_whose_permission_fails_leaves_its_place_to_the_next():
 
 
 def test_a_probe_that_raises_is_over():
-    clock = Clock()
+    clock = Clock(0.0)
     made = opened(Scripted("a", *[OUTAGE] * 10, RuntimeError(), OK), clock=clock)
     clock.time = 30
     made.dispatch(MAIL, 0)
@@ -293,15 +284,11 @@ def test_a_probe_that_raises_is_over():
 
 
 def test_a_reason_repeats_nothing_of_the_mail():
-    mail = parse_mail(
-        {
-            "from": "Erna Muster <erna@a.example>",
-            "to": "you@b.example",
-            "subject": "Top Secret",
-            "message": "My number is\n4711-0815\n",
-        },
-        id="m",
-        submitted_at=0.0,
+    mail = a_mail(
+        from_="Erna Muster <erna@a.example>",
+        to="you@b.example",
+        subject="Top Secret",
+        message="My number is\n4711-0815\n",
     )
     said = "no TOP SECRET (4711-0815) from Erna Muster to you%40b.example or you@b.example"
     outcome = dispatcher(Scripted("a", Failed(Fault.MAIL, said))).dispatch(mail, 0)
@@ -334,7 +321,7 @@ def test_no_provider_is_started_once_that_is_not_permitted(allowed, why):
 
 
 def test_an_attempt_says_who_and_when():
-    clock = Clock()
+    clock = Clock(0.0)
     clock.time = 100.0
 
     class Slow(Scripted):
@@ -347,13 +334,19 @@ def test_an_attempt_says_who_and_when():
 
 
 def test_a_clock_set_back_makes_no_negative_duration():
-    times = itertools.count(100, -1)
-    made = dispatcher(Scripted("a", OK), clock=lambda: float(next(times)))
+    clock = Clock()
+
+    class Backwards(Scripted):
+        def send(self, mail):
+            clock.time -= 1
+            return super().send(mail)
+
+    made = dispatcher(Backwards("a", OK), clock=clock)
     assert made.dispatch(MAIL, 0).attempts[0].duration == 0.0
 
 
 def test_a_call_that_outlives_an_outage_says_nothing_new():
-    clock = Clock()
+    clock = Clock(0.0)
     sender = Scripted("a", *[OUTAGE] * 10, OK)
     made = dispatcher(sender, clock=clock)
     answer = sender.send
@@ -401,9 +394,9 @@ answers = st.lists(verdicts | st.just(RuntimeError("x")), min_size=1, max_size=3
     st.randoms(use_true_random=False),
 )
 def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
-    clock = Clock()
+    clock = Clock(0.0)
     senders = [Scripted(f"s{number}", *script) for number, script in enumerate(scripts)]
-    made = Dispatcher(senders, now=clock, rng=random.Random(rng.random()))
+    made = Dispatcher(senders, now=clock.now, rng=random.Random(rng.random()))
     for touches, seconds in steps:
         clock.time += seconds
         half_open = {name for name, state in made.states().items() if state != "closed"}
@@ -432,7 +425,7 @@ def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
 
 
 def test_capacity_follows_the_breakers():
-    clock = Clock()
+    clock = Clock(0.0)
     a, b = Scripted("a", *[OUTAGE] * 10, OK), Scripted("b", *[OUTAGE] * 10, OUTAGE, OK)
     made = dispatcher(a, b, clock=clock)
     assert (made.capacity(), made.ready_in()) == (None, 0)
@@ -455,7 +448,7 @@ def test_one_closed_provider_is_room_for_any_number():
 
 
 def test_while_all_cool_down_nothing_is_worth_receiving():
-    clock = Clock()
+    clock = Clock(0.0)
     made = dispatcher(Scripted("a", Failed(Fault.RATE, "", 60)), clock=clock)
     made.dispatch(MAIL, 0)
     assert made.states() == {"a": BreakerState.CLOSED}
@@ -465,7 +458,7 @@ def test_while_all_cool_down_nothing_is_worth_receiving():
 
 
 def test_amid_a_probe_nothing_is_worth_receiving():
-    clock = Clock()
+    clock = Clock(0.0)
     seen = []
 
     class Curious(Scripted):
@@ -482,7 +475,7 @@ def test_amid_a_probe_nothing_is_worth_receiving():
 
 
 def test_while_everything_is_down_a_probe_goes_out_every_minute():
-    clock = Clock()
+    clock = Clock(0.0)
     sender = Scripted("a", OUTAGE)
     made = opened(sender, clock=clock)
     pauses = []
@@ -494,7 +487,7 @@ def test_while_everything_is_down_a_probe_goes_out_every_minute():
 
 
 def test_while_another_works_the_pauses_of_the_one_that_is_down_grow():
-    clock = Clock()
+    clock = Clock(0.0)
     down, up = Scripted("down", OUTAGE), Scripted("up", OK)
     made = dispatcher(down, up, clock=clock)
     for _ in range(1800):
@@ -504,7 +497,7 @@ def test_while_another_works_the_pauses_of_the_one_that_is_down_grow():
 
 
 def test_threads_share_one_probe():
-    clock = Clock()
+    clock = Clock(0.0)
     lock = threading.Lock()
     calls, together, most = 0, 0, 0
 
@@ -568,14 +561,14 @@ class Day:
     """A worker and its queue on an injected clock: receive what is due, and settle it."""
 
     def __init__(self, arrivals: Sequence[float], answer: Verdict, slots: int = 64) -> None:
-        self.clock = Clock()
+        self.clock = Clock(0.0)
         self.sent: list[float] = []
         self.dead: list[Dead] = []
         self._slots = slots
         self._queue = [(at, number, 0) for number, at in enumerate(arrivals)]
         heapq.heapify(self._queue)
         senders = [Weather(name, self.clock, answer) for name in ("a", "b")]
-        self._dispatcher = Dispatcher(senders, now=self.clock, rng=random.Random(7))
+        self._dispatcher = Dispatcher(senders, now=self.clock.now, rng=random.Random(7))
 
     def run(self) -> None:
         while self._queue:

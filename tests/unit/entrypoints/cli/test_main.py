@@ -15,8 +15,8 @@ from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable, SettingsError
 from limbo.entrypoints.cli.command import Call, Command, CommandGroup
 from limbo.entrypoints.cli.main import COMMANDS
-from tests.contracts.queue import a_mail
 from tests.support.command_line import CommandLine
+from tests.support.mails import a_mail
 
 # What each command needs at least; the mail is in the dead letters.
 ARGUMENTS = {

@@ -12,7 +12,7 @@ from limbo.domain.delivery.lifecycle import Start, StartReply
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
 from limbo.ports.outbox import Submission
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 
 class CutLedger(MemoryLedger):

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.mail.ids import mail_id
 from limbo.entrypoints.worker.janitor import Janitor
 from limbo.ports.outbox import Submission
 from tests.support.clock import FastClock
-from tests.support.working import a_mail, until
+from tests.support.mails import a_mail
+from tests.support.working import until
 
 DAY = 86_400
 
@@ -32,9 +32,7 @@ class CountingLedger(MemoryLedger):
 
 
 def a_sent_mail(ledger, days_ago):
-    mail = a_mail()
-    object.__setattr__(mail, "submitted_at", time.time() - days_ago * DAY)
-    object.__setattr__(mail, "id", mail_id(mail.submitted_at))
+    mail = a_mail(at=time.time() - days_ago * DAY)
     ledger.reserve([Submission(mail=mail)])
     ledger.conclude(kept=[Submission(mail=mail)], refused=[])
     ledger.write([End(mail_id=mail.id, status=Status.SENT, at=mail.submitted_at)])

@@ -5,7 +5,7 @@ import pytest
 from limbo.entrypoints.worker.leases import HeldLeases
 from limbo.ports.queue import Lease
 from tests.support.clock import Clock
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 
 class ExtendingQueue:

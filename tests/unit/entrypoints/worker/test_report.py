@@ -10,7 +10,7 @@ from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.worker.report import WorkerReport
 from limbo.ports.queue import Lease, Undecodable
 from tests.support.clock import Clock
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 OK = Attempt(sender="ses", started_at=1.0, duration=0.5, verdict=Accepted("x"))
 DOWN = Attempt(sender="ses", started_at=1.0, duration=0.5, verdict=Failed(Fault.OUTAGE, "refused"))

@@ -10,7 +10,8 @@ from limbo.domain.delivery.verdict import Accepted
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.worker.settler import Settler
 from tests.support.clock import FastClock
-from tests.support.working import a_mail, until, working
+from tests.support.mails import a_mail
+from tests.support.working import until, working
 
 
 class CountingQueue(MemoryQueue):

@@ -11,7 +11,8 @@ from limbo.entrypoints.worker.leases import HeldLeases
 from limbo.entrypoints.worker.slots import Slots
 from limbo.ports.queue import Lease
 from tests.support.clock import Clock, FastClock
-from tests.support.working import a_mail, until
+from tests.support.mails import a_mail
+from tests.support.working import until
 
 
 class Room:

@@ -9,7 +9,7 @@ from limbo.domain.delivery.settlement import Ack, Bury, Defer
 from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.worker.teller import Teller, Unsettled
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 BURY = Bury(Death(cause=Cause(kind="mail", reason="refused")))
 ACTIONS = [Ack(), Defer(30.0), BURY, None]

@@ -12,7 +12,8 @@ from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import LedgerUnavailable
 from limbo.ports.outbox import Submission
 from tests.support.clock import Clock, FastClock
-from tests.support.working import a_mail, until, working
+from tests.support.mails import a_mail
+from tests.support.working import until, working
 
 
 class CutLedger(MemoryLedger):
@@ -39,7 +40,7 @@ def queue():
 @pytest.fixture
 def submit(queue, ledger):
     def submit(to: str = "you@example.com"):
-        mail = a_mail(to)
+        mail = a_mail(to=to)
         ledger.reserve([Submission(mail=mail)])
         ledger.conclude(kept=[Submission(mail=mail)], refused=[])
         queue.put([mail])

@@ -12,7 +12,8 @@ from limbo.domain.delivery.retry import RetryPolicy
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Undecodable
 from tests.support.clock import Clock, FastClock
-from tests.support.working import a_mail, until, working
+from tests.support.mails import a_mail
+from tests.support.working import until, working
 
 AT_ONCE = RetryPolicy(delays=(0.0,))
 
@@ -101,7 +102,7 @@ def test_every_mail_is_sent_once_and_the_queue_is_empty(queue):
 
 
 def test_a_mail_fails_over_from_one_provider_to_the_next(queue):
-    queue.put([a_mail("outage+ok@limbo.test")])
+    queue.put([a_mail(to="outage+ok@limbo.test")])
     senders = fakes()
     with working(queue, senders) as worker:
         until(lambda: is_empty(queue))
@@ -114,7 +115,7 @@ def test_a_mail_fails_over_from_one_provider_to_the_next(queue):
 
 
 def test_a_mail_to_blame_is_dead_at_once_with_the_reason(queue):
-    mail = a_mail("reject@limbo.test")
+    mail = a_mail(to="reject@limbo.test")
     queue.put([mail])
     with working(queue, fakes()):
         until(lambda: is_empty(queue))
@@ -124,7 +125,7 @@ def test_a_mail_to_blame_is_dead_at_once_with_the_reason(queue):
 
 
 def test_three_failed_touches_end_in_the_dead_letters(queue):
-    queue.put([a_mail("outage@limbo.test")])
+    queue.put([a_mail(to="outage@limbo.test")])
     with working(queue, fakes(), retry=AT_ONCE) as worker:
         until(lambda: is_empty(queue))
     (letter,) = queue.dead_letters.list(10)
@@ -143,7 +144,7 @@ def test_a_body_that_cannot_be_decoded_is_buried_and_the_rest_is_sent(queue):
 
 
 def test_an_answer_that_never_came_marks_the_mail_and_stops_the_touch(queue):
-    queue.put([a_mail("unknown@limbo.test")])
+    queue.put([a_mail(to="unknown@limbo.test")])
     with working(queue, fakes(), retry=AT_ONCE) as worker:
         until(lambda: is_empty(queue))
     (letter,) = queue.dead_letters.list(10)
@@ -216,7 +217,7 @@ def test_a_lease_is_extended_while_its_send_runs():
 def test_a_lost_lease_starts_no_further_provider():
     clock = Clock()
     queue = FlakyQueue(lease_seconds=60, now=clock.now)
-    queue.put([a_mail("outage@limbo.test")])
+    queue.put([a_mail(to="outage@limbo.test")])
 
     class Slow(FakeSender):
         def send(self, mail):
@@ -277,9 +278,7 @@ def test_a_stop_leaves_leased_what_does_not_finish_in_time(queue):
 
 
 def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
-    newer = a_mail()
-    object.__setattr__(newer, "version", 99)
-    queue.put([newer])
+    queue.put([a_mail(version=99)])
     senders = fakes()
     with working(queue, senders) as worker:
         until(lambda: worker.count("limbo_mails_settled_total", outcome="newer") == 1)

@@ -4,8 +4,14 @@ import pytest
 
 from limbo.adapters.providers.mailgun.sender import MailgunSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from tests.contracts.sender import Mood, SenderContract, a_mail
-from tests.support.stub_provider import MAILGUN_OK, Answer, Behaviour, StubProvider
+from tests.contracts.sender import Mood, SenderContract
+from tests.support.mails import a_full_mail
+from tests.support.stub_provider import (
+    MAILGUN_OK,
+    Answer,
+    Behaviour,
+    StubProvider,
+)
 
 KEY = "key-0123456789abcdef"
 BASIC = "YXBpOmtleS0wMTIzNDU2Nzg5YWJjZGVm"  # "api:" and the key, in base64
@@ -56,7 +62,7 @@ class TestMailgunSender(SenderContract):
 
 
 def test_the_form_arrives_as_it_was_written(provider):
-    mail = a_mail()
+    mail = a_full_mail()
     assert connect(provider.url).send(mail) == Accepted("<20240101.1@mg.example>")
     (request,) = provider.requests
     assert request.path == "/v3/mg.example/messages"
@@ -86,7 +92,7 @@ def test_a_check_is_answered_and_sends_nothing(provider):
 )
 def test_whatever_comes_back_is_a_verdict(provider, answer, fault):
     provider.script(answer)
-    verdict = connect(provider.url, timeout=0.3).send(a_mail())
+    verdict = connect(provider.url, timeout=0.3).send(a_full_mail())
     assert isinstance(verdict, Failed)
     assert verdict.fault is fault
     assert len(provider.requests) == 1
@@ -94,6 +100,6 @@ def test_whatever_comes_back_is_a_verdict(provider, answer, fault):
 
 def test_a_reset_before_the_mail_was_written_is_an_outage(provider):
     provider.script(Behaviour.CLOSE)
-    verdict = connect(provider.url, timeout=5.0).send(a_mail(message="x" * 20_000_000))
+    verdict = connect(provider.url, timeout=5.0).send(a_full_mail(message="x" * 20_000_000))
     assert isinstance(verdict, Failed)
     assert verdict.fault is Fault.OUTAGE

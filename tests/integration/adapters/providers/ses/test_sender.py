@@ -8,7 +8,8 @@ import requests
 
 from limbo.adapters.providers.ses.sender import SesSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from tests.contracts.sender import Mood, SenderContract, a_mail
+from tests.contracts.sender import Mood, SenderContract
+from tests.support.mails import a_full_mail
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -96,7 +97,7 @@ class TestSesSender(SenderContract):
 
 
 def blame(sender: SesSender) -> tuple[Fault, float | None]:
-    match sender.send(a_mail()):
+    match sender.send(a_full_mail()):
         case Failed(fault=fault, retry_after=retry_after):
             return fault, retry_after
         case verdict:
@@ -148,7 +149,7 @@ def test_a_strange_answer_is_no_exception(sender, provider, answer, fault):
 
 def test_the_reason_is_the_status_the_code_and_the_text(sender, provider):
     provider.script(refusal("MessageRejected", "Email address is not verified: a@b.example"))
-    verdict = sender.send(a_mail())
+    verdict = sender.send(a_full_mail())
     assert isinstance(verdict, Failed)
     assert verdict.reason == ("400 MessageRejected: Email address is not verified: <address>")
 
@@ -189,7 +190,7 @@ def test_missing_credentials_are_the_accounts_fault(provider, monkeypatch, tmp_p
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    assert connect().send(a_mail()) == Failed(Fault.ACCOUNT, "NoCredentialsError")
+    assert connect().send(a_full_mail()) == Failed(Fault.ACCOUNT, "NoCredentialsError")
     assert provider.requests == []
 
 
@@ -214,12 +215,12 @@ def test_a_credential_program_that_fails_keeps_its_words_to_itself(provider, mon
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    assert connect().send(a_mail()) == Failed(Fault.ACCOUNT, "CredentialRetrievalError")
+    assert connect().send(a_full_mail()) == Failed(Fault.ACCOUNT, "CredentialRetrievalError")
     assert provider.requests == []
 
 
 def test_names_the_recipients_and_not_the_blind_copies_in_the_message(sender, provider):
-    assert sender.send(a_mail()) == Accepted("0100-1")
+    assert sender.send(a_full_mail()) == Accepted("0100-1")
     document = json.loads(provider.requests[0].body)
     assert document["FromEmailAddress"] == "ann@sender.example"
     assert document["Destination"] == {
@@ -230,7 +231,7 @@ def test_names_the_recipients_and_not_the_blind_copies_in_the_message(sender, pr
 
 
 def test_with_a_source_replies_go_to_the_mails_own_from(provider):
-    assert isinstance(connect(source="Shop <shop@s.example>").send(a_mail()), Accepted)
+    assert isinstance(connect(source="Shop <shop@s.example>").send(a_full_mail()), Accepted)
     document = json.loads(provider.requests[0].body)
     assert document["FromEmailAddress"] == "shop@s.example"
 
@@ -251,7 +252,7 @@ def moto(aws, monkeypatch):
 
 
 def test_moto_takes_the_whole_message(moto):
-    verdict = connect(timeout=10.0).send(a_mail())
+    verdict = connect(timeout=10.0).send(a_full_mail())
     assert isinstance(verdict, Accepted)
     sent = requests.get(f"{moto}/moto-api/data.json", timeout=10).json()["ses"]["RawMessage"]
     assert sent[-1]["id"] == verdict.provider_id
@@ -261,6 +262,6 @@ def test_moto_takes_the_whole_message(moto):
 
 
 def test_moto_blames_the_account_for_an_unverified_identity(moto):  # noqa: ARG001
-    verdict = connect(timeout=10.0, source="shop@unverified.example").send(a_mail())
+    verdict = connect(timeout=10.0, source="shop@unverified.example").send(a_full_mail())
     assert isinstance(verdict, Failed)
     assert verdict.fault is Fault.ACCOUNT

@@ -22,8 +22,9 @@ from limbo.adapters.sqs.dead_letters import HIDDEN_FOR, SqsDeadLetters
 from limbo.adapters.sqs.queue import SqsQueue
 from limbo.domain.delivery.verdict import Cause, Death, Fault
 from limbo.ports.dead_letters import DeadLetters
-from tests.contracts.queue import Queue, a_mail, take
+from tests.contracts.queue import Queue, take
 from tests.support.command_line import CommandLine
+from tests.support.mails import a_mail
 from tests.support.moto import Aws
 
 LIMBO = str(Path(sys.executable).with_name("limbo"))

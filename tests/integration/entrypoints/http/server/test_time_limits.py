@@ -9,7 +9,7 @@ import pytest
 from limbo.adapters.providers.mailgun.sender import MailgunSender
 from limbo.adapters.providers.ses.sender import SesSender
 from limbo.domain.delivery.verdict import Failed, Fault
-from tests.support.working import a_mail
+from tests.support.mails import a_mail
 
 
 @pytest.fixture

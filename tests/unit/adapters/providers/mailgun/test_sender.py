@@ -10,7 +10,7 @@ from limbo.adapters.providers.http_api import HttpApi
 from limbo.adapters.providers.mailgun.sender import MailgunSender
 from limbo.adapters.providers.mime import message_id
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from tests.contracts.sender import a_mail
+from tests.support.mails import a_full_mail
 
 KEY = "key-0123456789abcdef"
 BASIC = "YXBpOmtleS0wMTIzNDU2Nzg5YWJjZGVm"  # "api:" and the key, in base64
@@ -30,14 +30,14 @@ def sender():
 
 
 def failure(sender: MailgunSender) -> Failed:
-    verdict = sender.send(a_mail())
+    verdict = sender.send(a_full_mail())
     assert isinstance(verdict, Failed)
     return verdict
 
 
 def test_posts_the_mail_as_a_form(sender, mailgun):
     mailgun.post(MESSAGES, json=OK, match=[header_matcher({"Authorization": f"Basic {BASIC}"})])
-    mail = a_mail()
+    mail = a_full_mail()
     assert sender.send(mail) == Accepted("<20240101.1@mg.example>")
     assert parse_qsl(mailgun.calls[0].request.body, strict_parsing=True) == [
         ("from", "Ann <ann@sender.example>"),
@@ -57,13 +57,13 @@ def test_the_url_may_end_as_mailgun_writes_it(mailgun, suffix):
     url = "https://api.eu.mailgun.net"
     mailgun.post(f"{url}/v3/mg.example/messages", json=OK)
     sender = MailgunSender.connect(name="m", key=KEY, domain="mg.example", url=url + suffix)
-    assert isinstance(sender.send(a_mail()), Accepted)
+    assert isinstance(sender.send(a_full_mail()), Accepted)
 
 
 def test_a_domain_leads_nowhere_else(mailgun):
     mailgun.post("https://api.mailgun.net/v3/..%2Fa%3Fb%20%C3%BC/messages", json=OK)
     sender = MailgunSender.connect(name="m", key=KEY, domain="../a?b ü")
-    assert isinstance(sender.send(a_mail()), Accepted)
+    assert isinstance(sender.send(a_full_mail()), Accepted)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_blames_by_the_status(sender, mailgun, status, body, fault):
 )
 def test_no_answer_is_an_outage_or_leaves_the_mail_in_doubt(sender, mailgun, error, verdict):
     mailgun.post(MESSAGES, body=error)
-    assert sender.send(a_mail()) == verdict
+    assert sender.send(a_full_mail()) == verdict
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import Death
-from tests.contracts.queue import a_mail
 from tests.support.command_line import CommandLine
+from tests.support.mails import a_mail
 from tests.support.operator import KEY, REFUSED, Operator
 
 

@@ -18,6 +18,7 @@ from limbo.entrypoints.http.access.key_cache import KeyCache
 from limbo.entrypoints.http.server.problems import HttpRefusal, problem_response
 from tests.contracts.api_keys import READER, REVOKED, a_key
 from tests.support.asgi import call
+from tests.support.clock import Clock
 
 SEND, READ, ADMIN = KeyScope.SEND, KeyScope.READ, KeyScope.ADMIN
 SHOP, OLD, WATCH, ROOT, SLOW, NOBODY = (new_credential() for _ in range(6))
@@ -30,14 +31,6 @@ KEYS = (
 )
 GUESS = Credential(SHOP.id, NOBODY.secret)
 OLD_GUESS = Credential(OLD.id, NOBODY.secret)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 class ScriptedKeys:
@@ -83,7 +76,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def access(keys, clock) -> Access:
-    return Access(keys, now=clock)
+    return Access(keys, now=clock.now)
 
 
 def bearer(credential: Credential) -> bytes:
@@ -242,7 +235,7 @@ def test_the_answer_is_as_all_of_limbo_s_and_closes_what_was_not_read(access):
 
 
 def test_who_sends_no_key_may_what_everybody_may(keys, clock):
-    access = Access(keys, now=clock, anonymous_scopes=[SEND])
+    access = Access(keys, now=clock.now, anonymous_scopes=[SEND])
     client = asyncio.run(access.authenticate(a_scope(), SEND))
     assert (client.id, client.visible_client) == ("anonymous", "anonymous")
     assert access.anonymous_scopes == client.scopes == {SEND}
@@ -251,7 +244,7 @@ def test_who_sends_no_key_may_what_everybody_may(keys, clock):
 
 
 def test_a_bad_key_is_not_taken_for_none(keys, clock):
-    access = Access(keys, now=clock, anonymous_scopes=list(KeyScope))
+    access = Access(keys, now=clock.now, anonymous_scopes=list(KeyScope))
     for authorization in (bearer(NOBODY), bearer(OLD), b"Bearer", TYPO):
         assert asyncio.run(refusal(access, authorization)).status == 401
 
@@ -358,7 +351,7 @@ def test_a_key_that_is_gone_is_unknown_and_a_new_one_known_within_5_seconds(acce
 
 
 def test_an_answer_is_as_old_as_the_question(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock)
+    cache = KeyCache(keys, seconds=30, now=clock.now)
 
     async def use() -> None:
         keys.gate.clear()
@@ -439,7 +432,7 @@ def test_a_fault_of_the_store_s_own_is_an_error_of_ours(access, keys):
 
 
 def test_a_store_that_hangs_holds_up_no_known_key(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock, look_up_seconds=0.1)
+    cache = KeyCache(keys, seconds=30, now=clock.now, look_up_seconds=0.1)
 
     async def use() -> None:
         await cache.find(SHOP.id)
@@ -472,7 +465,7 @@ def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
 
 
 def test_guesses_flood_neither_the_store_nor_the_memory_and_hold_up_no_known_key(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock, most=100)
+    cache = KeyCache(keys, seconds=30, now=clock.now, most=100)
 
     async def guess(id_: str) -> str:
         try:
