@@ -19,7 +19,7 @@ class Ledger(Protocol):
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
         """Forget up to ``limit`` bodies and records of mails submitted before; return how many.
 
-        Only settled mails lose anything, and those that nobody ever put into the queue. Attempts
+        Only settled mails lose anything, and those that were never put into the queue. Attempts
         go with their record, idempotency keys after 24 hours.
         """
         ...

@@ -70,6 +70,6 @@ class LedgerReader(Protocol):
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
         """Cancel a mail that is queued or deferred; return its status now, None if there is none.
 
-        From CANCELLED on no provider is called: a worker that asks the ledger is told.
+        Once it is CANCELLED no provider is called: each worker asks the ledger before.
         """
         ...

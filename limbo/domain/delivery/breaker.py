@@ -42,7 +42,7 @@ class Admission(Enum):
 class Breaker:
     """Stops calls to a provider that fails, and lets one at a time find out whether it is back.
 
-    It is not locked: whoever shares one between threads serialises the calls.
+    It is not locked: calls from several threads have to be made one after another.
     """
 
     def __init__(self, policy: BreakerPolicy | None = None) -> None:
@@ -114,7 +114,7 @@ class Breaker:
                 assert_never(verdict)
 
     def shorten_pause(self, seconds: float) -> None:
-        """Cut the pause of an open breaker to so many seconds from its opening.
+        """Cut the pause of an open breaker to that many seconds from its opening.
 
         For when every provider is down: then nobody else carries the mail meanwhile, and a
         pause of minutes only delays the recovery. An ``ACCOUNT`` pause stays: no wait mends a key.

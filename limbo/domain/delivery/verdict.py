@@ -48,7 +48,7 @@ class Failed:
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        """Keep addresses out of every log, metric and dead letter, whoever builds the verdict."""
+        """Keep addresses out of every log, metric and dead letter."""
         object.__setattr__(self, "reason", redact(self.reason))
         if self.retry_after is not None and not 0 <= self.retry_after < math.inf:
             object.__setattr__(self, "retry_after", None)

@@ -16,7 +16,7 @@ _BACKOFF_SECONDS = (0.5, 5.0)
 
 
 def whole_calls(count: int, batch: int) -> int:
-    """Return how many of so many mails fill calls of ``batch`` mails; all if they fill none."""
+    """Return how many of ``count`` mails fill calls of ``batch`` mails; all if they fill none."""
     return count - count % batch if count > batch else count
 
 

@@ -36,7 +36,7 @@ class Slots:
         self.deadline = 0.0
 
     def take(self, count: int) -> None:
-        """Take so many slots, of those that there was room for."""
+        """Take slots for mails that there was room for."""
         with self._changed:
             self._free -= count
 

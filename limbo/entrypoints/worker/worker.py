@@ -44,8 +44,8 @@ class Worker:
     ) -> None:
         """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end.
 
-        ``batch`` is how many mails a call of the queue is good for: the worker waits a little for
-        so many to receive, and to acknowledge.
+        ``batch`` is how many mails go into one call of the queue: the worker waits a little until
+        it can receive or acknowledge that many.
         """
         self._queue = queue
         self._ledger = ledger
