@@ -1,5 +1,6 @@
 """Text from outside stays fit for headers, logs and errors."""
 
+import re
 import sys
 import time
 from email.message import EmailMessage
@@ -14,6 +15,7 @@ from limbo.domain.mail.text import (
     _UNSAFE_IN_HEADER,
     body_problem,
     header_problem,
+    mask_words,
     one_line,
     redact,
 )
@@ -168,3 +170,48 @@ def test_a_megabyte_is_read_in_linear_time(check, piece):
     started = time.process_time()
     check(piece * (HUGE // len(piece)))
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "masked"),
+    [
+        ("no top SECRET here", ["Top Secret"], "no … here"),
+        ("abcabc", ["abc"], "……"),
+        ("xabcdx", ["abc", "bcd"], "x…x"),
+        ("xabcx", ["b", "abc"], "x…x"),
+        ("STRASSE, straße", ["straße"], "…, …"),
+        ("ISTANBUL İstanbul \u0131stanbul", ["istanbul"], "… … …"),
+        ("ΟΔΟΣ", ["οδος"], "…"),
+        ("a.c abc", ["a.c"], "… abc"),
+        ("short", ["longer than that"], "short"),
+        ("a word", ["", "\u0307"], "a word"),
+        ("", ["a"], ""),
+    ],
+)
+def test_words_are_masked_in_whatever_case(text, words, masked):
+    assert mask_words(text, words) == masked
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=4))
+@example("a\u017f", ["AS"])
+def test_no_masked_word_is_left(text, words):
+    masked = mask_words(text, words)
+    for word in words:
+        if word != "…" and not word.startswith("…") and not word.endswith("…"):
+            assert all(word not in piece for piece in masked.split("…"))
+
+
+def test_letters_that_a_regular_expression_takes_for_one_are_masked_as_one():
+    cased = [c for c in map(chr, range(sys.maxunicode + 1)) if c.lower() != c or c.upper() != c]
+    every = "".join(cased)
+    for letter in cased:
+        for alike in re.findall(re.escape(letter), every, re.IGNORECASE):
+            assert mask_words(alike, [letter]) == "…"
+
+
+def test_a_mail_of_megabytes_is_masked_at_once_and_nothing_of_it_is_kept():
+    re.purge()
+    words = ["x" * HUGE, *(f"line {number} " * 20 for number in range(1000))]
+    started = time.process_time()
+    assert mask_words("refused: " + words[7], words) == "refused: …"
+    assert time.process_time() - started < 0.5

@@ -1,0 +1,79 @@
+"""A sample of each field of a mail, and a mail that has one field more than limbo knows."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from limbo.domain.mail.field_set import MailFields
+from limbo.domain.mail.fields import TABLE
+from limbo.domain.mail.kinds import text
+from limbo.domain.mail.mail import Mail
+from limbo.domain.mail.text import body_problem
+
+VALID = {"from": "a@b.example", "to": "d@e.example", "subject": "Hello", "message": "How are you?"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A value that ``VALID`` does not hold, a private word in it, and one that is refused."""
+
+    value: object
+    private: str
+    invalid: object
+    pointer: str
+
+
+SAMPLES = {
+    "subject": Sample(value="Top Secret", private="Top Secret", invalid="a\nb", pointer="/subject"),
+    "message": Sample(
+        value="a\nNumber 4711\n", private="Number 4711", invalid="\0", pointer="/message"
+    ),
+    "to": Sample(
+        value=["x@y.example", "Tobias To <t@y.example>"],
+        private="Tobias To",
+        invalid=["a@b.example", "a"],
+        pointer="/to/1",
+    ),
+    "cc": Sample(
+        value="Cecilia Cc <c@y.example>", private="Cecilia Cc", invalid=[1], pointer="/cc/0"
+    ),
+    "bcc": Sample(value=["Bibi Bcc <b@y.example>"], private="Bibi Bcc", invalid={}, pointer="/bcc"),
+    "from": Sample(
+        value="Erna Muster <e@y.example>", private="e%40y.example", invalid=1, pointer="/from"
+    ),
+    "html": Sample(
+        value="<p>Number 0815</p>", private="<p>Number 0815</p>", invalid=[], pointer="/html"
+    ),
+}
+
+HTML = text(
+    "html",
+    problem=body_problem,
+    request={"description": "made up"},
+    shown={"type": "string"},
+    since=2,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RichMail(Mail):
+    """A mail of a limbo to come: one entry in the table and one attribute more."""
+
+    fields: ClassVar[MailFields] = MailFields((*TABLE, HTML))
+
+    html: str = ""
+
+
+EVERY_FIELD = [
+    *((Mail, name) for name in Mail.fields.names),
+    *((RichMail, name) for name in RichMail.fields.names),
+]
+
+
+def changed(kind: type[Mail], name: str) -> Mail:
+    """Return the valid mail with the sample in that field alone."""
+    return parsed(kind, VALID | {name: SAMPLES[name].value})
+
+
+def parsed(kind: type[Mail], document: dict[str, object]) -> Mail:
+    """Return the mail of that document."""
+    return kind.parse(document, id="m-1", submitted_at=1.5)

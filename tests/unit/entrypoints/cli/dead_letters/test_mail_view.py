@@ -1,0 +1,23 @@
+"""Each field of a dead mail is shown to an operator who asks for the mail."""
+
+import pytest
+
+from limbo.domain.delivery.verdict import Cause
+from limbo.entrypoints.cli.dead_letters.view import letter_document, letter_text
+from limbo.ports.dead_letters import DeadLetter
+from tests.support.mail_fields import EVERY_FIELD, SAMPLES, changed
+
+
+@pytest.mark.parametrize(("kind", "name"), EVERY_FIELD)
+def test_each_field_of_the_mail_is_shown_where_it_is_asked_for(kind, name):
+    mail = changed(kind, name)
+    letter = DeadLetter(
+        id="1", mail=mail, cause=Cause(kind="mail", reason="no"), attempts=(), buried_at=2.0
+    )
+    word = SAMPLES[name].private.replace("%40", "@")
+    document = letter_document(letter, with_mail=True)
+    assert document["mail"] == mail.fields.content(mail)
+    assert word in str(document["mail"][name])
+    assert word in "\n".join(letter_text(letter, with_mail=True))
+    assert "mail" not in letter_document(letter)
+    assert word not in "\n".join(letter_text(letter, with_mail=False))
