@@ -1,24 +1,26 @@
 """What the README says of settings and metrics is what the code has."""
 
-from pathlib import Path
-
-import pytest
-
-from limbo.entrypoints.settings.variables import VARIABLES
 from limbo.entrypoints.telemetry.metrics import Metrics
+from tests.support.readme import README, settings_rows, shown_rows, with_rows
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+TEXT = README.read_text()
 
 
-@pytest.mark.parametrize("variable", VARIABLES, ids=lambda variable: variable.name)
-def test_the_readme_has_every_setting_with_its_names_and_default(variable):
-    original = f"`{variable.original}`" if variable.original else ""
-    default = f"`{variable.default}`" if variable.default else "–"
-    assert f"| `{variable.name}` | {original} | {variable.meaning} | {default} |" in README
+def test_the_readme_has_the_settings_as_they_are_declared():
+    assert shown_rows(TEXT) == settings_rows(), "write them: python -m tests.support.readme"
+
+
+def test_rows_that_changed_are_written_where_they_stood():
+    rows = [*settings_rows(), "| `LIMBO_NEW` |  | a new one | – |"]
+    written = with_rows(TEXT, rows)
+    assert shown_rows(written) == rows
+    assert [line for line in written.splitlines() if line not in rows] == [
+        line for line in TEXT.splitlines() if line not in rows
+    ]
 
 
 def test_the_readme_has_every_metric():
     own = {m.name for m in Metrics().registry.collect() if m.name.startswith("limbo_")}
     assert len(own) >= 8
     for name in own:
-        assert name in README
+        assert name in TEXT

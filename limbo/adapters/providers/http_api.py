@@ -66,6 +66,10 @@ class HttpApi:
         session.mount("http://", adapter)
         return cls(session, url, headers=headers, timeout=(connect_timeout, timeout))
 
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._session.close()
+
     def post_form(self, path: str, fields: Sequence[tuple[str, str]]) -> ProviderResponse:
         """Post a form, as ``post`` does."""
         return self.post(path, urlencode(fields), "application/x-www-form-urlencoded")

@@ -123,7 +123,7 @@ def _read_ledger(container: "Container") -> Mapping[str, int]:
 
 
 def _count_keys(container: "Container") -> Mapping[str, int]:
-    keys: ApiKeys = container.keys()
+    keys: ApiKeys = container.api_keys()
     return {"active": sum(key.revoked_at is None for key in keys.list())}
 
 

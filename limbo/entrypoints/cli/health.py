@@ -10,9 +10,9 @@ _SECONDS = 3.0
 
 def _run(call: Call) -> int:
     """Ask the api, then the worker, of this machine; return 0 if either says that it lives."""
-    from limbo.entrypoints.settings.settings import load
+    from limbo.entrypoints.wiring.bootstrap import load_settings
 
-    settings = load(call.environ)
+    settings = load_settings(call.environ)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     return 0 if any(_lives(host, port) for port in (settings.port, settings.worker_port)) else 1
 

@@ -11,11 +11,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opened_container(environ: Mapping[str, str]) -> "Iterator[Container]":
     """Yield the container for these settings, and close what was opened through it."""
-    from limbo.entrypoints.settings.settings import load
-    from limbo.entrypoints.wiring.container import Container
+    from limbo.entrypoints.wiring.container import opened
 
-    container = Container(settings=load(environ))
-    try:
+    with opened(environ) as container:
         yield container
-    finally:
-        container.shutdown_resources()

@@ -25,8 +25,10 @@ class Reading:
 class Environment:
     """Reads variables, and remembers what it read for ``limbo check``."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], defaults: Mapping[str, str]) -> None:
+        """``defaults`` go before those of the variables, by name."""
         self._environ = environ
+        self._defaults = defaults
         self.readings: list[Reading] = []
 
     def has(self, variable: Variable) -> bool:
@@ -41,7 +43,8 @@ class Environment:
         Raises SettingsError with the variable's name and what ``parse`` says it should be.
         """
         found = self._find(variable) or (self._find(fallback) if fallback else None)
-        source, text = found or ("default", variable.default)
+        default = self._defaults.get(variable.name, variable.default)
+        source, text = found or ("default", default)
         if text is None:
             self.readings.append(Reading(name=variable.name, shown="-", source="not set"))
             return None

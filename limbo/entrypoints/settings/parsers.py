@@ -7,8 +7,6 @@ import math
 import re
 from collections.abc import Callable
 
-from limbo.domain.mail.address import parse_address
-
 _SQS_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 
 
@@ -68,21 +66,6 @@ def sqs_queue(value: str) -> str:
     if _SQS_NAME.fullmatch(value) or value.startswith(("https://", "http://")):
         return value
     raise ValueError("the name or the URL of an SQS queue")
-
-
-def address(value: str) -> str:
-    """Read one mail address, perhaps with a name."""
-    try:
-        return str(parse_address(value))
-    except ValueError as error:
-        raise ValueError(f"an address such as shop@example.com ({error})") from None
-
-
-def http_url(value: str) -> str:
-    """Read the root of an HTTP API."""
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
-        raise ValueError("a URL such as https://api.mailgun.net")
-    return value.rstrip("/")
 
 
 def _number(value: str) -> float:

@@ -1,10 +1,12 @@
 """The settings: read from the environment once, checked, and frozen."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from limbo.domain.errors import SettingsError
+from limbo.entrypoints.settings.backend import BackendRules, find_backend
+from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.settings.environment import Environment, Reading
 from limbo.entrypoints.settings.parsers import (
     boolean,
@@ -15,6 +17,7 @@ from limbo.entrypoints.settings.parsers import (
     text,
     whole,
 )
+from limbo.entrypoints.settings.senders import SenderSettings, read_senders
 from limbo.entrypoints.settings.variables import (
     ALLOW_ANONYMOUS,
     API_KEYS_FILE,
@@ -29,31 +32,16 @@ from limbo.entrypoints.settings.variables import (
     LEDGER,
     MAX_TOUCHES,
     PORT,
-    PREFIX,
     QUEUE,
     REGION,
     RETRY_DELAYS,
     SEND_TIMEOUT_SECONDS,
-    SENDER_VARIABLES,
-    SENDERS,
     SHUTDOWN_SECONDS,
-    TELLING_VARIABLES,
-    VARIABLES,
     WORKER_PORT,
-    Variable,
 )
+from limbo.ports.sender_kind import SenderKind
 
-DEV_SENDERS = "fake.a,fake.b"
-_SENDER_NAME = re.compile(r"([a-z]+)(?:\.([a-z0-9]+))?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SenderSettings:
-    """One sender: ``values`` holds what its variables say, by the last part of their names."""
-
-    kind: str
-    name: str
-    values: Mapping[str, str] = field(repr=False)
+_NO_LEDGER = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +49,10 @@ class Settings:
     """All that limbo can be told; times are in seconds."""
 
     queue: str = field(repr=False)
-    queue_kind: str
+    queue_backend: BackendRules
     dead_letter_queue: str | None
     ledger: str = field(repr=False)
-    ledger_kind: str
+    ledger_backend: BackendRules | None
     keep_bodies_days: float
     keep_ledger_days: float
     api_keys_file: str | None
@@ -85,41 +73,64 @@ class Settings:
     readings: Sequence[Reading] = field(repr=False)
 
     @property
-    def api_keys_kind(self) -> str:
-        """Where API keys are: in a file, in the ledger's database, or nowhere (none)."""
+    def queue_kind(self) -> str:
+        """What the backend of the queue is called."""
+        return self.queue_backend.name
+
+    @property
+    def ledger_place(self) -> Literal["none", "shared", "apart"]:
+        """Where the ledger is: nowhere, beside the queue, or in a place of its own."""
+        if self.ledger_backend is None:
+            return "none"
+        return "shared" if self.ledger == self.queue else "apart"
+
+    @property
+    def ledger_kind(self) -> str:
+        """What the backend of the ledger is called, if it is not the queue's."""
+        if self.ledger_backend is None or self.ledger_place == "shared":
+            return self.ledger_place
+        return self.ledger_backend.name
+
+    @property
+    def api_keys_kind(self) -> Literal["file", "database", "none"]:
+        """Where API keys are: in a file, in the ledger's database, or nowhere."""
         if self.api_keys_file is not None:
             return "file"
-        return "none" if self.ledger_kind in {"none", "memory"} else "database"
+        holds_keys = self.ledger_backend is not None and self.ledger_backend.holds_api_keys
+        return "database" if holds_keys else "none"
 
     @property
     def deduplicates(self) -> bool:
-        """False where nothing recognises an Idempotency-Key: only FIFO queues drop repeats."""
-        return self.ledger_kind != "none" or (
-            self.queue_kind == "sqs" and self.queue.endswith(".fifo")
-        )
+        """False where neither a ledger nor the queue itself recognises an Idempotency-Key."""
+        return self.ledger_backend is not None or self.queue_backend.deduplicates(self.queue)
 
     @property
     def only_fakes(self) -> bool:
         """True when no mail can leave this machine."""
-        return bool(self.senders) and all(s.kind == "fake" for s in self.senders)
+        return bool(self.senders) and all(sender.kind.is_fake for sender in self.senders)
 
 
-def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
-    """Read the settings; ``dev`` makes memory and two fakes the defaults of queue and senders.
+def load(
+    environ: Mapping[str, str],
+    backends: Sequence[BackendRules],
+    kinds: Sequence[SenderKind],
+    defaults: Mapping[str, str],
+) -> Settings:
+    """Read the settings; ``defaults`` go before those of the variables, by name.
 
     Raises SettingsError with one line that names the variable and says what it should be.
     """
-    env = Environment(environ)
-    queue = env.need(_with_default(QUEUE, "memory:" if dev else None), _queue)
-    kind = _queue_kind(queue)
-    ledger = env.need(_with_default(LEDGER, "none" if kind == "sqs" else queue), _ledger)
-    senders = _senders(env, DEV_SENDERS if dev else None)
+    env = Environment(environ, defaults)
+    queue, queue_backend = env.need(QUEUE, _queue(backends))
+    own_ledger = queue if queue_backend.holds_ledger else _NO_LEDGER
+    ledger, ledger_backend = env.need(replace(LEDGER, default=own_ledger), _ledger(backends))
+    senders = read_senders(env, kinds)
     settings = Settings(
         queue=queue,
-        queue_kind=kind,
+        queue_backend=queue_backend,
         dead_letter_queue=env.read(DEAD_LETTER_QUEUE, sqs_queue),
         ledger=ledger,
-        ledger_kind=_ledger_kind(ledger, queue),
+        ledger_backend=ledger_backend,
         keep_bodies_days=env.need(KEEP_BODIES_DAYS, days),
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
@@ -139,96 +150,33 @@ def load(environ: Mapping[str, str], *, dev: bool = False) -> Settings:
         shutdown=env.need(SHUTDOWN_SECONDS, seconds(0, 3600)),
         readings=env.readings,
     )
-    env.refuse_unknown(_known_names(senders))
-    if kind == "sqs" and settings.dead_letter_queue is None:
-        msg = f"{DEAD_LETTER_QUEUE.name} must name the dead-letter queue beside an SQS queue"
-        raise SettingsError(msg)
+    known = {variable.name for variable in every_variable(backends, kinds)}
+    env.refuse_unknown(known.union(*(sender.variables for sender in senders)))
+    for variable, what in queue_backend.needs:
+        if not env.has(variable):
+            raise SettingsError(f"{variable.name} must {what}")
     return settings
 
 
-_WITHOUT_COLON = {"memory", "sqlite", "postgresql", "postgres"}  # hardly the name of a queue on SQS
+def _queue(backends: Sequence[BackendRules]) -> Callable[[str], tuple[str, BackendRules]]:
+    def parse(url: str) -> tuple[str, BackendRules]:
+        backend = find_backend(url, backends)
+        if backend is None:
+            *forms, last_form = (backend.plain_form for backend in backends)
+            raise ValueError(f"{', '.join(forms)}, or {last_form}")
+        return url, backend
+
+    return parse
 
 
-def _queue_kind(queue: str) -> str:
-    if queue in _WITHOUT_COLON:
-        raise ValueError(queue)
-    if queue == "memory:":
-        return "memory"
-    if queue.startswith("sqlite:///") and len(queue) > len("sqlite:///"):
-        return "sqlite"
-    if queue.startswith(("postgresql://", "postgres://")):
-        return "postgresql"
-    sqs_queue(queue)
-    return "sqs"
+def _ledger(backends: Sequence[BackendRules]) -> Callable[[str], tuple[str, BackendRules | None]]:
+    def parse(url: str) -> tuple[str, BackendRules | None]:
+        if url == _NO_LEDGER:
+            return url, None
+        backend = find_backend(url, backends)
+        if backend is None or not backend.holds_ledger:
+            forms = (b.plain_form for b in backends if b.holds_ledger and b.shared)
+            raise ValueError(f"{', '.join(forms)} or {_NO_LEDGER}")
+        return url, backend
 
-
-def _queue(queue: str) -> str:
-    try:
-        _queue_kind(queue)
-    except ValueError:
-        raise ValueError(QUEUE.meaning.replace("`", "")) from None
-    return queue
-
-
-def _ledger_kind(ledger: str, queue: str) -> str:
-    if ledger == "none":
-        return "none"
-    kind = _queue_kind(ledger)
-    return "shared" if ledger == queue and kind != "memory" else kind
-
-
-def _ledger(ledger: str) -> str:
-    try:
-        known = ledger == "none" or _queue_kind(ledger) != "sqs"
-    except ValueError:
-        known = False
-    if not known:
-        raise ValueError("sqlite:///limbo.db, postgresql://… or none")
-    return ledger
-
-
-def _sender_names(value: str) -> list[tuple[str, str]]:
-    names = []
-    for item in value.split(","):
-        found = _SENDER_NAME.fullmatch(item.strip())
-        if found is None or found[1] not in SENDER_VARIABLES:
-            raise ValueError(f"a list of {', '.join(SENDER_VARIABLES)}, each perhaps with a .label")
-        names.append((found[1], found[2] or ""))
-    if len(set(names)) < len(names):
-        raise ValueError("a list without repeats; label several of a kind: fake.a,fake.b")
-    return names
-
-
-def _senders(env: Environment, default: str | None) -> tuple[SenderSettings, ...]:
-    names = env.read(_with_default(SENDERS, default), _sender_names)
-    if names is None:
-        names = [(kind, "") for kind, telling in TELLING_VARIABLES.items() if env.has(telling)]
-    return tuple(_sender(env, kind, label) for kind, label in names)
-
-
-def _sender(env: Environment, kind: str, label: str) -> SenderSettings:
-    name = f"{kind}.{label}" if label else kind
-    values = {}
-    for general in SENDER_VARIABLES[kind]:
-        variable = general.labelled(kind, label) if label else general
-        value = env.read(variable, general.parse, fallback=general if label else None)
-        if value is not None:
-            values[general.name.removeprefix(f"{PREFIX}{kind.upper()}_").lower()] = value
-        elif general.required:
-            raise SettingsError(f"{variable.name} must be set for {name}: {general.meaning}")
-    return SenderSettings(kind=kind, name=name, values=values)
-
-
-def _known_names(senders: Sequence[SenderSettings]) -> set[str]:
-    names = {variable.name for variable in VARIABLES}
-    for sender in senders:
-        kind, _, label = sender.name.partition(".")
-        if label:
-            names |= {v.labelled(kind, label).name for v in SENDER_VARIABLES[kind]}
-    return names
-
-
-def _with_default(variable: Variable, default: str | None) -> Variable:
-    if default is None:
-        return variable
-    return replace(variable, default=default)
+    return parse

@@ -1,41 +1,29 @@
-"""Every variable of the environment that limbo reads: its names, meaning and default."""
+"""The variables of the environment that limbo itself reads: their names, meanings and defaults.
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+What a meaning says in braces is made of the backends and the kinds of senders: see ``catalogue``.
+"""
 
-from limbo.entrypoints.settings.parsers import address, http_url
+from dataclasses import dataclass
 
 PREFIX = "LIMBO_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One setting; ``original`` is the name it had in the first limbo, which works as well.
-
-    ``required`` and ``parse`` are for the variables of senders.
-    """
+    """One setting; ``original`` is the name it had in the first limbo, which works as well."""
 
     name: str
     meaning: str
     default: str | None = None
     original: str | None = None
     secret: bool = False
-    required: bool = False
-    parse: Callable[[str], str] = str
-
-    def labelled(self, kind: str, label: str) -> "Variable":
-        """Return the variable of one sender among several: LIMBO_MAILGUN_EU_KEY of mailgun.eu."""
-        name = self.name.replace(
-            f"{PREFIX}{kind.upper()}_", f"{PREFIX}{kind.upper()}_{label.upper()}_", 1
-        )
-        return replace(self, name=name, original=None)
 
 
 QUEUE = Variable(
     name="LIMBO_QUEUE",
     original="QUEUE",
     default="sqlite:///limbo.db",
-    meaning="`memory:`, `sqlite:///limbo.db`, `postgresql://…`, or an SQS queue's name or URL",
+    meaning="{queues}",
 )
 DEAD_LETTER_QUEUE = Variable(
     name="LIMBO_DEAD_LETTER_QUEUE",
@@ -44,8 +32,8 @@ DEAD_LETTER_QUEUE = Variable(
 )
 LEDGER = Variable(
     name="LIMBO_LEDGER",
-    meaning="where the fate of each mail is kept: `sqlite:///…`, `postgresql://…` or `none`;"
-    " by default the queue's own database, `none` on SQS",
+    meaning="where the fate of each mail is kept: {ledgers} or `none`;"
+    " by default the queue's own database, `none` on {without_ledger}",
 )
 KEEP_BODIES_DAYS = Variable(
     name="LIMBO_KEEP_BODIES_DAYS", default="7", meaning="how long the ledger keeps a mail's content"
@@ -66,38 +54,8 @@ REGION = Variable(
 )
 SENDERS = Variable(
     name="LIMBO_SENDERS",
-    meaning="`ses`, `mailgun`, `fake`, comma-separated; several of a kind as `fake.a,fake.b`;"
+    meaning="{senders}, comma-separated; several of a kind as `fake.a,fake.b`;"
     " by default those whose settings are there",
-)
-SES_SOURCE = Variable(
-    name="LIMBO_SES_SOURCE",
-    original="SESSOURCE",
-    parse=address,
-    meaning="the address that SES sends from; a mail's own `from` then becomes its Reply-To",
-)
-MAILGUN_KEY = Variable(
-    name="LIMBO_MAILGUN_KEY",
-    original="MAILGUN",
-    meaning="Mailgun's sending API key",
-    secret=True,
-    required=True,
-)
-MAILGUN_DOMAIN = Variable(
-    name="LIMBO_MAILGUN_DOMAIN",
-    original="DOMAIN",
-    meaning="the sending domain at Mailgun",
-    required=True,
-)
-MAILGUN_URL = Variable(
-    name="LIMBO_MAILGUN_URL",
-    default="https://api.mailgun.net",
-    parse=http_url,
-    meaning="Mailgun's region; `https://api.eu.mailgun.net` for the EU",
-)
-FAKE_SCRIPT = Variable(
-    name="LIMBO_FAKE_SCRIPT",
-    default="",
-    meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider"',
 )
 HOST = Variable(
     name="LIMBO_HOST",
@@ -158,11 +116,6 @@ VARIABLES = (
     KEEP_LEDGER_DAYS,
     API_KEYS_FILE,
     SENDERS,
-    SES_SOURCE,
-    MAILGUN_KEY,
-    MAILGUN_DOMAIN,
-    MAILGUN_URL,
-    FAKE_SCRIPT,
     HOST,
     PORT,
     WORKER_PORT,
@@ -176,10 +129,3 @@ VARIABLES = (
     BREAKER_OPEN_MAX_SECONDS,
     SHUTDOWN_SECONDS,
 )
-SENDER_VARIABLES: Mapping[str, Sequence[Variable]] = {
-    "ses": (SES_SOURCE,),
-    "mailgun": (MAILGUN_KEY, MAILGUN_DOMAIN, MAILGUN_URL),
-    "fake": (FAKE_SCRIPT,),
-}
-# Whoever sets one of these wants that sender, if LIMBO_SENDERS does not say otherwise.
-TELLING_VARIABLES = {"ses": SES_SOURCE, "mailgun": MAILGUN_KEY}

@@ -20,9 +20,12 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
+from limbo.domain.errors import SettingsError
 from limbo.domain.mail.mail import Mail
+from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
 DOMAIN = "limbo.test"
 TOKENS = ("ok", "reject", "account", "rate", "outage", "unknown", "slow")
@@ -140,3 +143,30 @@ def _at(steps: Sequence[Step], calls: int) -> Step | None:
             return step
         calls -= step.times
     return None
+
+
+_shared: WeakValueDictionary[str, FakeScript] = WeakValueDictionary()
+
+
+def _build(options: SenderOptions) -> FakeSender:
+    """Build a fake that follows its script together with the others that have the same."""
+    text = options.values.get("script", "")
+    try:
+        script = _shared.setdefault(text, FakeScript(parse_script(text)))
+    except ValueError as error:
+        raise SettingsError(f"LIMBO_FAKE_SCRIPT must be a script: {error}") from None
+    return FakeSender(options.name, script)
+
+
+KIND = SenderKind(
+    name="fake",
+    build=_build,
+    is_fake=True,
+    variables=(
+        SenderVariable(
+            name="script",
+            default="",
+            meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider"',
+        ),
+    ),
+)

@@ -14,9 +14,11 @@ from limbo.adapters.providers.faults import (
     status_fault,
 )
 from limbo.adapters.providers.mime import message_id
+from limbo.adapters.providers.parsers import http_url
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail
+from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
 if TYPE_CHECKING:
     from limbo.adapters.providers.http_api import HttpApi
@@ -73,6 +75,10 @@ class MailgunSender:
         secrets = (key, quote(key, safe=""), basic)
         return cls(api, name=name, domain=domain, secrets=secrets)
 
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._api.close()
+
     def send(self, mail: Mail) -> Verdict:
         """Post the mail once."""
         return self._post(_payload(mail))
@@ -117,3 +123,40 @@ def _payload(mail: Mail) -> list[tuple[str, str]]:
         ("h:Message-Id", message_id(mail)),
         ("v:limbo_id", mail.id),
     ]
+
+
+def _build(options: SenderOptions) -> MailgunSender:
+    return MailgunSender.connect(
+        name=options.name,
+        **options.values,
+        pool_size=options.pool_size,
+        timeout=options.timeout,
+    )
+
+
+KIND = SenderKind(
+    name="mailgun",
+    build=_build,
+    implied_by="key",
+    variables=(
+        SenderVariable(
+            name="key",
+            original="MAILGUN",
+            meaning="Mailgun's sending API key",
+            secret=True,
+            required=True,
+        ),
+        SenderVariable(
+            name="domain",
+            original="DOMAIN",
+            meaning="the sending domain at Mailgun",
+            required=True,
+        ),
+        SenderVariable(
+            name="url",
+            default=US_URL,
+            parse=http_url,
+            meaning="Mailgun's region; `https://api.eu.mailgun.net` for the EU",
+        ),
+    ),
+)

@@ -1,11 +1,17 @@
-"""Amazon SES, by version 2 of its API: SendEmail with a raw message."""
+"""Amazon SES, by version 2 of its API: SendEmail with a raw message.
+
+boto3 is imported where it is used: a process without this sender does not load it.
+"""
 
 from typing import TYPE_CHECKING, Self
 
 from limbo.adapters.providers.mime import message_bytes
+from limbo.adapters.providers.parsers import address
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
+from limbo.domain.errors import SettingsError
 from limbo.domain.mail.address import Address, parse_address
 from limbo.domain.mail.mail import Mail
+from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
@@ -49,6 +55,10 @@ class SesSender:
         client = session.client("sesv2", config=config)
         return cls(client, name=name, source=parse_address(source) if source else None)
 
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._client.close()
+
     def send(self, mail: Mail) -> Verdict:
         """Send the mail once."""
         from limbo.adapters.providers.ses.faults import failure_of
@@ -88,3 +98,37 @@ def _payload(mail: Mail, source: Address | None) -> "SendEmailRequestTypeDef":
         },
         "Content": {"Raw": {"Data": message_bytes(mail, source=source)}},
     }
+
+
+def _build(options: SenderOptions) -> SesSender:
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return SesSender.connect(
+            name=options.name,
+            region=options.region,
+            source=options.values.get("source"),
+            pool_size=options.pool_size,
+            timeout=options.timeout,
+        )
+    except (BotoCoreError, ValueError) as error:  # its text may hold what a program printed
+        raise SettingsError(
+            f"LIMBO_REGION and the AWS_ variables must let {options.name} be set up"
+            f" ({type(error).__name__})"
+        ) from None
+
+
+KIND = SenderKind(
+    name="ses",
+    build=_build,
+    implied_by="source",
+    variables=(
+        SenderVariable(
+            name="source",
+            original="SESSOURCE",
+            parse=address,
+            meaning="the address that SES sends from;"
+            " a mail's own `from` then becomes its Reply-To",
+        ),
+    ),
+)

@@ -40,7 +40,7 @@ Work = Callable[[Call, DeadLetters], int]
 def opened_dead_letters(environ: Mapping[str, str]) -> Iterator[DeadLetters]:
     """Yield the dead letters of the queue that the environment names."""
     with opened_container(environ) as container:
-        if container.settings().queue_kind == "memory":
+        if not container.settings().queue_backend.shared:
             raise SettingsError(
                 "LIMBO_QUEUE must not be memory: for `limbo dead-letters`: those dead letters live"
                 " in the process of `limbo dev` alone, and nobody else can read them"

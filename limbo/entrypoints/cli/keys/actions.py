@@ -76,7 +76,7 @@ def _id(text: str) -> str:
 @contextmanager
 def _opened_api_keys(environ: Mapping[str, str]) -> Iterator[ApiKeys]:
     with opened_container(environ) as container:
-        keys: ApiKeys | None = container.keys()
+        keys: ApiKeys | None = container.api_keys()
         if keys is None:
             raise SettingsError(
                 "LIMBO_API_KEYS_FILE must name a file for API keys, or LIMBO_LEDGER a database"

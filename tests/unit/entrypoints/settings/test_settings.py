@@ -3,10 +3,13 @@
 import pytest
 
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.settings.settings import load
-from limbo.entrypoints.settings.variables import VARIABLES
+from limbo.entrypoints.settings.catalogue import every_variable
+from limbo.entrypoints.wiring.backends import BACKENDS
+from limbo.entrypoints.wiring.bootstrap import load_settings as load
+from limbo.entrypoints.wiring.senders import SENDER_KINDS
 
 SQS = {"QUEUE": "mails.fifo", "DEADLETTERQUEUE": "dead.fifo"}
+DEV = {"LIMBO_QUEUE": "memory:", "LIMBO_SENDERS": "fake.a,fake.b"}
 MAILGUN = {"MAILGUN": "key-1", "DOMAIN": "mg.example.com"}
 
 
@@ -23,14 +26,14 @@ def test_defaults_are_sqlite_and_no_sender():
 
 
 def test_development_defaults_to_memory_and_two_fakes():
-    settings = load({}, dev=True)
+    settings = load({}, defaults=DEV)
     assert settings.queue_kind == "memory"
     assert [sender.name for sender in settings.senders] == ["fake.a", "fake.b"]
     assert settings.only_fakes
 
 
 def test_development_takes_what_is_set():
-    settings = load({"LIMBO_QUEUE": "sqlite:///x.db", "LIMBO_SENDERS": "fake"}, dev=True)
+    settings = load({"LIMBO_QUEUE": "sqlite:///x.db", "LIMBO_SENDERS": "fake"}, defaults=DEV)
     assert settings.queue_kind == "sqlite"
     assert [sender.name for sender in settings.senders] == ["fake"]
 
@@ -159,6 +162,6 @@ def test_a_key_is_recognised_by_a_ledger_or_a_fifo_queue(environ, known):
 
 
 def test_every_variable_has_a_meaning_and_the_prefix():
-    for variable in VARIABLES:
+    for variable in every_variable(BACKENDS, SENDER_KINDS):
         assert variable.name.startswith("LIMBO_")
         assert len(variable.meaning) > 10

@@ -1,0 +1,9 @@
+"""The settings of a command that needs no container, and so not its libraries either."""
+
+from functools import partial
+
+from limbo.entrypoints.settings.settings import load
+from limbo.entrypoints.wiring.backends import BACKENDS
+from limbo.entrypoints.wiring.senders import SENDER_KINDS
+
+load_settings = partial(load, backends=BACKENDS, kinds=SENDER_KINDS, defaults={})

@@ -1,0 +1,19 @@
+"""A queue and a ledger in memory, for ``limbo dev``."""
+
+from dependency_injector import providers
+
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.adapters.memory.queue import MemoryQueue
+from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
+from limbo.entrypoints.wiring.parts.base import Parts
+
+
+class MemoryParts(Parts):
+    """A queue and a ledger that no other process sees."""
+
+    queue = providers.Singleton(MemoryQueue, lease_seconds=Parts.settings.provided.lease)
+    dead_letters = queue.provided.dead_letters
+    ledger = providers.Singleton(MemoryLedger)
+    reservations = ledger
+    ledger_reader = ledger
+    outbox = providers.Singleton(LedgerFirstOutbox, queue, ledger)

@@ -1,0 +1,29 @@
+"""A queue on SQS; a ledger beside it is another backend's."""
+
+from contextlib import closing
+
+from dependency_injector import providers
+
+from limbo.adapters.sqs.client import sqs_client
+from limbo.adapters.sqs.dead_letters import SqsDeadLetters
+from limbo.adapters.sqs.queue import SqsQueue
+from limbo.entrypoints.wiring.parts.base import Parts
+
+
+class SqsParts(Parts):
+    """Two SQS queues, called through one client."""
+
+    client = providers.Resource(
+        closing, providers.Factory(sqs_client, Parts.settings.provided.region)
+    )
+    queue = providers.Singleton(
+        SqsQueue,
+        client,
+        Parts.url,
+        Parts.settings.provided.dead_letter_queue,
+        lease_seconds=Parts.settings.provided.lease,
+        now=Parts.clock.provided.now,
+    )
+    dead_letters = providers.Singleton(
+        SqsDeadLetters, client, Parts.url, Parts.settings.provided.dead_letter_queue
+    )
