@@ -21,7 +21,7 @@ from limbo.domain.delivery.verdict import Accepted
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.entrypoints.wiring.container import Container, opened
 from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
-from tests.contracts.sender import a_mail
+from tests.support.mails import a_mail
 
 SQS = {"QUEUE": "mails", "DEADLETTERQUEUE": "dead", "REGION": "eu-west-1"}
 ALL_IN_ONE = (SqlQueue, GatheredLedger, SqlLedgerReader, SqlOutbox, SqlApiKeys)

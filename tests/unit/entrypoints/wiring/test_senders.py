@@ -14,7 +14,7 @@ from limbo.entrypoints.wiring.container import Container
 from limbo.entrypoints.wiring.senders import load_kinds
 from limbo.ports.outbox import Submission
 from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
-from tests.contracts.sender import a_mail
+from tests.support.mails import a_mail
 from tests.support.readme import settings_rows
 
 
