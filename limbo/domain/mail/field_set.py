@@ -31,10 +31,10 @@ class MailFields:
         )
         """Adds to an envelope what ``parse`` reads back: what is required, and what is used."""
         first = [field for field in self.placed if field.since == 1]
-        newer = [field for field in self.placed if field.since > 1]
+        self._newer = [field for field in self.placed if field.since > 1]
         self._write_first = writer(first)
-        self._write_newer = writer((), newer)
-        self._write_shown = writer(_shown(first), _shown(newer))
+        self._write_newer = writer((), self._newer)
+        self._write_shown = writer(_shown(first), _shown(self._newer))
 
     def content(self, mail: object) -> dict[str, object]:
         """Return all fields of version 1 as JSON, used or not, and the newer ones that are used."""
@@ -50,7 +50,7 @@ class MailFields:
         It stays as it was for a mail without the fields that a newer version adds.
         """
         identity = list(self._write_first(mail, {}).values())
-        if newer := self._write_newer(mail, {}):
+        if self._newer and (newer := self._write_newer(mail, {})):
             identity.append(newer)
         return identity
 
