@@ -15,13 +15,18 @@ _LAST = (1 << 48) / 1000 - 1  # seconds: the last time that an id can tell
 
 
 def mail_id(now: float, entropy: bytes | None = None) -> str:
-    """Return a new id for the time ``now``, in seconds since the epoch, from 10 random bytes."""
-    time, random = f"{int(now * 1000):012x}", (entropy or _ten_random_bytes()).hex()
-    variant = _VARIANTS[random[4]]
-    return f"{time[:8]}-{time[8:]}-7{random[1:4]}-{variant}{random[5:8]}-{random[8:]}"
+    """Return a new id for the time ``now``, in seconds since the epoch, from 8 random bytes.
+
+    12 bits tell the time within its millisecond (section 6.2, method 3), so that what one process
+    makes in a row sorts in that order.
+    """
+    milliseconds, rest = divmod(now * 1000, 1)
+    time, random = f"{int(milliseconds):012x}", (entropy or _random_bytes()).hex()
+    variant = _VARIANTS[random[0]]
+    return f"{time[:8]}-{time[8:]}-7{int(rest * 4096):03x}-{variant}{random[1:4]}-{random[4:]}"
 
 
-def _ten_random_bytes() -> bytes:
+def _random_bytes() -> bytes:
     """Take from what was drawn in advance: the system's own call would let go of the interpreter.
 
     No two threads get the same, as ``pop`` is atomic.
@@ -29,8 +34,8 @@ def _ten_random_bytes() -> bytes:
     try:
         return _drawn.pop()
     except IndexError:
-        entropy = os.urandom(10 * _DRAWN_AT_ONCE)
-        first, *rest = (entropy[at : at + 10] for at in range(0, len(entropy), 10))
+        entropy = os.urandom(8 * _DRAWN_AT_ONCE)
+        first, *rest = (entropy[at : at + 8] for at in range(0, len(entropy), 8))
         _drawn.extend(rest)
         return first
 
@@ -42,4 +47,4 @@ def is_mail_id(text: str) -> bool:
 
 def lowest_id(at: float) -> str:
     """Return what no id of a mail submitted from then on is below."""
-    return mail_id(min(max(at, 0.0), _LAST), bytes(10))
+    return mail_id(min(max(at, 0.0), _LAST), bytes(8))

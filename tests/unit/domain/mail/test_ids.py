@@ -11,7 +11,7 @@ from limbo.domain.mail.ids import is_mail_id, mail_id
 times = st.floats(0, 253402300799)
 
 
-@given(times, st.binary(min_size=10, max_size=10))
+@given(times, st.binary(min_size=8, max_size=8))
 def test_an_id_is_a_uuid_of_version_7(now, entropy):
     parsed = uuid.UUID(mail_id(now, entropy))
     assert str(parsed) == mail_id(now, entropy)
@@ -27,13 +27,18 @@ def test_ids_sort_by_the_millisecond(one, other):
         assert mail_id(first) < mail_id(second)
 
 
+@given(st.integers(1_700_000_000_000_000, 1_900_000_000_000_000))
+def test_ids_sort_by_the_microsecond(microseconds):
+    assert mail_id(microseconds / 1e6) < mail_id((microseconds + 1) / 1e6)
+
+
 def test_ids_of_one_instant_differ():
     assert len({mail_id(1.0) for _ in range(1000)}) == 1000
 
 
 def test_the_entropy_fills_all_that_is_left():
-    assert mail_id(0, b"\xff" * 10) == "00000000-0000-7fff-bfff-ffffffffffff"
-    assert mail_id(0, bytes(10)) == "00000000-0000-7000-8000-000000000000"
+    assert mail_id(0, b"\xff" * 8) == "00000000-0000-7000-bfff-ffffffffffff"
+    assert mail_id(0.0005, bytes(8)) == "00000000-0000-7800-8000-000000000000"
 
 
 @pytest.mark.parametrize("text", [mail_id(0), mail_id(1e9), "x", "-", "_", "A9" * 32])
