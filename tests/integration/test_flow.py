@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 
-from tests.support.processes import LIMBO, Fleet, free_port
+from tests.support.processes import LIMBO, Fleet
 from tests.support.stub_provider import MAILGUN_OK, Answer, StubProvider
 from tests.support.working import until
 
@@ -156,12 +156,10 @@ def test_a_queue_that_is_down_is_a_503_and_never_submitted(tmp_path):
 @pytest.fixture
 def dev(tmp_path):
     fleet = Fleet(tmp_path, {})
-    port = free_port()
-    process = fleet.start("dev", "dev", {"LIMBO_PORT": str(port)})
-    process.url = f"http://127.0.0.1:{port}"
+    process = fleet.start("dev", "dev")
     process.wait_until_ready()
     yield process
-    process.close()
+    fleet.close()
 
 
 def test_development_shows_what_becomes_of_each_mail(dev):

@@ -11,22 +11,29 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from tests.support import forked
+
 LIMBO = (str(Path(sys.executable).with_name("limbo")),)
-_READY_SECONDS = 30.0
+_READY_SECONDS = 60.0
 _OURS = ("LIMBO_", "AWS_")
 _ORIGINALS = {"QUEUE", "DEADLETTERQUEUE", "REGION", "SESSOURCE", "MAILGUN", "DOMAIN", "PORT"}
-_ROOT = Path(__file__).parents[2]
 _TAIL = 4000
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+def reserved_port() -> socket.socket:
+    """Return a socket that keeps its port of 127.0.0.1 for a process of the test's own.
+
+    As long as it is open, the system gives the port to nobody who asks for any; a server that
+    asks for this one gets it, as both have set SO_REUSEADDR and only one of them listens.
+    """
+    reservation = socket.socket()
+    reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reservation.bind(("127.0.0.1", 0))
+    return reservation
 
 
 class LimboProcess:
@@ -38,31 +45,26 @@ class LimboProcess:
         name: str,
         environ: Mapping[str, str],
         folder: Path,
-        program: Sequence[str] = LIMBO,
+        program: Sequence[str] | None = None,
     ) -> None:
         self.name = name
-        self.port = free_port()
+        self._reservation = reserved_port()
+        self.port: int = self._reservation.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [*program, role]
-        variable = "LIMBO_PORT" if role == "api" else "LIMBO_WORKER_PORT"
+        self._role = role
+        self._program = program
+        variable = "LIMBO_WORKER_PORT" if role == "worker" else "LIMBO_PORT"
         self._environ = {**_neutral(os.environ), **environ, variable: str(self.port)}
         self._folder = folder
         self._logs: list[Path] = []
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | forked.ForkedProcess | None = None
 
     def start(self) -> None:
         """Start it, without waiting until it is ready."""
         log = self._folder / f"{self.name}-{len(self._logs)}.log"
         self._logs.append(log)
         with log.open("wb") as out:
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=_ROOT,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-            )
+            self._process = self._start(out)
 
     def wait_until_ready(self) -> None:
         """Wait until it answers."""
@@ -128,9 +130,22 @@ class LimboProcess:
         """End it, whatever it does."""
         if self._process is not None and self._process.poll() is None:
             self.kill()
+        self._reservation.close()
+
+    def _start(self, out: IO[bytes]) -> subprocess.Popen[bytes] | forked.ForkedProcess:
+        if self._program is None:
+            return forked.start(self._role, environ=self._environ, stdout=out, stderr=out)
+        return subprocess.Popen(
+            [*self._program, self._role],
+            cwd=forked.ROOT,
+            env=self._environ,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
 
     @property
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | forked.ForkedProcess:
         assert self._process is not None, f"{self.name} was not started"
         return self._process
 
@@ -149,7 +164,7 @@ class Fleet:
         name: str,
         environ: Mapping[str, str] | None = None,
         *,
-        program: Sequence[str] = LIMBO,
+        program: Sequence[str] | None = None,
     ) -> LimboProcess:
         """Start a process, without waiting until it is ready."""
         merged = {**self.environ, **(environ or {})}

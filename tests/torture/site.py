@@ -9,7 +9,7 @@ from limbo.adapters.sql.database import Database
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
-from tests.support.processes import LIMBO, Fleet, LimboProcess
+from tests.support.processes import Fleet, LimboProcess
 from tests.support.working import until
 from tests.torture.provider import Provider
 
@@ -51,13 +51,13 @@ class Site:
         """Set settings, without the LIMBO_ of their names, for what starts from now on."""
         self.fleet.environ |= {f"LIMBO_{name}": str(value) for name, value in settings.items()}
 
-    def api(self, program: Sequence[str] = LIMBO) -> LimboProcess:
+    def api(self, program: Sequence[str] | None = None) -> LimboProcess:
         """Start an api, and return when it answers."""
         api = self.fleet.start("api", "api", program=program)
         api.wait_until_ready()
         return api
 
-    def worker(self, name: str = "w0", program: Sequence[str] = LIMBO) -> LimboProcess:
+    def worker(self, name: str = "w0", program: Sequence[str] | None = None) -> LimboProcess:
         """Start a worker, whose calls come from the domains ``<label>.<name>``."""
         domains = {f"LIMBO_MAILGUN_{s.upper()}_DOMAIN": f"{s}.{name}" for s in self._senders}
         return self.fleet.start("worker", name, domains, program=program)

@@ -9,7 +9,6 @@ import pytest
 
 from limbo.domain.delivery.verdict import UNDECODABLE
 from tests.support.postgres import running_postgres
-from tests.support.processes import LIMBO
 from tests.support.working import until
 from tests.torture.load import Load
 from tests.torture.provider import Accept
@@ -119,7 +118,7 @@ def test_what_a_full_disk_does_not_take_is_refused(small, ledger, full, figures)
         stored += len(load.submitted)
     outcome = site.outcome(submitted)
     figures(
-        f"disk full ({'tmpfs' if program is LIMBO else 'simulated'}), ledger {ledger}",
+        f"disk full ({'tmpfs' if program is None else 'simulated'}), ledger {ledger}",
         **outcome.figures(),
         answers=dict(answers),
         sent_though_refused=len(provider.deliveries.keys() - {*submitted}),

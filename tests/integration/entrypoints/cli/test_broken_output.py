@@ -4,20 +4,20 @@ import os
 import subprocess
 import urllib.request
 
-from tests.support.processes import LIMBO, Fleet, free_port
+from tests.support.processes import LIMBO, Fleet, reserved_port
 from tests.support.working import until
 
 
 def test_mails_are_sent_though_no_line_can_be_logged(tmp_path):
     url = f"sqlite:///{tmp_path}/limbo.db"
     fleet = Fleet(tmp_path, {"LIMBO_QUEUE": url, "LIMBO_SENDERS": "fake"})
-    port = free_port()
+    reservation = reserved_port()
     environ = {
         "PATH": os.environ["PATH"],
         "LIMBO_QUEUE": url,
         "LIMBO_SENDERS": "fake",
         "LIMBO_CONCURRENCY": "2",
-        "LIMBO_WORKER_PORT": str(port),
+        "LIMBO_WORKER_PORT": str(reservation.getsockname()[1]),
     }
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - it is no path, but a disk
         worker = subprocess.Popen([*LIMBO, "worker"], env=environ, stdout=full, cwd=tmp_path)
@@ -41,3 +41,4 @@ def test_mails_are_sent_though_no_line_can_be_logged(tmp_path):
     finally:
         worker.kill()
         fleet.close()
+        reservation.close()

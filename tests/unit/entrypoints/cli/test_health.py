@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.command_line import CommandLine
-from tests.support.processes import free_port
+from tests.support.processes import reserved_port
 
 
 @contextmanager
@@ -35,8 +35,8 @@ def a_server(status: int) -> Iterator[str]:
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_either_role_that_answers_is_health(name, status, code, host):
-    dead = str(free_port())
-    with a_server(status) as port:
+    with reserved_port() as reservation, a_server(status) as port:
+        dead = str(reservation.getsockname()[1])
         environ = {"LIMBO_PORT": dead, "LIMBO_WORKER_PORT": dead, "LIMBO_HOST": host, name: port}
         limbo = CommandLine(environ)
         assert limbo.type("health") == code
@@ -44,5 +44,6 @@ def test_either_role_that_answers_is_health(name, status, code, host):
 
 
 def test_nobody_who_listens_is_no_health():
-    dead = str(free_port())
-    assert CommandLine({"LIMBO_PORT": dead, "LIMBO_WORKER_PORT": dead}).type("health") == 1
+    with reserved_port() as reservation:
+        dead = str(reservation.getsockname()[1])
+        assert CommandLine({"LIMBO_PORT": dead, "LIMBO_WORKER_PORT": dead}).type("health") == 1

@@ -5,12 +5,9 @@ import itertools
 import json
 import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -23,11 +20,11 @@ from limbo.adapters.sqs.queue import SqsQueue
 from limbo.domain.delivery.verdict import Cause, Death, Fault
 from limbo.ports.dead_letters import DeadLetters
 from tests.contracts.queue import Queue, take
+from tests.support import forked
 from tests.support.command_line import CommandLine
 from tests.support.mails import a_mail
 from tests.support.moto import Aws
 
-LIMBO = str(Path(sys.executable).with_name("limbo"))
 KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
 REFUSED = Cause(kind=Fault.MAIL, sender="ses", reason="MessageRejected: virus")
 AWS = ("AWS_ENDPOINT_URL_SQS", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -62,18 +59,18 @@ class Site:
 
     def kill_redrive(self, seconds: float) -> None:
         """Redrive all, and kill the process so many seconds after it has begun."""
-        process = subprocess.Popen(
-            [LIMBO, "dead-letters", "redrive", "--all"],
-            env=self._environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        with process:
-            assert process.stderr is not None
-            assert b"dead letters there are" in process.stderr.readline()
+        ours, theirs = os.pipe()
+        with open(ours, "rb") as told, open(theirs, "wb") as stderr:  # noqa: PTH123 - no paths
+            process = forked.start(
+                *("dead-letters", "redrive", "--all"),
+                environ=self._environ,
+                stdout=stderr,
+                stderr=stderr,
+            )
+            assert b"dead letters there are" in told.readline()
             time.sleep(seconds)
             process.kill()
+            process.wait(60)
 
     def waiting(self) -> list[str]:
         """Return the ids of the mails in the queue, and leave them there."""
