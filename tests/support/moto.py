@@ -1,17 +1,15 @@
-"""AWS on this machine: moto's HTTP server, where moto is laxer than AWS made as strict as AWS."""
+"""AWS on this machine: moto's HTTP server, made as strict as AWS."""
 
+import functools
 import itertools
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import boto3
-import moto.sqs.models as moto_sqs
+import botocore.session
 import pytest
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
-from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from mypy_boto3_sqs import SQSClient
 
 _names = itertools.count(1)
@@ -42,6 +40,12 @@ class Aws:
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[Aws]:
+    """Run one server for all tests of this process."""
+    # Few runs need moto, which is slow to import.
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
+    from tests.support.strict_sqs import make_strict  # noqa: PLC0415
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -56,52 +60,17 @@ def aws() -> Iterator[Aws]:
     )
     running = Aws(url, client)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(moto_sqs, "unix_time", running.now)
-        patch.setattr(moto_sqs, "unix_time_millis", lambda: running.now() * 1000)
-        patch.setattr(moto_sqs, "Queue", StrictQueue)
-        patch.setattr(moto_sqs.SQSBackend, "receive_message", _atomic_receive())
+        make_strict(patch, running.now)
         yield running
     client.close()
     server.stop()
 
 
-class StrictQueue(moto_sqs.Queue):
-    """FIFO as documented: deleted messages still deduplicate, and receipts expire."""
-
-    def add_message(self, message: moto_sqs.Message) -> None:
-        seen = self.__dict__.setdefault("seen", {})
-        sent_at = moto_sqs.unix_time()
-        if self.fifo_queue and sent_at - seen.get(message.deduplication_id, 0) < 300:
-            return
-        seen[message.deduplication_id] = sent_at
-        super().add_message(message)
-
-    def delete_message(self, receipt_handle: str) -> None:
-        # moto copies the list without what is deleted: of two threads at once, one undoes the other
-        with self._messages_lock:
-            for message in self._messages if self.fifo_queue else ():
-                if message.had_receipt_handle(receipt_handle) and (
-                    message.visible or message.receipt_handle != receipt_handle
-                ):
-                    raise ReceiptHandleIsInvalid
-            super().delete_message(receipt_handle)
-
-
-def _atomic_receive() -> Callable[..., list[moto_sqs.Message]]:
-    """Return a ``receive_message`` that never gives one message to two callers."""
-    receive = moto_sqs.SQSBackend.receive_message
-    lock = threading.Lock()
-
-    def receive_message(
-        self: moto_sqs.SQSBackend, queue_name: str, count: int, wait: int, *args: object
-    ) -> list[moto_sqs.Message]:
-        until = time.monotonic() + wait
-        while True:
-            with lock:
-                messages = receive(self, queue_name, count, 0, *args)
-            left = until - time.monotonic()
-            if messages or left <= 0:
-                return messages
-            self.get_queue(queue_name).wait_for_messages(min(left, 0.1))
-
-    return receive_message
+@pytest.fixture(scope="session", autouse=True)
+def shared_models() -> Iterator[None]:
+    """Have all sessions of boto3 read AWS's models once, not each for itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            botocore.session, "create_loader", functools.cache(botocore.session.create_loader)
+        )
+        yield
