@@ -6,17 +6,25 @@ BIN := .venv/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --extra postgres pyproject.toml
+# Each core runs the tests of two processes, and who is done takes over what is left of the others.
+SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 
-.PHONY: help run test torture bench check setup lock clean
+.PHONY: help run test test-unit test-pythons torture bench check setup lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 run: .venv/.run ## start limbo on this machine: API, worker, queue in memory, two fake senders
 	@$(BIN)/limbo dev
 
 test: .venv/.dev ## run the tests
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(SIDE_BY_SIDE)
+
+test-unit: .venv/.dev ## run the unit tests alone
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit
+
+test-pythons: .venv/.dev ## run the unit tests on the other Pythons that this machine has
+	@.ci/pythons $(SIDE_BY_SIDE)
 
 torture: .venv/.dev ## kill, fill and cut off everything, in full: some 15 minutes
 	@$(BIN)/pytest tests/torture --torture
@@ -30,11 +38,11 @@ check: .venv/.dev ## lint, types, architecture, and the tests with coverage
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@command -v promtool >/dev/null || { echo 'promtool is missing; on Debian: apt-get install prometheus' >&2; exit 1; }
-	@$(BIN)/pytest -m '' --cov
+	@$(BIN)/pytest $(SIDE_BY_SIDE) -m '' --cov
 
 setup: .venv/.run ## only install, so that .venv/bin/limbo is there
 
-lock: .venv/.dev ## pin the dependencies anew
+lock: .venv/.dev ## pin the dependencies again
 	$(LOCK) --group build -o requirements.txt
 	$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
 

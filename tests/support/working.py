@@ -18,7 +18,7 @@ from limbo.ports.queue import MailQueue
 from limbo.ports.sender import Sender
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait until the condition holds, or fail."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -10,15 +10,11 @@ from tests.support.processes import Fleet
 from tests.torture.provider import Provider
 from tests.torture.site import Site
 
-_FIGURES = pytest.StashKey[list[tuple[str, str]]]()
+_FIGURES = "torture's figures"  # a property of a test's report, which reaches whoever prints it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--torture", action="store_true", help="torture in full: some 15 minutes")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_FIGURES] = []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -33,10 +29,15 @@ def pytest_runtest_makereport(
     return report
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    rows = config.stash[_FIGURES]
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    rows = [
+        row
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, row in report.user_properties
+        if name == _FIGURES
+    ]
     if rows:
         terminalreporter.section("torture")
         width = max(len(torture) for torture, _ in rows)
@@ -51,12 +52,12 @@ def full(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Callable[..., None]:
+def figures(record_property: Callable[[str, object], None]) -> Callable[..., None]:
     """Takes what was measured, to be shown in the table at the end."""
 
     def note(torture: str, **measured: object) -> None:
         texts = [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in measured.items()]
-        request.config.stash[_FIGURES].append((torture, ", ".join(texts)))
+        record_property(_FIGURES, (torture, ", ".join(texts)))
 
     return note
 

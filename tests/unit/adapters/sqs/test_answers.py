@@ -4,7 +4,7 @@ import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
@@ -150,7 +150,7 @@ def a_message(**changes: object) -> dict[str, object]:
     message: dict[str, object] = {
         "MessageId": "m",
         "ReceiptHandle": "r",
-        "Body": encode_mail(a_mail()).decode(),
+        "Body": encode_mail(replace(a_mail(), id="m", submitted_at=0.0)).decode(),
         "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "0"},
     }
     return {**message, **changes}

@@ -41,7 +41,9 @@ def test_the_entropy_fills_all_that_is_left():
     assert mail_id(0.0005, bytes(8)) == "00000000-0000-7800-8000-000000000000"
 
 
-@pytest.mark.parametrize("text", [mail_id(0), mail_id(1e9), "x", "-", "_", "A9" * 32])
+@pytest.mark.parametrize(
+    "text", [mail_id(0, bytes(8)), mail_id(1e9, bytes(8)), "x", "-", "_", "A9" * 32]
+)
 def test_what_can_be_an_id_is_one(text):
     assert is_mail_id(text)
 
