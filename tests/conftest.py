@@ -2,7 +2,22 @@
 
 import os
 
+import structlog
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.support.moto", "tests.support.postgres"]
+
+# How long an example takes says nothing on a machine that runs other tests beside this one.
+settings.register_profile("limbo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("limbo")
+
+# The tracebacks of structlog's default draw every local variable.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:
