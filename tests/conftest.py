@@ -5,7 +5,7 @@ import os
 import structlog
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["tests.support.moto", "tests.support.postgres"]
+pytest_plugins = ["tests.support.forked", "tests.support.moto", "tests.support.postgres"]
 
 # How long an example takes says nothing on a machine that runs other tests beside this one.
 settings.register_profile("limbo", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,7 +1,5 @@
 """Processes of limbo that a template forks: each starts at once, and is a process like any."""
 
-import atexit
-import functools
 import json
 import os
 import select
@@ -10,9 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
+
+import pytest
 
 from tests.support.template import NUMBER, REQUEST_BYTES
 
@@ -70,7 +70,7 @@ def start(
     news, theirs = os.pipe()
     descriptors = [stdout.fileno(), stderr.fileno(), theirs]
     try:
-        socket.send_fds(_template(), [message], descriptors)
+        _template.ask(message, descriptors)
     finally:
         os.close(theirs)
     pid = _next_number(news, _IMPORT_SECONDS)
@@ -92,25 +92,45 @@ def run(
     return subprocess.CompletedProcess(arguments, code, *texts)
 
 
-@functools.cache
-def _template() -> socket.socket:
-    """Start the template, which ends when this process does; return the socket that it reads."""
-    requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.template", str(theirs.fileno())],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-        )
+class _Template:
+    """The program that forks, started when it is first asked, and the socket that it reads."""
 
-    def end() -> None:
-        requests.close()
-        process.wait(_IMPORT_SECONDS)
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._requests: socket.socket | None = None
 
-    atexit.register(end)
-    return requests
+    def ask(self, message: bytes, descriptors: Sequence[int]) -> None:
+        if self._requests is None:
+            self._requests = self._started()
+        socket.send_fds(self._requests, [message], descriptors)
+
+    def end(self) -> None:
+        if self._requests is not None and self._process is not None:
+            self._requests.close()
+            self._process.wait(_IMPORT_SECONDS)
+            self._requests = None
+
+    def _started(self) -> socket.socket:
+        requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.template", str(theirs.fileno())],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+        return requests
+
+
+_template = _Template()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def template_ends() -> Iterator[None]:
+    """End the template with the tests: what it measured is wanted before the report is made."""
+    yield
+    _template.end()
 
 
 def _next_number(pipe: int, seconds: float) -> int | None:
