@@ -20,10 +20,9 @@ def mail_id(now: float, entropy: bytes | None = None) -> str:
     12 bits tell the time within its millisecond (section 6.2, method 3), so that what one process
     makes in a row sorts in that order.
     """
-    milliseconds, rest = divmod(now * 1000, 1)
-    time, random = f"{int(milliseconds):012x}", (entropy or _random_bytes()).hex()
+    time, random = f"{int(now * 4_096_000):015x}", (entropy or _random_bytes()).hex()
     variant = _VARIANTS[random[0]]
-    return f"{time[:8]}-{time[8:]}-7{int(rest * 4096):03x}-{variant}{random[1:4]}-{random[4:]}"
+    return f"{time[:8]}-{time[8:12]}-7{time[12:]}-{variant}{random[1:4]}-{random[4:]}"
 
 
 def _random_bytes() -> bytes:

@@ -4,6 +4,7 @@ import functools
 import random
 import re
 import time
+from collections.abc import Awaitable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -48,12 +49,12 @@ class Observation:
         common = [*_HEADERS, (b"x-request-id", request_id)]
         status = 0
 
-        async def send_observed(message: Message) -> None:
+        def send_observed(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), *common]
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_observed)

@@ -34,7 +34,8 @@ class BodyReader:
         if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > self._limit):
             raise self._too_large()
         try:
-            return await self._deadline.call(self._collect, receive)
+            with self._deadline:
+                return await self._collect(receive)
         except TimeoutError:
             detail = f"the body did not arrive within {self._seconds:g} seconds"
             raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, detail, close=True) from None

@@ -1,6 +1,5 @@
 import asyncio
 import json
-import time
 
 import pytest
 from starlette.middleware.cors import CORSMiddleware
@@ -8,7 +7,6 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from limbo.entrypoints.http.server.deadline import Deadline
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.asgi import call
@@ -281,36 +279,6 @@ def test_every_operation_is_a_route_named_by_its_id(operation):
     names = {"id": "x"} if "{id}" in operation.path else {}
     path = HttpApp().app.url_path_for(operation.id, **names)
     assert path == operation.path.replace("{id}", "x")
-
-
-def test_a_deadline_ends_only_what_is_late():
-    async def run():
-        deadline = Deadline(0.1)
-
-        async def take(seconds):
-            await asyncio.sleep(seconds)
-            return seconds
-
-        async def late():
-            with pytest.raises(TimeoutError):
-                await deadline.call(take, 5)
-
-        async def cancelled():
-            task = asyncio.create_task(deadline.call(take, 5))
-            await asyncio.sleep(0.01)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-
-        started = time.monotonic()
-        assert await deadline.call(take, 0) == 0
-        await asyncio.gather(late(), cancelled(), deadline.call(take, 0.05))
-        assert 0.09 < time.monotonic() - started < 1
-        await asyncio.sleep(0.05)
-        await asyncio.gather(late(), late())  # the timer is set anew
-        assert time.monotonic() - started < 2
-
-    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
