@@ -1,5 +1,6 @@
 """A SQLite file as the database of one machine's processes."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -63,8 +64,7 @@ class SqliteDatabase:
         path = Path(name).absolute()
         database = cls(path, now=now)
         try:
-            # Made here, because SQLite would make it readable for everybody.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make(path)
             with _errors(), database._pool.connection() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
             migrate(database)
@@ -140,6 +140,22 @@ class SqliteDatabase:
 
     def _open(self) -> SqliteConnection:
         return SqliteConnection(self._path, self._now, self._busy_seconds)
+
+
+def _make(path: Path) -> None:
+    """Make the file, because SQLite would make it readable for everybody.
+
+    A file that exists is not opened: to close any descriptor of it drops the locks that SQLite
+    holds on it in this process (POSIX), and the last process to close it would then remove the
+    write-ahead log under us (https://www.sqlite.org/howtocorrupt.html, section 2.2).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
 
 
 @contextmanager

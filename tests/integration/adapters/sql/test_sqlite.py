@@ -1,5 +1,7 @@
 import contextlib
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,27 @@ def test_a_relative_url_names_a_file_in_the_working_directory(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     SqliteDatabase.connect("sqlite:///limbo.db").close()
     assert (tmp_path / "limbo.db").stat().st_mode & 0o777 == 0o600
+
+
+USE_AND_CLOSE = """
+import sys
+from limbo.adapters.sql.sqlite import SqliteDatabase
+database = SqliteDatabase.connect(sys.argv[1])
+database.execute("INSERT INTO limbo_schema (version) VALUES (0)")
+database.close()
+"""
+
+
+def test_a_file_that_is_opened_twice_survives_another_process_that_closes_it(tmp_path):
+    url = f"sqlite:///{tmp_path}/limbo.db"
+    with contextlib.closing(SqliteDatabase.connect(url)) as first:
+        SqliteDatabase.connect(url).close()
+        subprocess.run([sys.executable, "-c", USE_AND_CLOSE, url], check=True)
+        assert (tmp_path / "limbo.db-wal").exists()
+        first.execute("INSERT INTO limbo_schema (version) VALUES (1)")
+        assert first.execute("SELECT count(*) FROM limbo_schema WHERE version = 0") == [(1,)]
+    with contextlib.closing(sqlite3.connect(tmp_path / "limbo.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_a_full_disk_refuses_mails_and_recovers(tmp_path):
