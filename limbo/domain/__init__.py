@@ -1,1 +1,1 @@
-"""What limbo knows about mails, providers and blame; no I/O and no clock of its own."""
+"""What limbo knows about mails, providers and blame. It does no I/O and reads no clock."""

@@ -25,14 +25,14 @@ from dataclasses import dataclass
 
 
 class LimboError(Exception):
-    """The root of the tree: catch it to catch all that limbo raises on purpose."""
+    """The root of the tree. Catch it to catch all that limbo raises on purpose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One broken rule: where, as an RFC 6901 pointer into the document, and what would be right.
+    """One broken rule: an RFC 6901 pointer to the place, and what would be right.
 
-    ``detail`` names the field by itself, and never repeats what the field held.
+    ``detail`` names the field, and never repeats the field's value.
     """
 
     pointer: str
@@ -40,7 +40,7 @@ class Problem:
 
 
 class InvalidMail(LimboError):  # noqa: N818 - a name of the domain, read in sentences
-    """The document is no mail: ``problems`` holds all that is wrong with it, in a fixed order."""
+    """The document is no mail. ``problems`` holds everything wrong with it, in a fixed order."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(problem.detail for problem in problems))
@@ -48,7 +48,7 @@ class InvalidMail(LimboError):  # noqa: N818 - a name of the domain, read in sen
 
 
 class QueueUnavailable(LimboError):  # noqa: N818 - a state of the queue, not a mistake
-    """The queue cannot be used now: nothing of the call can be assumed to have happened."""
+    """The queue cannot be used now. Assume nothing about what the call has done."""
 
 
 class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not a mistake
@@ -56,8 +56,8 @@ class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not 
 
 
 class ApiKeysUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
-    """The store of API keys cannot be used now, or a key in it cannot be read."""
+    """The store of API keys cannot be used now, or one of its keys cannot be read."""
 
 
 class SettingsError(LimboError):
-    """One line that says which variable is wrong and what it should be."""
+    """One line that says which variable is wrong, and what it should be."""

@@ -226,8 +226,8 @@ class LedgerContract:
         assert rig.ledger_reader.cancel(mail.id, None) is Status.SENT
         assert rig.ledger_reader.find(mail.id, None) == before
 
-    @pytest.mark.parametrize("status", [s for s in Status if s.is_settled])
-    def test_a_settled_mail_is_not_put_off(self, rig, status):
+    @pytest.mark.parametrize("status", [s for s in Status if s.is_final])
+    def test_a_final_mail_is_not_deferred(self, rig, status):
         mail = rig.bring_to(status)
         rig.end(mail, Status.DEFERRED, attempt(rig.now(), OUTAGE), next_at=rig.now() + 30)
         rig.end(mail, Status.DEAD if status is not Status.DEAD else Status.QUEUED)
@@ -497,7 +497,7 @@ class LedgerContract:
         assert self._ids(rig, Query(client=None)) == [fresh.id]
         assert rig.begin(mail) == StartReply()
 
-    def test_forgets_only_what_is_settled(self, rig):
+    def test_forgets_only_what_is_final(self, rig):
         mails = {status: rig.bring_to(status) for status in Status}
         rig.elapse(100 * DAY)
         self._purge(rig, 7, 90)

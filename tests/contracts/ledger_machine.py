@@ -78,16 +78,16 @@ class LedgerMachine(RuleBasedStateMachine):
         self.rig.ledger.write([End(mail_id=id_, status=status, at=at + 0.5, attempts=[attempt])])
         model.open.remove(at)
         model.closed[at] = "x" if accepted else "no"
-        if accepted or (not model.status.is_settled and at == model.last):
+        if accepted or (not model.status.is_final and at == model.last):
             model.status = status
 
     @precondition(lambda self: self.mails)
     @rule(index=_any)
-    def put_off(self, index: int) -> None:
+    def defer(self, index: int) -> None:
         """End a touch that called nobody."""
         id_, model = self._pick(index)
         self.rig.ledger.write([End(mail_id=id_, status=Status.DEFERRED, at=self.rig.now())])
-        if not model.status.is_settled:
+        if not model.status.is_final:
             model.status = Status.DEFERRED
 
     @precondition(lambda self: self.mails)
@@ -101,12 +101,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.mails)
     @rule(limit=st.integers(1, 5))
     def purge(self, limit: int) -> None:
-        """Forget what was submitted until now, and is settled, oldest first."""
+        """Forget what was submitted until now, and is final, oldest first."""
         after = self.rig.now() + 1
         count = self.rig.ledger.purge(bodies_before=0, records_before=after, limit=limit)
-        settled = [id_ for id_ in sorted(self.mails) if self.mails[id_].status.is_settled][:limit]
-        assert count == len(settled)
-        for id_ in settled:
+        final = [id_ for id_ in sorted(self.mails) if self.mails[id_].status.is_final][:limit]
+        assert count == len(final)
+        for id_ in final:
             del self.mails[id_]
 
     @invariant()

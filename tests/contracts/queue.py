@@ -274,7 +274,7 @@ class QueueContract:
         if self.knows_duplicates:
             assert (again.touches, again.possible_duplicate) == (0, False)
 
-    def test_a_mail_put_off_is_due_after_its_delay(self, queue, elapse):
+    def test_a_deferred_mail_is_due_after_its_delay(self, queue, elapse):
         queue.put([a_mail()])
         queue.release(take_one(queue), self.lease_seconds * 2)
         elapse(self.lease_seconds * 1.5)

@@ -1,1 +1,1 @@
-"""Who may do what: API keys, what they may send from, and how often."""
+"""Who may do what: API keys, the addresses they may send from, and how often."""

@@ -1,4 +1,4 @@
-"""Which addresses a mail may be from."""
+"""Which From addresses an API key allows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,18 +11,19 @@ _FORMS = "boss@x.example, @x.example (that domain), @*.x.example (its subdomains
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
-    """Rules in lower-case ASCII, any of which allows an address; without one, none is allowed.
+    """Rules in lower-case ASCII. One matching rule allows an address; an empty list allows none.
 
-    A domain's rule is for that domain alone, ``@*.`` for all below it, but not itself.
+    ``@x.example`` covers only that domain. ``@*.x.example`` covers its subdomains, but not
+    ``x.example`` itself.
     """
 
     rules: frozenset[str] = field(default=frozenset(), repr=False)
 
     def allows(self, address: Address) -> bool:
-        """Tell whether mails may be from the address; its name counts for nothing."""
+        """Tell whether mails may be from the address. The address's name does not matter."""
         if ANY in self.rules:
             return True
-        if not address.email.isascii():  # never so by parse_address; lower() makes k of a Kelvin
+        if not address.email.isascii():  # rules are ASCII, and lower() turns a Kelvin sign into k
             return False
         email = address.email.lower()
         domain = email.rpartition("@")[2]
@@ -36,7 +37,7 @@ class AllowList:
 def parse_allow_list(texts: Iterable[str]) -> AllowList:
     """Read rules as people write them, in any case and script.
 
-    Raises ValueError, which says what a rule may be without repeating it.
+    Raises ValueError. Its text says what a rule may be, and does not repeat the rule.
     """
     return AllowList(frozenset(map(_rule, texts)))
 

@@ -1,4 +1,4 @@
-"""API keys: who may do what, and send as whom."""
+"""API keys: who may do what, and which From addresses they may use."""
 
 import hmac
 from collections.abc import Iterable
@@ -12,24 +12,24 @@ from limbo.domain.mail.address import Address
 from limbo.domain.mail.text import header_line_problem
 
 MAX_NAME = 64
-ANONYMOUS = "anonymous"  # no key's id: those have ten characters
+ANONYMOUS = "anonymous"  # never the id of a key: those have ten characters
 _NOBODYS_SHA256 = "0" * 64
 
 
 class KeyScope(StrEnum):
-    """What a key is good for; none implies another."""
+    """What an API key may be used for. No scope includes another."""
 
     SEND = "send"
-    """Submit mails, from the addresses on the key's allow-list, and cancel them."""
+    """Submit mails from the addresses on the key's allow-list, and cancel them."""
     READ = "read"
-    """See what became of mails: one's own, or with ``admin`` everybody's."""
+    """See what happened to mails: the client's own, or with ``admin`` those of all clients."""
     ADMIN = "admin"
-    """List, redrive and drop the dead letters, which are everybody's."""
+    """List, redrive and drop the dead letters of all clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Whoever makes a request: ``id`` is what the ledger knows it by."""
+    """The one who makes a request. The ledger stores its ``id``."""
 
     id: str
     scopes: frozenset[KeyScope]
@@ -41,15 +41,15 @@ class Client:
 
     @property
     def visible_client(self) -> str | None:
-        """The client whose mails it sees: itself, or None, which stands for everybody."""
+        """The client whose mails this client sees: itself, or None for those of all clients."""
         return None if KeyScope.ADMIN in self.scopes else self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What is kept of a key: all but its secret; times in seconds since the epoch.
+    """What limbo stores of an API key: all but its secret. Times are seconds since the epoch.
 
-    Raises ValueError for a key that nobody could mean.
+    Raises ValueError for values that make no sense together.
     """
 
     id: str
@@ -75,17 +75,17 @@ class ApiKey:
 
     @property
     def is_revoked(self) -> bool:
-        """True from the revocation on, even where the clock is behind the one that revoked it."""
+        """True once the key has been revoked, even if this machine's clock is behind."""
         return self.revoked_at is not None
 
     @property
     def client(self) -> Client:
-        """Whoever holds the key."""
+        """The client that uses the key."""
         return Client(id=self.id, scopes=self.scopes, allowed_from=self.allowed_from)
 
 
 def is_secret_of(credential: Credential, key: ApiKey | None) -> bool:
-    """Tell whether the secret is the key's; takes as long when there is no such key."""
+    """Tell whether the secret belongs to the key. It takes as long when there is no such key."""
     expected = _NOBODYS_SHA256 if key is None else key.sha256
     return hmac.compare_digest(credential.sha256, expected) and key is not None
 

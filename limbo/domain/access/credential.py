@@ -1,4 +1,4 @@
-"""What a client proves itself with: ``limbo_<id>_<secret><checksum>``."""
+"""The text with which a client proves who it is: ``limbo_<id>_<secret><checksum>``."""
 
 import hashlib
 import re
@@ -19,13 +19,13 @@ _FORM = re.compile(rf"{PREFIX}({_ID.pattern})_([0-9A-Za-z]{{{_SECRET_LENGTH}}})(
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """The id of a key, which anybody may see, and its secret, which nobody may."""
+    """The id of an API key, which is public, and its secret."""
 
     id: str
     secret: str = field(repr=False)
 
     def reveal(self) -> str:
-        """Return the text that the client is given, once, and sends with each request."""
+        """Return the text that the client gets once, and sends with each request."""
         unchecked = f"{PREFIX}{self.id}_{self.secret}"
         return unchecked + _checksum(unchecked)
 
@@ -33,21 +33,21 @@ class Credential:
     def sha256(self) -> str:
         """The hash that is stored, in hex.
 
-        A plain one is enough: slow and salted hashes are for passwords, which can be guessed. 178
-        random bits cannot, whatever a guess costs.
+        A plain hash is enough. Slow and salted hashes protect passwords, which can be guessed.
+        Nobody can guess 178 random bits.
         """
         return hashlib.sha256(self.secret.encode()).hexdigest()
 
 
 def new_credential() -> Credential:
-    """Draw an id, and a secret of 178 bits."""
+    """Create a random id, and a random secret of 178 bits."""
     return Credential(_draw(_BASE36, _ID_LENGTH), _draw(_BASE62, _SECRET_LENGTH))
 
 
 def parse_credential(text: str) -> Credential:
-    """Read what ``reveal`` returned; raises ValueError, which does not repeat the text.
+    """Read what ``reveal`` returned. Raises ValueError, whose text does not repeat the credential.
 
-    The checksum tells a typo from an unknown key without a look at the store, and lets scanners
+    The checksum tells a typo from an unknown key without asking the store. It also lets scanners
     for leaked secrets be certain.
     """
     found = _FORM.fullmatch(text)
@@ -71,7 +71,7 @@ def _draw(alphabet: str, length: int) -> str:
 
 
 def _checksum(text: str) -> str:
-    """Return the CRC-32 in base 62, the highest digit first."""
+    """Return the CRC-32 in base 62, highest digit first."""
     number = crc32(text.encode())
     digits = ""
     for _ in range(_CHECKSUM_LENGTH):

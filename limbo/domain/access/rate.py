@@ -10,7 +10,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many times a unit of time, which is ``s``, ``min`` or ``h``: 100/s, 6000/min."""
+    """A number of times per unit, which is ``s``, ``min`` or ``h``: 100/s, 6000/min."""
 
     times: int
     unit: str
@@ -20,7 +20,7 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """How many times a second that is."""
+        """The rate as a number of times per second."""
         return self.times / _UNITS[self.unit]
 
 
@@ -34,9 +34,9 @@ def parse_rate(text: str) -> Rate:
 
 
 class TokenBucket:
-    """Lets through what keeps to a rate, and at once no more than a second's worth, or one.
+    """Limits calls to a rate, with a burst of one second's worth, and of one call at least.
 
-    Times are seconds of any clock that does not go back.
+    Times are seconds of any clock that never goes back.
     """
 
     __slots__ = ("_burst", "_filled_at", "_per_second", "_tokens")
@@ -47,7 +47,7 @@ class TokenBucket:
         self._filled_at = now
 
     def take(self, now: float) -> float:
-        """Take a token and return 0, or return how many seconds it takes until there is one."""
+        """Take a token and return 0, or return the seconds until the next token."""
         gained = max(0.0, now - self._filled_at) * self._per_second
         self._tokens = min(self._burst, self._tokens + gained)
         self._filled_at = now

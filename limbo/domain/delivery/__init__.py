@@ -1,1 +1,1 @@
-"""How a mail gets out: whose fault a failure is, breakers, the touch, a mail's life."""
+"""How a mail gets delivered: faults, breakers, the touch, and the states of a mail."""

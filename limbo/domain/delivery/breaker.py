@@ -1,4 +1,4 @@
-"""The circuit breaker of one provider: a pure state machine, told the time by its caller."""
+"""The circuit breaker of one provider: a pure state machine that reads no clock itself."""
 
 import math
 from collections import deque
@@ -19,13 +19,13 @@ class BreakerPolicy:
     open_seconds: float = 30.0
     open_max_seconds: float = 300.0
     rate_seconds: float = 5.0
-    """How long a provider is left alone that asks to slow down and does not say for how long."""
+    """The pause after a throttle, when the provider does not say how long to wait."""
     rate_max_seconds: float = 12 * 3600.0
-    """How long it is left alone at most, whatever it says."""
+    """The longest pause after a throttle, whatever the provider says."""
 
 
 class BreakerState(StrEnum):
-    """The three states of the pattern, by their usual names."""
+    """The three states of the circuit breaker pattern, by their usual names."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -33,16 +33,16 @@ class BreakerState(StrEnum):
 
 
 class Admission(Enum):
-    """On what terms a breaker lets a call through."""
+    """Whether an admitted call is a normal call or a probe."""
 
     NORMAL = "normal"
     PROBE = "probe"
 
 
 class Breaker:
-    """Stops calls to a provider that fails, and lets one at a time find out whether it is back.
+    """Stops calls to a provider that fails, and tests with one call at a time whether it is back.
 
-    It is not locked: calls from several threads have to be made one after another.
+    A breaker has no lock. Its callers must not call it from two threads at once.
     """
 
     def __init__(self, policy: BreakerPolicy | None = None) -> None:
@@ -57,17 +57,17 @@ class Breaker:
         self._by_outage = False
 
     def state(self, now: float) -> BreakerState:
-        """Return the state: half open means that the next call, or one under way, is a probe."""
+        """Return the state. In half open, the next call, or the one under way, is a probe."""
         if not self._tripped:
             return BreakerState.CLOSED
         return BreakerState.OPEN if now < self._until else BreakerState.HALF_OPEN
 
     def ready_at(self) -> float | None:
-        """Return when the next call may start; None while a probe is under way."""
+        """Return when the next call may start, or None while a probe is under way."""
         return None if self._probing else self._until
 
     def admit(self, now: float) -> Admission | None:
-        """Let a call through or not; each admission ends in one ``record`` or ``withdraw``."""
+        """Decide if a call may start. Each admission ends in one ``record`` or ``withdraw``."""
         if self._probing or now < self._until:
             return None
         if not self._tripped:
@@ -76,7 +76,7 @@ class Breaker:
         return Admission.PROBE
 
     def withdraw(self, admission: Admission) -> None:
-        """Take an admission back: the call was not made."""
+        """Take back an admission whose call was not made."""
         if admission is Admission.PROBE:
             self._probing = False
 
@@ -88,18 +88,18 @@ class Breaker:
         *,
         started_at: float | None = None,
     ) -> None:
-        """Take in what became of an admitted call, which started at ``started_at`` or just now."""
+        """Record the result of an admitted call. It started at ``started_at``, or just now."""
         if admission is Admission.PROBE:
             self._probing = False
         elif self._tripped or (now if started_at is None else started_at) < self._closed_at:
-            return  # started before the breaker opened: it says nothing new
+            return  # it started before the breaker opened: no news
         match verdict:
             case Accepted() | Failed(fault=Fault.MAIL):
                 if admission is Admission.PROBE:
                     self._close(now)
                 self._outcomes.append(True)
             case Failed(fault=Fault.RATE, retry_after=retry_after):
-                # It answers, so it is up; it only wants to be left alone for a while.
+                # The provider answers, so it is up. It only asks for a pause.
                 if admission is Admission.PROBE:
                     self._close(now)
                 pause = self._policy.rate_seconds if retry_after is None else retry_after
@@ -108,16 +108,17 @@ class Breaker:
                 self._open(now, self._policy.open_max_seconds, by_outage=False)
             case Failed(fault=Fault.OUTAGE | Fault.UNKNOWN):
                 self._fail(admission, now)
-            case Failed():  # pragma: no cover - every fault stands above
+            case Failed():  # pragma: no cover - the cases above cover every fault
                 raise AssertionError(verdict.fault)
             case _:
                 assert_never(verdict)
 
     def shorten_pause(self, seconds: float) -> None:
-        """Cut the pause of an open breaker to that many seconds from its opening.
+        """Shorten the pause of an open breaker to this many seconds, counted from its opening.
 
-        For when every provider is down: then nobody else carries the mail meanwhile, and a
-        pause of minutes only delays the recovery. An ``ACCOUNT`` pause stays: no wait mends a key.
+        Use it when every provider is down: no other provider can carry the mail, so a pause of
+        minutes only delays the recovery. An ``ACCOUNT`` pause stays, because waiting does not
+        repair a credential.
         """
         if self._tripped and not self._probing and self._by_outage:
             self._until = min(self._until, self._opened_at + seconds)

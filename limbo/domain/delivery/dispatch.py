@@ -1,4 +1,4 @@
-"""One touch of one mail: which provider is tried, and what follows from what it said."""
+"""One touch of one mail: which providers are tried, and what follows from their answers."""
 
 import random
 import threading
@@ -17,23 +17,23 @@ from limbo.ports.sender import Sender
 
 
 class Permit(Protocol):
-    """Says before each call of a provider whether it may be made."""
+    """Decides before each call of a provider whether it may be made."""
 
     def __call__(
         self, *, sender: str, started_at: float, earlier: Sequence[Attempt]
     ) -> Stop | None:
-        """Return None for yes; ``earlier`` are the attempts of this touch so far."""
+        """Return None if it may. ``earlier`` holds the attempts of this touch so far."""
         ...
 
 
 def permit_all(*, sender: str, started_at: float, earlier: Sequence[Attempt]) -> None:
-    """Let every call be made."""
+    """Allow every call."""
 
 
 class Dispatcher:
-    """Sends a mail through the first provider that takes it, and blames nobody for another's fault.
+    """Sends a mail through the first provider that takes it.
 
-    Thread-safe: the breakers are shared by all that dispatch, and no lock is held during a send.
+    Thread-safe: all threads share the breakers. No lock is held during a send.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class Dispatcher:
         self._policy = breaker or BreakerPolicy()
         self._breakers = {sender.name: Breaker(self._policy) for sender in senders}
         self._failing: dict[str, set[str]] = {sender.name: set() for sender in senders}
-        self._rng = rng or random.Random()  # noqa: S311 - an order and a jitter, no secret
+        self._rng = rng or random.Random()  # noqa: S311 - for order and jitter, not for secrets
         self._lock = threading.Lock()
 
     def dispatch(self, mail: Mail, touches: int, permit: Permit = permit_all) -> Outcome:
-        """Try the providers in random order until one decides the mail's fate for this touch.
+        """Try the providers in random order until one decides the result of this touch.
 
         ``touches`` counts the touches before this one.
         """
@@ -83,15 +83,15 @@ class Dispatcher:
                 case Failed(fault=Fault.MAIL):
                     return Dead(attempts=attempts, cause=_cause(attempt))
                 case Failed(fault=Fault.UNKNOWN):
-                    break  # a second provider could double the mail
+                    break  # another provider might send the mail a second time
                 case Failed():
                     pass
         return self._defer(attempts, touches, probed=probed)
 
     def capacity(self) -> int | None:
-        """Return how many mails are worth receiving now; None for any number.
+        """Return how many mails are worth receiving now, or None for any number.
 
-        While every breaker is open that is none, and one for each that wants a probe.
+        While every breaker is open, it is one for each breaker that is due for a probe.
         """
         with self._lock:
             now = self._now()
@@ -102,14 +102,14 @@ class Dispatcher:
             return len(ready)
 
     def ready_in(self) -> float:
-        """Return in how many seconds some provider can be called; infinite amid probes."""
+        """Return the seconds until a provider can be called: infinite while all are probed."""
         with self._lock:
             self._shorten_pauses()
             times = [at for b in self._breakers.values() if (at := b.ready_at()) is not None]
             return max(0.0, min(times, default=float("inf")) - self._now())
 
     def states(self) -> Mapping[str, BreakerState]:
-        """Return the state of every provider's breaker, by the sender's name."""
+        """Return the state of each provider's breaker, by the sender's name."""
         with self._lock:
             now = self._now()
             return {name: breaker.state(now) for name, breaker in self._breakers.items()}
@@ -131,7 +131,7 @@ class Dispatcher:
         verdict: Verdict
         try:
             verdict = sender.send(mail)
-        except Exception as raised:  # noqa: BLE001 - one sender's defect must not cost the mail
+        except Exception as raised:  # noqa: BLE001 - a bug in one sender must not lose the mail
             error = raised
             verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
         if isinstance(verdict, Failed):
@@ -168,7 +168,7 @@ class Dispatcher:
         )
 
     def _remember_outage(self, sender: str, mail_id: str, verdict: Verdict) -> None:
-        """Remember which mails met an outage since the provider last did its work; two will do."""
+        """Remember which mails met an outage since the provider last worked. Two are enough."""
         match verdict:
             case Accepted() | Failed(fault=Fault.MAIL):
                 self._failing[sender].clear()
@@ -178,9 +178,10 @@ class Dispatcher:
                 pass
 
     def _is_outage(self, failures: Sequence[Attempt]) -> bool:
-        """Say whether other mails fail as well, and none gets through, where this one failed.
+        """Tell whether this provider fails for other mails too, and lets none through.
 
-        A breaker opens from ten outcomes on; where mails are few, an outage could bury one before.
+        A breaker needs ten outcomes to open. Where mails are few, an outage could bury a mail
+        before that.
         """
         with self._lock:
             return all(
@@ -189,7 +190,7 @@ class Dispatcher:
             )
 
     def _shorten_pauses(self) -> None:
-        """When every provider is down, look sooner whether one is back."""
+        """Test sooner whether a provider is back when all of them are down."""
         now = self._now()
         if all(
             breaker.state(now) is not BreakerState.CLOSED for breaker in self._breakers.values()

@@ -1,4 +1,4 @@
-"""What the events of a mail's life make of its entry in a ledger, however that is stored."""
+"""How events change a mail's entry in a ledger, independent of its storage."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause
 
 @dataclass(slots=True)
 class Entry:
-    """What changes of an entry.
+    """The part of an entry that events change.
 
-    ``last_start`` is the ``started_at`` of the Start that was heard last, whatever the workers'
-    clocks say, and ``unfinished`` are the senders and starts of attempts without an outcome.
-    ``changed`` says that an event gave it a status, with the time and the cause that go with it,
-    and ``marked`` that one made it a possible duplicate.
+    ``last_start`` is the ``started_at`` of the Start that reached the ledger last, whatever the
+    workers' clocks say. ``unfinished`` holds the sender and start of each attempt without an
+    outcome. ``changed`` means that an event set the status, with its time and cause. ``marked``
+    means that an event made the mail a possible duplicate.
     """
 
     status: Status
@@ -38,11 +38,11 @@ class Entry:
     marked: bool = False
 
     def begin(self, start: Start) -> StartReply:
-        """Say whether the provider may be called, and if so note that it is."""
+        """Decide whether the provider may be called. If it may, record the attempt."""
         if self.status not in START.from_:
             return StartReply(STOPS[self.status])
         this = (start.sender, start.started_at)
-        self.unfinished.discard(this)  # the same may be written again
+        self.unfinished.discard(this)  # the same Start may be written twice
         # A client that was told of the refusal may have submitted the mail again.
         unfinished = bool(self.unfinished) or self.status is Status.REFUSED
         self.unfinished.add(this)
@@ -52,7 +52,7 @@ class Entry:
         return StartReply(possible_duplicate=self.possible_duplicate)
 
     def end(self, end: End) -> None:
-        """Note the outcomes, and the status unless the mail is past it."""
+        """Record the outcomes. Record the status too, unless the mail is already past it."""
         self._mark(possible_duplicate=end.possible_duplicate)
         move = ENDS[end.status]
         for attempt in end.attempts:
@@ -67,7 +67,7 @@ class Entry:
     def move(
         self, move: Move, at: float, *, next_at: float | None = None, cause: Cause | None = None
     ) -> None:
-        """Give the mail the status that the move leads to, unless it cannot be made from here."""
+        """Set the status that the move leads to, if the move is allowed from the current status."""
         if self.status in move.from_:
             self.status = move.to
             self.updated_at = max(self.updated_at, at)
@@ -76,11 +76,12 @@ class Entry:
             self.changed = True
 
     def _says_what_follows(self, attempts: Sequence[Attempt]) -> bool:
-        """Tell that no attempt was begun since: else what follows is for that one to say.
+        """Tell whether these attempts decide the status: no other attempt has begun since.
 
-        A touch that called nobody is believed, or a mail whose worker died amid a send would be
-        SENDING for as long as no provider is free. Should it end late, while another sends, the
-        entry is wrong until that one ends: the lesser harm, as an acceptance counts all the same.
+        A touch without a call also decides it. Otherwise a mail whose worker died during a send
+        would stay SENDING until a provider is free. If such an End arrives while another worker
+        sends, the entry is wrong until that send ends. That does little harm, because an acceptance
+        always counts.
         """
         if not attempts or self.last_start is None:
             return True

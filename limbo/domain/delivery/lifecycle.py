@@ -1,4 +1,4 @@
-"""The statuses of a mail, the events that change them, and one table of which makes which."""
+"""The statuses of a mail, the events that change them, and one table of the allowed changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from limbo.domain.delivery.verdict import Attempt, Cause
 
 
 class Status(StrEnum):
-    """Where a mail is in its life; it only moves forward, but for a redrive of a dead mail."""
+    """The state of a mail. It only moves forward, except when a dead mail is redriven."""
 
     SUBMITTING = "submitting"
-    """The queue has not said yet whether it took it; the process that asked may have died."""
+    """The queue has not confirmed the mail yet. The process that asked may have died."""
     QUEUED = "queued"
     SENDING = "sending"
     DEFERRED = "deferred"
@@ -19,10 +19,10 @@ class Status(StrEnum):
     DEAD = "dead"
     CANCELLED = "cancelled"
     REFUSED = "refused"
-    """The queue did not take it, and the client was told so."""
+    """The queue did not take the mail, and the client was told so."""
 
     @property
-    def is_settled(self) -> bool:
+    def is_final(self) -> bool:
         """True when nothing more happens by itself."""
         return self in {Status.SENT, Status.DEAD, Status.CANCELLED, Status.REFUSED}
 
@@ -31,20 +31,20 @@ class Stop(Enum):
     """Why no further provider may be called for a mail."""
 
     LEASE_LOST = "lease_lost"
-    """It is another worker's now."""
+    """Another worker has the mail now."""
     ALREADY_SENT = "already_sent"
     CANCELLED = "cancelled"
     NO_LEDGER = "no_ledger"
-    """It cannot be written down that a provider is called."""
+    """The ledger cannot record that a provider is called."""
     NEWER = "newer"
-    """To send what only a newer limbo understands might leave part of it out."""
+    """The mail uses something that only a newer limbo knows. Sending it might leave that out."""
     SHUTDOWN = "shutdown"
     """The worker is stopping, and starts nothing more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A provider is about to be called; ``started_at`` in seconds since the epoch."""
+    """A provider is about to be called. ``started_at`` is in seconds since the epoch."""
 
     mail_id: str
     sender: str
@@ -53,11 +53,11 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """Attempts are over, and a status follows: SENDING while the touch goes on.
+    """Attempts are over, and a status follows. It is SENDING while the touch goes on.
 
-    An acceptance makes it SENT whatever ``status`` says; else the status follows from the attempt
-    that was begun last, in the order in which the ledger heard of them, or from a touch that called
-    nobody. ``next_at`` is when the mail is tried again, ``cause`` why it is dead.
+    An acceptance makes the mail SENT, whatever ``status`` says. Otherwise the status counts if it
+    comes from the attempt that the ledger saw begin last, or from a touch that called no provider.
+    ``next_at`` is the time of the next try, ``cause`` the reason why the mail is dead.
     """
 
     mail_id: str
@@ -73,9 +73,9 @@ class End:
 class StartReply:
     """The answer to a Start: why the provider may not be called, or None if it may.
 
-    ``possible_duplicate`` says that an earlier attempt may have sent the mail: it has no outcome,
-    or none that is known, or the client was told that the mail is refused and may have submitted
-    it again. It is None for a mail that the ledger does not know, which may go.
+    ``possible_duplicate`` is True if the mail may have been sent before: an earlier attempt has no
+    known outcome, or the client was told of a refusal and may have submitted the mail again. It is
+    None for a mail that the ledger does not know. Such a mail may be sent.
     """
 
     stop: Stop | None = None
@@ -84,44 +84,45 @@ class StartReply:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What one event does: from any of the statuses ``from_`` a mail comes to the status ``to``."""
+    """One change of status: from any of the statuses in ``from_`` to the status ``to``."""
 
     from_: tuple[Status, ...]
     to: Status
 
 
-_UNSETTLED = tuple(status for status in Status if not status.is_settled)
+_NOT_FINAL = tuple(status for status in Status if not status.is_final)
 
 KEEP = Move((Status.SUBMITTING, Status.REFUSED), Status.QUEUED)
-"""The queue says that it has the mail."""
+"""The queue confirms that it has the mail."""
 REFUSE = Move((Status.SUBMITTING,), Status.REFUSED)
-"""The queue says that it has not."""
+"""The queue says that it does not have the mail."""
 CANCEL = Move((Status.QUEUED, Status.DEFERRED), Status.CANCELLED)
-"""A client does not want it sent any more."""
+"""A client cancels the mail."""
 REDRIVE = Move((Status.DEAD,), Status.QUEUED)
 """An operator puts a dead letter back into the queue."""
-START = Move((*_UNSETTLED, Status.DEAD, Status.REFUSED), Status.SENDING)
+START = Move((*_NOT_FINAL, Status.DEAD, Status.REFUSED), Status.SENDING)
 """A worker is about to call a provider."""
-ACCEPT = Move((*_UNSETTLED, Status.DEAD, Status.CANCELLED, Status.REFUSED), Status.SENT)
-"""A provider has the mail, whatever else was said of it."""
+ACCEPT = Move((*_NOT_FINAL, Status.DEAD, Status.CANCELLED, Status.REFUSED), Status.SENT)
+"""A provider has accepted the mail, whatever else was recorded of it."""
 ENDS: Mapping[Status, Move] = {
-    **{status: Move(_UNSETTLED, status) for status in Status},
+    **{status: Move(_NOT_FINAL, status) for status in Status},
     Status.SENT: ACCEPT,
 }
-"""What an End does, by the status it gives."""
+"""What an End does, by the status in it."""
 STOPS: Mapping[Status, Stop] = {
     Status.SENT: Stop.ALREADY_SENT,
     Status.CANCELLED: Stop.CANCELLED,
 }
-"""What a worker is told that wants to START from one of these."""
-PURGEABLE = tuple(s for s in Status if s.is_settled or s is Status.SUBMITTING)
-"""Statuses of mails that may be forgotten: nothing waits for them."""
+"""The reason that a worker gets when it asks for a START from one of these statuses."""
+PURGEABLE = tuple(s for s in Status if s.is_final or s is Status.SUBMITTING)
+"""Statuses of mails that may be deleted: nothing more depends on them."""
 
 
 def read_status(text: str) -> Status:
-    """Return the status of that name; one that only a newer limbo knows says more of a sent mail.
+    """Return the status of that name. An unknown name comes from a newer limbo and means SENT.
 
-    A new status that does not follow on SENT needs a new version of the tables.
+    This is right because a new status that does not follow on SENT needs a new version of the
+    tables.
     """
     try:
         return Status(text)

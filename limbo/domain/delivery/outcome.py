@@ -1,4 +1,4 @@
-"""What became of one touch of a mail."""
+"""The outcome of one touch of a mail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Sent:
 class Deferred:
     """The mail goes back to the queue for ``delay`` seconds.
 
-    ``touched`` is False when no provider is known to have failed this mail: none was free, or all
-    that failed did so for a reason that is no news about the mail (a probe, a key, a throttle, an
-    outage that other mails met as well).
+    ``touched`` is False when no provider failed because of this mail. Either none was free, or each
+    failure says nothing about the mail: a probe, a wrong credential, a throttle, or an outage that
+    other mails met as well.
     """
 
     attempts: Sequence[Attempt]
@@ -40,7 +40,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """The touch was ended from outside, or not begun at all."""
+    """The touch was stopped from outside, perhaps before it began."""
 
     attempts: Sequence[Attempt]
     why: Stop

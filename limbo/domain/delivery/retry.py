@@ -1,33 +1,34 @@
-"""How long a mail rests between two touches."""
+"""How long a mail waits between two touches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from limbo.domain.delivery.verdict import Attempt, Failed, Verdict
 
-MAX_RETRY_AFTER = 12 * 3600.0  # SQS keeps a message invisible no longer than this.
+MAX_RETRY_AFTER = 12 * 3600.0  # SQS hides a message for at most this long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a mail is touched, and how many seconds lie between; the last delay repeats."""
+    """How often a mail is touched, and the seconds between two touches. The last delay repeats."""
 
     max_touches: int = 3
     delays: Sequence[float] = (30.0, 300.0)
 
     def delay(self, touch: int, attempts: Sequence[Attempt], jitter: float) -> float:
-        """Return the pause after the touch of that number, counted from 1.
+        """Return the pause after this touch, counted from 1.
 
-        ``jitter`` is in 0.5 to 1. A ``Retry-After`` counts when every provider tried gave one that
-        is longer: the soonest of them is when the mail may find somebody again. With one that gave
-        none the mail may find that one, so it does not wait for the others.
+        ``jitter`` is between 0.5 and 1. A ``Retry-After`` counts if every provider that was tried
+        gave one, and if it is longer than the usual delay. The shortest of them counts, as that
+        provider may take the mail first. If one provider gave none, the mail need not wait for the
+        others.
         """
         pause = self.delays[min(touch, len(self.delays)) - 1] * jitter
         return min(max(pause, self.asked(attempts)), MAX_RETRY_AFTER)
 
     @staticmethod
     def asked(attempts: Sequence[Attempt]) -> float:
-        """Return the soonest time that the providers tried asked for, 0 if one asked for none."""
+        """Return the shortest time that the providers asked for, or 0 if one asked for none."""
         return min((_retry_after(attempt.verdict) for attempt in attempts), default=0.0)
 
 

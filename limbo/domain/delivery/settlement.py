@@ -1,4 +1,4 @@
-"""What follows from a touch, for the queue and for the ledger."""
+"""What the queue and the ledger do after a touch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from limbo.domain.delivery.verdict import Death
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The queue removes the mail: it is done with."""
+    """The queue removes the mail: it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Bury:
 
 
 Action = Ack | Defer | Bury | None
-"""What the queue is to do; None where the mail is another worker's by now."""
+"""What the queue does, or None if another worker has the mail by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What follows from a touch.
+    """What the queue and the ledger do after a touch.
 
-    ``touches`` and ``possible_duplicate`` are what the queue is to keep of the mail. ``end`` is for
-    the ledger, None if it has nothing to hear.
+    ``touches`` and ``possible_duplicate`` are the values that the queue stores with the mail.
+    ``end`` is the event for the ledger, or None if there is no news for it.
     """
 
     action: Action
@@ -58,7 +58,7 @@ _STOPPED: Mapping[Stop, tuple[Action, Status]] = {
 
 
 def what_follows(outcome: Outcome) -> tuple[Action, Status]:
-    """Return what the queue does with a mail of that outcome, and the status it comes to."""
+    """Return what the queue does with a mail of this outcome, and the mail's new status."""
     match outcome:
         case Sent():
             return _ACK, Status.SENT
@@ -81,10 +81,10 @@ def settlement_of(
     told: int,
     now: float,
 ) -> Settlement:
-    """Return what follows from a touch of a mail, of whose attempts the ledger knows ``told``.
+    """Return what follows from a touch. The ledger already knows the attempts in ``told``.
 
-    ``touches`` and ``possible_duplicate`` are the mail's before it. ``mail_id`` is None for a body
-    that is no mail, of which no ledger knows.
+    ``touches`` and ``possible_duplicate`` are the mail's values before the touch. ``mail_id`` is
+    None for a body that is no mail. No ledger knows such a body.
     """
     action, status = what_follows(outcome)
     if isinstance(outcome, (Deferred, Dead)):
@@ -93,7 +93,7 @@ def settlement_of(
             touches += outcome.touched
     end = None
     untold = outcome.attempts[told:]
-    # Without a call there is no news in a stop, and the ledger may not be there to hear it.
+    # A touch that was stopped before a call is no news, and the ledger may be down.
     if mail_id is not None and (untold or not isinstance(outcome, Stopped)):
         end = End(
             mail_id=mail_id,

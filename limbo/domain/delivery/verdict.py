@@ -1,4 +1,4 @@
-"""What became of one try at one provider, and who is to blame."""
+"""The result of one attempt at one provider, and whose fault a failure is."""
 
 import hashlib
 import math
@@ -10,28 +10,28 @@ from limbo.domain.mail.text import one_line, redact
 
 
 class Fault(StrEnum):
-    """Who is to blame for a failure; the blame alone decides what happens next."""
+    """Whose fault a failure is. This alone decides what happens next."""
 
     MAIL = "mail"
-    """This mail can never be accepted as it is."""
+    """The mail is at fault: as it is, no provider will ever accept it."""
     ACCOUNT = "account"
-    """Our credentials, identity, domain or plan at this provider."""
+    """Our account at this provider is at fault: credentials, identity, domain or plan."""
     RATE = "rate"
     """The provider asks us to slow down."""
     OUTAGE = "outage"
     """The provider could not be reached, or failed before it took the mail."""
     UNKNOWN = "unknown"
-    """The mail left us and no answer came: it may have been sent."""
+    """The request was sent and no answer came: the mail may have been sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider took the mail, and calls it ``provider_id``, kept as one line."""
+    """The provider took the mail. ``provider_id`` is the provider's id for it, kept as one line."""
 
     provider_id: str = ""
 
     def __post_init__(self) -> None:
-        """Keep what a provider may answer fit for a log and for JSON."""
+        """Make the provider's id safe for logs and JSON."""
         object.__setattr__(self, "provider_id", one_line(self.provider_id))
 
 
@@ -39,8 +39,9 @@ class Accepted:
 class Failed:
     """The provider did not take the mail.
 
-    ``reason`` is the provider's answer as one line with every address masked, whatever is passed.
-    ``retry_after`` is in seconds; what is no time to wait (negative, NaN, infinite) becomes None.
+    ``reason`` is the provider's answer as one line. Addresses in it are masked here.
+    ``retry_after`` is in seconds. Values that are no time to wait (negative, NaN, infinite) become
+    None.
     """
 
     fault: Fault
@@ -48,7 +49,7 @@ class Failed:
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        """Keep addresses out of every log, metric and dead letter."""
+        """Keep addresses out of all logs, metrics and dead letters."""
         object.__setattr__(self, "reason", redact(self.reason))
         if self.retry_after is not None and not 0 <= self.retry_after < math.inf:
             object.__setattr__(self, "retry_after", None)
@@ -59,9 +60,10 @@ Verdict = Accepted | Failed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One call of one provider: ``started_at`` in seconds since the epoch, ``duration`` in seconds.
+    """One call of one provider.
 
-    ``error`` is what a sender raised though it should have returned a verdict: a defect of ours.
+    ``started_at`` is in seconds since the epoch, ``duration`` in seconds. ``error`` is the
+    exception of a sender that should have returned a verdict: a bug in limbo.
     """
 
     sender: str
@@ -76,9 +78,9 @@ UNDECODABLE = "undecodable"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """Why a mail is dead: ``kind`` is a Fault's value or ``UNDECODABLE``.
+    """Why a mail is dead. ``kind`` is a Fault's value or ``UNDECODABLE``.
 
-    ``sender`` is empty where no provider was involved.
+    ``sender`` is empty if no provider was involved.
     """
 
     kind: str
@@ -86,17 +88,17 @@ class Cause:
     sender: str = ""
 
     def __post_init__(self) -> None:
-        """Keep the reason to one line of 300 characters, as it goes to logs and indexes."""
+        """Limit the reason to one line of 300 characters, because it goes to logs and indexes."""
         object.__setattr__(self, "reason", one_line(self.reason))
 
     @property
     def id(self) -> str:
-        """A short name for it, the same everywhere and always: eight hexadecimal digits."""
+        """A short name for the cause: eight hexadecimal digits, the same everywhere and always."""
         text = f"{self.kind}\0{self.sender}\0{self.reason}"
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def matches(self, name: str) -> bool:
-        """Say whether somebody who gives this name means it, by its id or by its kind."""
+        """Tell whether the name means this cause: it is its id or its kind."""
         return name in (self.id, self.kind)
 
 

@@ -10,13 +10,13 @@ from limbo.domain.mail.text import header_line_problem
 MAX_NAME = 998  # RFC 5322, section 2.1.1
 MAX_EMAIL = 254  # RFC 3696, erratum 1690
 
-# A company's own relay may well know `.test`, `.local` or `.internal`: limbo does not judge.
+# A company's own relay may know `.test`, `.local` or `.internal`, so limbo allows them.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 _NAMED = re.compile(r'(?:"((?:[^"\\]|\\.)*)"[ \t]*|([^"<>@,;:\\\[\]]*))<([^<>]*)>')
 _ESCAPE = re.compile(r"\\(.)")
 _NEEDS_QUOTES = re.compile(r'["<>@,;:\\\[\]().]|^\s|\s$')
-# What email-validator would return unchanged; everything else goes the long way through it.
+# What email-validator would return unchanged. All other addresses go through email-validator.
 _PLAIN = re.compile(
     r"(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
     r"@(?=.{1,189}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?!-)){0,48}(?<!-)\.)+[a-z]{1,48}\Z"
@@ -25,13 +25,13 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A mailbox (RFC 5322, section 3.4): an address in its ASCII form, and perhaps a name."""
+    """A mailbox (RFC 5322, section 3.4): an address in its ASCII form, and an optional name."""
 
     email: str
     name: str = ""
 
     def __str__(self) -> str:
-        """Return the form that ``parse_address`` reads back to an equal Address."""
+        """Return the text that ``parse_address`` reads back as an equal Address."""
         if not self.name:
             return self.email
         if not _NEEDS_QUOTES.search(self.name):
@@ -41,9 +41,9 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Read ``a@b.c`` or ``Name <a@b.c>``; the domain becomes lower-case ASCII (IDNA 2008).
+    """Read ``a@b.c`` or ``Name <a@b.c>``. The domain becomes lower-case ASCII (IDNA 2008).
 
-    Raises ValueError, whose text says what is wrong without repeating the address.
+    Raises ValueError. Its text says what is wrong, and does not repeat the address.
     """
     text = text.strip(" \t")
     if _PLAIN.match(text):
@@ -69,7 +69,7 @@ def _valid_email(email: str) -> str:
     if len(email) > MAX_EMAIL:
         msg = f"the address has {len(email)} characters; at most {MAX_EMAIL} are allowed"
         raise ValueError(msg)
-    if "=?" in email:  # allowed by RFC 5322, and read as the start of an encoded word by some
+    if "=?" in email:  # RFC 5322 allows it; some read it as an encoded word
         msg = "the address holds =?, which may not be told from an encoded word"
         raise ValueError(msg)
     try:
@@ -77,9 +77,9 @@ def _valid_email(email: str) -> str:
             email, check_deliverability=False, strict=True, allow_smtputf8=False
         )
     except email_validator.EmailNotValidError as error:
-        # What follows a colon or a bracket quotes the address.
+        # The text after a colon or a bracket quotes the address.
         raise ValueError(re.split(r"[:(]", str(error), maxsplit=1)[0].rstrip(" .")) from None
-    if checked.ascii_email is None:  # allow_smtputf8=False leaves no such address
+    if checked.ascii_email is None:  # never None with allow_smtputf8=False
         msg = "no ASCII form of the address exists"
         raise ValueError(msg)
     return checked.ascii_email

@@ -1,7 +1,7 @@
-"""Functions over the fields of a mail, composed once: every mail goes through them.
+"""Functions over the fields of a mail, generated once, because every mail goes through them.
 
-They are written as source, as those of a dataclass are, for a loop over the fields costs a
-multiple. Nothing of a client's gets into the source, only the names that the table holds.
+They are generated as source code, as dataclasses do it, because a loop over the fields is much
+slower. The source contains only names from the table of fields, and nothing from a client.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,9 +15,10 @@ Writer = Callable[[object, dict[str, object]], dict[str, object]]
 
 
 def reader(table: Sequence[MailField | Rule], check: Check) -> Reader:
-    """Return what reads a document, applies the rules, and calls ``make`` with the attributes.
+    """Return a function that parses a document, applies the rules and calls ``make``.
 
-    ``check`` is called with all problems before. What the mail has beside the fields is passed on.
+    ``make`` gets the attributes. Before that, ``check`` gets all problems. Arguments that are no
+    fields are passed on.
     """
     known: dict[str, object] = {"check": check}
     lines = ["version, problems = 1, []"]
@@ -45,7 +46,7 @@ def reader(table: Sequence[MailField | Rule], check: Check) -> Reader:
 
 
 def writer(always: Sequence[MailField], if_used: Sequence[MailField] = ()) -> Writer:
-    """Return what adds fields to a document as JSON: the first always, the second if used."""
+    """Return a function that adds fields as JSON: the first always, the second if they are used."""
     known: dict[str, object] = {}
     lines = []
     optional = [field.name for field in if_used]
@@ -61,5 +62,5 @@ def writer(always: Sequence[MailField], if_used: Sequence[MailField] = ()) -> Wr
 
 def _function(parameters: str, lines: Iterable[str], known: dict[str, object]) -> Any:  # noqa: ANN401 - as its source has it
     source = "\n    ".join([f"def composed({parameters}):", *lines])
-    exec(source, known)  # noqa: S102 - of our own names alone, see above
+    exec(source, known)  # noqa: S102 - the source holds only our own names, see above
     return known["composed"]

@@ -1,4 +1,4 @@
-"""What is to be said of a field of a mail, for all else to follow from it."""
+"""How one field of a mail is described. Everything else about the field follows from this."""
 
 import keyword
 from collections.abc import Callable, Iterable, Mapping
@@ -13,39 +13,39 @@ Problems = list[Problem]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailField:
-    """All that is known of one field, its attribute in a Mail apart."""
+    """Everything that is known of one field, except its attribute in Mail."""
 
     name: str
-    """As a client writes it; the attribute has the same, with `_` behind a word of Python's."""
+    """The name that clients use. The attribute adds `_` to a name that is a Python keyword."""
     parse: Callable[[object, Problems], Any]
-    """Reads what a document holds, None for nothing, and adds what is wrong with it."""
+    """Parses a document's value, None if it is missing, and adds what is wrong to the problems."""
     encode: Callable[[Any], object] | None
-    """Returns the JSON that ``parse`` reads back to an equal value; None where that is itself."""
+    """Returns JSON that ``parse`` reads back as an equal value. None if the value is that JSON."""
     private: Callable[[Any], Iterable[str]]
-    """Yields what a provider may repeat in its answer, and no log may hold."""
+    """Yields texts that a provider may repeat in its answer, and that no log may contain."""
     absent: object
     """The value in a mail that does not use the field."""
     request: JsonSchema
     """The schema of what a client posts."""
     shown: JsonSchema | None
-    """The schema of what a client sees of it afterwards, None for nothing."""
+    """The schema of what a client sees of the field later, or None if it sees nothing."""
     required: bool = False
     since: int = 1
-    """The first version of a mail that has the field: an older limbo leaves such mails alone."""
+    """The first version of a mail with this field. An older limbo does not send such a mail."""
     place: int = 99
-    """Where it stands in what is written; what has the same place stands as in the table."""
+    """The field's position in what is written. Fields of the same place keep the table's order."""
 
     @property
     def attribute(self) -> str:
-        """Return the name of its attribute in a Mail."""
+        """Return the name of the field's attribute in Mail."""
         return f"{self.name}_" if keyword.iskeyword(self.name) else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What holds of some attributes together; it stands in the table below the last of them.
+    """A rule about several attributes together. It stands in the table below the last of them.
 
-    ``judge`` is given their values and the problems found so far, and returns the values to take.
+    ``judge`` gets their values and the problems found so far, and returns the values to use.
     """
 
     attributes: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""All fields of a mail together: what is made of their descriptions."""
+"""All fields of a mail together, and what follows from their descriptions."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 class MailFields:
-    """The table of the fields at work; a class of mails holds its own as ``fields``."""
+    """The table of fields in use. A class of mails holds its own as ``fields``."""
 
     def __init__(self, table: Sequence[MailField | Rule]) -> None:
         told = [entry for entry in table if isinstance(entry, MailField)]
@@ -21,15 +21,15 @@ class MailFields:
         self.version = max(field.since for field in told)
         self._known = frozenset(self.names)
         self.parse = reader(table, self._check)
-        """Returns the attributes of the mail that a JSON object describes, and its version.
+        """Returns the mail's attributes from a JSON object, and the mail's version.
 
-        Raises InvalidMail with every problem found, in the order of the table, unknown fields last.
+        Raises InvalidMail with all problems, in the order of the table. Unknown fields come last.
         """
         self.document = writer(
             [field for field in self.placed if field.required],
             [field for field in self.placed if not field.required],
         )
-        """Adds to an envelope what ``parse`` reads back: what is required, and what is used."""
+        """Adds the fields that ``parse`` reads back: those that are required or used."""
         first = [field for field in self.placed if field.since == 1]
         self._newer = [field for field in self.placed if field.since > 1]
         self._write_first = writer(first)
@@ -37,7 +37,7 @@ class MailFields:
         self._write_shown = writer(_shown(first), _shown(self._newer))
 
     def content(self, mail: object) -> dict[str, object]:
-        """Return all fields of version 1 as JSON, used or not, and the newer ones that are used."""
+        """Return all fields of version 1 as JSON, and those newer fields that are used."""
         return self._write_newer(mail, self._write_first(mail, {}))
 
     def shown(self, mail: object) -> dict[str, object]:
@@ -45,9 +45,9 @@ class MailFields:
         return self._write_shown(mail, {})
 
     def identity(self, mail: object) -> list[object]:
-        """Return JSON that is equal for two mails that say the same, and differs otherwise.
+        """Return JSON that is equal for two mails with the same content, and differs otherwise.
 
-        It stays as it was for a mail without the fields that a newer version adds.
+        It does not change for a mail that uses none of the fields of a newer version.
         """
         identity = list(self._write_first(mail, {}).values())
         if self._newer and (newer := self._write_newer(mail, {})):
@@ -55,7 +55,7 @@ class MailFields:
         return identity
 
     def private_words(self, mail: object) -> Iterator[str]:
-        """Yield what of the mail a provider may repeat in its answer, and no log may hold."""
+        """Yield the texts that a provider may repeat in its answer, and no log may contain."""
         for field in self.placed:
             value = getattr(mail, field.attribute)
             if value != field.absent:
@@ -79,7 +79,7 @@ def _shown(fields: Sequence[MailField]) -> list[MailField]:
 
 
 def _shortened(problems: Problems) -> Problems:
-    """Keep the answer to a hostile document short."""
+    """Limit the length of the answer to a hostile document."""
     more = len(problems) - MAX_PROBLEMS
     if more <= 0:
         return problems

@@ -1,7 +1,7 @@
-"""The fields of a mail, each described once, and what is made of the descriptions.
+"""The fields of a mail, each described once, and what follows from the descriptions.
 
 A new field is one entry of ``TABLE`` and one attribute of ``Mail``. Parsing, the document in a
-queue, the fingerprint of an idempotency key, the mask of providers' answers, the schemas and the
+queue, the fingerprint for an idempotency key, the mask of providers' answers, the schemas and the
 version of a mail follow from them.
 """
 
@@ -40,7 +40,7 @@ def _subject_problem(subject: str) -> str | None:
 def _recipients(
     to: Addresses, cc: Addresses, bcc: Addresses, problems: Problems
 ) -> tuple[Addresses, Addresses, Addresses]:
-    """Name nobody twice: the first field that names a recipient keeps it."""
+    """Remove repeated recipients: the first field that names a recipient keeps it."""
     count = len(to)
     if cc or bcc:
         seen = {each.email for each in to}
@@ -54,7 +54,7 @@ def _recipients(
     return to, cc, bcc
 
 
-TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are told
+TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are listed
     text(
         "subject",
         problem=_subject_problem,

@@ -1,4 +1,4 @@
-"""Ids of mails: UUID version 7 (RFC 9562), which sort by the time they were made."""
+"""Ids of mails: UUIDs of version 7 (RFC 9562), which sort by the time of their creation."""
 
 import os
 import re
@@ -11,14 +11,14 @@ _DRAWN_AT_ONCE = 256
 _drawn: deque[bytes] = deque()
 os.register_at_fork(after_in_child=_drawn.clear)
 
-_LAST = (1 << 48) / 1000 - 1  # seconds: the last time that an id can tell
+_LAST = (1 << 48) / 1000 - 1  # seconds: the latest time that fits into an id
 
 
 def mail_id(now: float, entropy: bytes | None = None) -> str:
     """Return a new id for the time ``now``, in seconds since the epoch, from 8 random bytes.
 
-    12 bits tell the time within its millisecond (section 6.2, method 3), so that what one process
-    makes in a row sorts in that order.
+    The time within the millisecond takes 12 bits (section 6.2, method 3). So ids that one process
+    makes one after another sort in that order.
     """
     time, random = f"{int(now * 4_096_000):015x}", (entropy or _random_bytes()).hex()
     variant = _VARIANTS[random[0]]
@@ -26,9 +26,9 @@ def mail_id(now: float, entropy: bytes | None = None) -> str:
 
 
 def _random_bytes() -> bytes:
-    """Take from what was drawn in advance: the system's own call would let go of the interpreter.
+    """Return random bytes from a stock, because the system call releases the interpreter's lock.
 
-    No two threads get the same, as ``pop`` is atomic.
+    No two threads get the same bytes, because ``pop`` is atomic.
     """
     try:
         return _drawn.pop()
@@ -40,10 +40,10 @@ def _random_bytes() -> bytes:
 
 
 def is_mail_id(text: str) -> bool:
-    """Say whether it can be an id at all; no store need be asked for anything else."""
+    """Tell whether the text has the form of an id. If not, no store needs to be asked."""
     return _ID.fullmatch(text) is not None
 
 
 def lowest_id(at: float) -> str:
-    """Return what no id of a mail submitted from then on is below."""
+    """Return an id that sorts before all ids of mails submitted at this time or later."""
     return mail_id(min(max(at, 0.0), _LAST), bytes(8))

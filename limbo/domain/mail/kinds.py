@@ -9,11 +9,11 @@ from limbo.domain.errors import Problem
 from limbo.domain.mail.address import Address, parse_address
 from limbo.domain.mail.field import JsonSchema, MailField, Problems
 
-MAX_ENTRIES = 100  # in one field, repeats included: more is no mistake, but work for nothing
-_LEAST_PRIVATE = 4  # characters; what is shorter stands in any answer
+MAX_ENTRIES = 100  # in one field, repeats included; more would only cost time
+_LEAST_PRIVATE = 4  # characters; a shorter text may stand in any answer by chance
 _MAX_LINES = 1000
 
-# Receivers are many and senders few; but no client may fill the memory with long texts.
+# There are many recipients and few From addresses. The limit keeps clients from filling the memory.
 _known_from = lru_cache(maxsize=1024)(parse_address)
 _MAX_KNOWN = 320
 
@@ -26,7 +26,7 @@ def text(
     shown: JsonSchema | None,
     **facts: Any,  # noqa: ANN401 - the rest of MailField
 ) -> MailField:
-    """Describe a string; ``problem`` says what is wrong with one that is not empty."""
+    """Describe a text field. ``problem`` says what is wrong with a text that is not empty."""
     required = facts.get("required", False)
 
     def parse(value: object, problems: Problems) -> str:
@@ -57,7 +57,7 @@ def text(
 
 
 def address(name: str, *, request: JsonSchema, shown: JsonSchema, **facts: Any) -> MailField:  # noqa: ANN401
-    """Describe one address that has to be there."""
+    """Describe a required field with one address."""
 
     def parse(value: object, problems: Problems) -> Address | None:
         if value is None or value == "":
@@ -93,7 +93,7 @@ def addresses(
     missing: str | None = None,
     **facts: Any,  # noqa: ANN401
 ) -> MailField:
-    """Describe one address or a list of them; ``missing`` is said when there has to be one."""
+    """Describe a field with one address or a list. ``missing`` is the problem if it is required."""
 
     def parse(value: object, problems: Problems) -> tuple[Address, ...]:
         if not value and value in (None, "", []):
@@ -136,7 +136,7 @@ def addresses(
 
 
 def private_address(value: Address) -> Iterator[str]:
-    """Yield an address, also as it stands in a URL, and its name."""
+    """Yield an address, its form in a URL, and its name."""
     yield value.email
     yield value.email.replace("@", "%40")
     if len(value.name) >= _LEAST_PRIVATE:
@@ -144,13 +144,13 @@ def private_address(value: Address) -> Iterator[str]:
 
 
 def private_lines(value: str) -> Iterator[str]:
-    """Yield the lines of a text, but for very short ones."""
+    """Yield the lines of a text, except very short ones."""
     lines = (line.strip() for line in value.splitlines())
     return islice((line for line in lines if len(line) >= _LEAST_PRIVATE), _MAX_LINES)
 
 
 def kind_of(value: object) -> str:
-    """Return what JSON calls a value."""
+    """Return the name of the value's type in JSON."""
     match value:
         case bool():
             return "a boolean"

@@ -1,4 +1,4 @@
-"""A mail; no invalid one exists."""
+"""A mail. Every Mail that exists is valid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,15 +8,15 @@ from limbo.domain.mail.address import Address
 from limbo.domain.mail.field_set import MailFields
 from limbo.domain.mail.fields import TABLE
 
-YEAR_10000 = 253402300800  # in seconds since the epoch: no later time is written by RFC 3339
+YEAR_10000 = 253402300800  # in seconds since the epoch: RFC 3339 cannot write a later time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail as limbo keeps and sends it, built by ``parse`` alone; ``fields`` describes it.
+    """One mail as limbo keeps and sends it. Only ``parse`` builds one; ``fields`` describes it.
 
-    ``submitted_at`` is in seconds since the epoch. ``version`` is the least version of a mail that
-    has all that this one uses, and ``extra`` holds what only a newer limbo knows.
+    ``submitted_at`` is in seconds since the epoch. ``version`` is the lowest version of a mail that
+    has everything this one uses. ``extra`` holds what only a newer limbo knows.
     """
 
     fields: ClassVar[MailFields] = MailFields(TABLE)
@@ -34,21 +34,21 @@ class Mail:
 
     @classmethod
     def parse(cls, document: Mapping[str, object], *, id: str, submitted_at: float) -> Self:  # noqa: A002
-        """Build a mail from a JSON object with the fields of ``fields``.
+        """Build a mail from a JSON object whose names are those of ``fields``.
 
-        Raises InvalidMail with every problem found.
+        Raises InvalidMail with all problems.
         """
         mail: Self = cls.fields.parse(cls, document, id, submitted_at)
         return mail
 
     @property
     def recipients(self) -> tuple[Address, ...]:
-        """Everybody who gets the mail."""
+        """All addresses that get the mail."""
         return (*self.to, *self.cc, *self.bcc)
 
     @property
     def is_supported(self) -> bool:
-        """False when it uses what only a newer limbo knows: to send it might leave that out."""
+        """False if the mail uses what only a newer limbo knows. Sending it might leave that out."""
         return self.version <= self.fields.version
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 _MAX_LINE = 300
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
 _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-# What turns the direction of a line, and so can make it read otherwise than it is.
+# Characters that change the direction of a line, and so can make it look different.
 _DECEPTIVE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS does.
+# A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS refuses them.
 _UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SAFE_IN_BODY = b"\t\n\r" + bytes(range(0x20, 0x7F))
-# The beginning of an encoded word (RFC 2047) is enough: before 3.11.10, Python's own email package
-# decoded `=?utf-8?q?=0aBcc:_x@y.z` into a real Bcc line, with or without a `?=` at its end.
+# The start of an encoded word (RFC 2047) is enough: before 3.11.10, Python's email package decoded
+# `=?utf-8?q?=0aBcc:_x@y.z` into a real Bcc line, with or without a `?=` at the end.
 _ENCODED_WORD = re.compile(r"=\?[^?]*\?[bq]\?", re.IGNORECASE)
-# The look-behind keeps it linear: a run of letters is tried from its start only.
+# The look-behind keeps the search linear: it tries a run of letters from its start only.
 _ADDRESS = re.compile(
     r"""(?:"[^"]*"|(?<![^\s<>()\[\]\\,;:"@])[^\s<>()\[\]\\,;:"@]+)"""
     r"""@(?:\[[^\s\]]+\]?|[^\s<>()\[\]{}"',;:=@]+)"""
@@ -22,8 +22,8 @@ _ADDRESS = re.compile(
 
 
 def header_problem(text: str) -> str | None:
-    """Say what makes the text unfit for a header line, or nothing if it is fit."""
-    # What is printable holds nothing unsafe, and costs a tenth of the search to tell.
+    """Return what makes the text unfit for a header line, or None if it is fit."""
+    # Printable text holds nothing unsafe, and isprintable() is much faster than the search.
     if not text.isprintable() and (found := _UNSAFE_IN_HEADER.search(text)):
         return _control_character(found)
     if "=?" in text and _ENCODED_WORD.search(text):
@@ -39,20 +39,20 @@ def header_line_problem(text: str, limit: int) -> str | None:
 
 
 def body_problem(text: str) -> str | None:
-    """Say what makes the text unfit for a body, or nothing if it is fit."""
+    """Return what makes the text unfit for a body, or None if it is fit."""
     if text.isascii() and not text.encode().translate(None, _SAFE_IN_BODY):
-        return None  # as the search would find, at a fifth of its cost
+        return None  # the search would find nothing, but takes longer
     found = _UNSAFE_IN_BODY.search(text)
     return _control_character(found) if found else None
 
 
 def redact(text: str) -> str:
-    """Return a foreign text as ``one_line`` does, with every address in it masked."""
+    """Do what ``one_line`` does, and mask every address in the text."""
     return one_line(_ADDRESS.sub("<address>", text))
 
 
 def mask_words(text: str, words: Iterable[str]) -> str:
-    """Return the text with each of these, in whatever case, replaced by an ellipsis.
+    """Return the text with an ellipsis in place of each word, in upper or lower case.
 
     A word may be megabytes of a mail, which is too much for a regular expression.
     """
@@ -78,7 +78,7 @@ def _spans(folded: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
 
 
 def _folded(text: str) -> str:
-    """Make equal what differs in case alone; the letter i has a third case, and a fourth."""
+    """Make texts equal that differ only in case. The letter i has a third and a fourth case."""
     return text.upper().casefold().replace("\u0307", "")
 
 

@@ -63,7 +63,7 @@ class LongPolls:
 
 
 def _is_final(record: Record | None) -> bool:
-    return record is None or record.status.is_settled
+    return record is None or record.status.is_final
 
 
 async def _disconnect(receive: Receive) -> None:

@@ -108,7 +108,7 @@ def test_the_same_mail_put_again_is_kept_once(queue):
     assert queue.ack([lease]) == []
 
 
-def test_a_mail_put_off_wakes_a_waiting_receive_when_due(queue):
+def test_a_deferred_mail_wakes_a_waiting_receive_when_due(queue):
     queue.put([a_mail()])
     queue.release(take_one(queue), 0.3)
     started = time.monotonic()

@@ -33,7 +33,7 @@ class TestMemoryQueue(QueueContract):
         return new
 
 
-def test_a_mail_put_off_wakes_a_waiting_receive_when_due():
+def test_a_deferred_mail_wakes_a_waiting_receive_when_due():
     queue = MemoryQueue()
     queue.put([a_mail()])
     queue.release(take(queue, 1)[0], 0.1)

@@ -130,7 +130,7 @@ def test_each_status_has_its_end_and_a_reason_where_nothing_may_start():
 
 
 @pytest.mark.parametrize(
-    ("status", "settled", "purgeable"),
+    ("status", "final", "purgeable"),
     [
         (Status.SUBMITTING, False, True),
         (Status.QUEUED, False, False),
@@ -142,8 +142,8 @@ def test_each_status_has_its_end_and_a_reason_where_nothing_may_start():
         (Status.REFUSED, True, True),
     ],
 )
-def test_what_is_settled_may_be_forgotten(status, settled, purgeable):
-    assert (status.is_settled, status in PURGEABLE) == (settled, purgeable)
+def test_what_is_final_may_be_forgotten(status, final, purgeable):
+    assert (status.is_final, status in PURGEABLE) == (final, purgeable)
 
 
 @pytest.mark.parametrize("status", Status)
