@@ -11,7 +11,7 @@ from limbo.ports.queue import Undecodable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
-    """A mail in the dead letters; ``buried_at`` in seconds since the epoch."""
+    """A mail in the dead letters. ``buried_at`` is in seconds since the epoch."""
 
     id: str
     mail: Mail | Undecodable
@@ -22,40 +22,41 @@ class DeadLetter:
 
 
 OnProgress = Callable[[Sequence[str]], object]
-"""Told, after each step, which of the ids that were named are done with for good."""
+"""Gets, after each step, those of the given ids that are finished for good."""
 
 
 class DeadLetters(Protocol):
-    """The mails that limbo gave up on, each with its cause; every queue offers them.
+    """The mails that limbo gave up on, each with its cause. Every queue offers them.
 
-    A dead letter has an id of its own, and is found by its mail's id as well. All methods raise
+    A dead letter has its own id, and can be found by its mail's id too. All methods raise
     QueueUnavailable when the queue does not answer.
     """
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
+        """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``."""
         ...
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
-        """Return one dead letter, the newest of that mail, or None if there is none of that id."""
+        """Return one dead letter, or a mail's newest one, or None if no letter has that id."""
         ...
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
-        """Count the dead letters by cause, the most frequent first."""
+        """Count the dead letters by cause, the most frequent cause first."""
         ...
 
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all dead letters there are now, or of those of the causes."""
+        """Return the ids of all current dead letters, or of those with one of the causes."""
         ...
 
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
-        """Put dead letters back into the queue with no touches; return how many there were.
+        """Put dead letters back into the queue with no touches. Return how many there were.
 
-        Whatever instant it is stopped at, each is in the queue or in the dead letters. A possible
-        duplicate stays one. Name many at once: a queue may have to look at all for any.
+        If it is stopped at any moment, each mail is still in the queue or in the dead letters. A
+        possible duplicate remains one. Pass many ids at once: some queues have to read all dead
+        letters to find one.
         """
         ...
 
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
-        """Delete dead letters for good; return how many there were."""
+        """Delete dead letters for good. Return how many there were."""
         ...

@@ -1,4 +1,4 @@
-"""The ports to the ledger: what became of each mail."""
+"""The port to the ledger, which records what happens to each mail."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,19 +7,19 @@ from limbo.domain.delivery.lifecycle import End, Start, StartReply
 
 
 class Ledger(Protocol):
-    """Writes down what a worker does. Methods raise LedgerUnavailable, and come from any thread."""
+    """Records what a worker does. Any thread may call it. Its methods raise LedgerUnavailable."""
 
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
-        """Record the events in one step; answer each Start, in order, with what is known.
+        """Record the events in one step. Return a reply for each Start, and None for each End.
 
-        A Start that may not go leaves no trace.
+        A Start whose reply has a ``stop`` is not recorded.
         """
         ...
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
-        """Forget up to ``limit`` bodies and records of mails submitted before; return how many.
+        """Delete up to ``limit`` bodies and records of mails submitted before. Return how many.
 
-        Only settled mails lose anything, and those that were never put into the queue. Attempts
-        go with their record, idempotency keys after 24 hours.
+        It deletes only from mails that are final or that never reached the queue. Attempts go with
+        their record. Idempotency keys go after 24 hours.
         """
         ...

@@ -1,4 +1,4 @@
-"""The port to what the ledger holds, for those who ask."""
+"""The port through which clients read the ledger."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from limbo.domain.mail.mail import Mail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedAttempt:
-    """One attempt as the ledger knows it: without a duration and an outcome until it has ended."""
+    """One attempt in the ledger. Duration and outcome are missing until it has ended."""
 
     sender: str
     started_at: float
@@ -20,9 +20,9 @@ class RecordedAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One mail's entry. ``mail`` is None once its body is purged; addresses stay with the entry.
+    """One mail's entry. ``mail`` is None once its body is purged; the addresses stay.
 
-    ``to`` holds everybody who gets the mail, as bare addresses.
+    ``to`` holds all recipients, as bare addresses.
     """
 
     id: str
@@ -42,10 +42,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which entries: all given conditions hold. ``client`` None means everybody's.
+    """Selects entries that meet all given conditions. ``client`` None means all clients.
 
-    ``to`` is the address of anybody who gets the mail, in ASCII form and in any case. ``since`` is
-    in seconds since the epoch, and ``after`` is the id of the last entry of the page before.
+    ``to`` is the address of any recipient, in ASCII form and in upper or lower case. ``since`` is
+    in seconds since the epoch. ``after`` is the id of the last entry of the previous page.
     """
 
     client: str | None
@@ -57,19 +57,20 @@ class Query:
 
 
 class LedgerReader(Protocol):
-    """What clients see and do. Methods raise LedgerUnavailable, and come from any thread."""
+    """What clients may see and do. Any thread may call it. Its methods raise LedgerUnavailable."""
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
-        """Return the entry with its attempts, or None if that client has none of that id."""
+        """Return the entry with its attempts, or None if this client has no mail with that id."""
         ...
 
     def page(self, query: Query) -> Sequence[Record]:
-        """Return up to ``query.limit`` entries, newest first, without their attempts and mails."""
+        """Return up to ``query.limit`` entries, newest first, without attempts and bodies."""
         ...
 
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
-        """Cancel a mail that is queued or deferred; return its status now, None if there is none.
+        """Cancel a mail that is queued or deferred. Return its status now, or None if unknown.
 
-        Once it is CANCELLED no provider is called: each worker asks the ledger before.
+        No provider is called for a CANCELLED mail, because each worker asks the ledger before a
+        call.
         """
         ...

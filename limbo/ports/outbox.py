@@ -1,4 +1,4 @@
-"""The ports of a submission: one step, whatever has to be written for it."""
+"""The ports of a submission: one step that writes everything it needs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from limbo.ports.queue import Kept, NotKept
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """A client's own name for a submission, and the SHA-256 of what it submitted under it."""
+    """A client's idempotency key, and the SHA-256 of what it submitted under that key."""
 
     key: str
     fingerprint: str
@@ -19,7 +19,7 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A mail and who submits it; ``client`` is empty for anybody."""
+    """A mail and the client that submits it. ``client`` is empty if nobody is named."""
 
     mail: Mail
     client: str = ""
@@ -28,55 +28,55 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class KeptAs:
-    """The mail is kept, under the id that its idempotency key stands for instead of its own."""
+    """The mail is kept under the id that its idempotency key was first given, not under its own."""
 
     mail_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The same was submitted under the same key before, and is the mail of this id."""
+    """The same was submitted before under the same idempotency key. This is the id of that mail."""
 
     mail_id: str
 
 
 class KeyConflict(Enum):
-    """The key is another submission's."""
+    """The idempotency key belongs to another submission."""
 
     REUSED = "reused"
-    """Something else was submitted under it."""
+    """A different mail was submitted under the key."""
     UNDER_WAY = "under way"
-    """The first submission under it is not finished yet."""
+    """The first submission under the key has not finished yet."""
 
 
 SubmitResult = Kept | KeptAs | NotKept | Replayed | KeyConflict
 
 
 class Outbox(Protocol):
-    """Where submitted mails go; what is kept here will be sent, or dead with a reason."""
+    """Where submitted mails go. Each mail kept here gets sent, or becomes a dead letter."""
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
-        """Keep the mails durably, and answer each submission, in order; never raises."""
+        """Keep the mails durably. Return a result for each submission, in order; never raise."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """The mail is in the ledger, and is to be put into the queue under this id."""
+    """The mail is in the ledger, and now belongs into the queue under this id."""
 
     mail_id: str
 
 
 class Reservations(Protocol):
-    """The ledger's part of a submission whose queue lies elsewhere; raises LedgerUnavailable."""
+    """The ledger's part of a submission whose queue lies elsewhere. Raises LedgerUnavailable."""
 
     def reserve(self, submissions: Sequence[Submission]) -> list[Reserved | Replayed | KeyConflict]:
-        """Enter the mails as SUBMITTING; no two of the submissions have the same key.
+        """Enter the mails as SUBMITTING. No two submissions may have the same idempotency key.
 
-        What was reserved a minute ago and never concluded is reserved again, under its old id.
+        A mail reserved a minute ago and never concluded is reserved again, under its old id.
         """
         ...
 
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
-        """Record what the queue said of the mails; those refused give their keys free."""
+        """Record the queue's results. Free the idempotency keys of the mails that it refused."""
         ...

@@ -1,4 +1,4 @@
-"""The ports to the queue and to its dead letters."""
+"""The port to the queue."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,15 +10,15 @@ from limbo.domain.mail.mail import Mail
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The queue has the mail: it survives a crash from here on."""
+    """The queue has the mail. From now on the mail survives a crash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotKept:
-    """The queue does not have the mail; ``too_large`` when it never will.
+    """The queue does not have the mail. ``too_large`` means that it can never take it.
 
-    ``in_doubt`` says that it may have it all the same, as when no answer came to what was sent:
-    then neither may be claimed, that it is kept or that it is not.
+    ``in_doubt`` means that the queue may have the mail after all, for example because no answer
+    came. Then do not tell the client that it is kept, nor that it is not.
     """
 
     reason: str
@@ -28,9 +28,9 @@ class NotKept:
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:
-    """A body in the queue that is no mail, and why; ``id`` is the queue's own name for it.
+    """A body in the queue that is no mail, and the reason. ``id`` is the queue's id for it.
 
-    ``is_supported`` is False when a newer limbo wrote it, which may find a mail in it.
+    ``is_supported`` is False if a newer limbo wrote it, which may be able to read it.
     """
 
     id: str
@@ -40,9 +40,9 @@ class Undecodable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A mail lent to one worker until the lease runs out.
+    """A mail that one worker may handle until the lease runs out.
 
-    ``touches`` counts the touches before this one. ``possible_duplicate`` says that an earlier
+    ``touches`` counts the touches before this one. ``possible_duplicate`` means that an earlier
     lease may have ended in a send: the worker died, or the provider never answered.
     """
 
@@ -52,7 +52,7 @@ class Lease:
     possible_duplicate: bool = False
 
     def touched(self, *, possible_duplicate: bool) -> "Lease":
-        """Return the lease as it is to be released after a touch that failed."""
+        """Return the lease to release after a touch that failed."""
         return replace(
             self,
             touches=self.touches + 1,
@@ -62,11 +62,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Depth:
-    """How many mails wait, are leased, deferred or dead; the age of the oldest in seconds.
+    """The number of mails that are ready, leased, deferred or dead, and the oldest one's age.
 
-    ``oldest_age`` is counted from the submission, 0 when the queue is empty, and None where the
-    queue cannot tell. ``dead`` counts the dead letters by kind of cause, or all of them as ``any``
-    where the queue cannot tell them apart.
+    ``oldest_age`` is in seconds since the submission. It is 0 when the queue is empty, and None if
+    the queue cannot tell. ``dead`` counts the dead letters by kind of cause, or all of them under
+    ``any`` if the queue cannot tell the kinds apart.
     """
 
     ready: int
@@ -77,46 +77,49 @@ class Depth:
 
 
 class MailQueue(Protocol):
-    """A durable queue of mails, delivered at least once.
+    """A durable queue that delivers each mail at least once.
 
-    All methods may be called from several threads. All but ``put`` raise QueueUnavailable when the
-    queue does not answer.
+    Several threads may call all methods. All but ``put`` raise QueueUnavailable when the queue does
+    not answer.
     """
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
-        """Keep the mails, and say of each, in order, whether it is kept; never raises."""
+        """Keep the mails. Return for each, in order, whether it is kept; never raise."""
         ...
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails that are due, waiting up to ``wait`` seconds for the first.
+        """Lease up to ``limit`` due mails. Wait up to ``wait`` seconds for the first one.
 
-        A worker that dies lets its leases run out, and the mails are received again.
+        If a worker dies, its leases run out and the mails are received again.
         """
         ...
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Remove mails that are done with; return those whose lease was lost before."""
+        """Remove mails that are done. Return the leases that were already lost."""
         ...
 
     def release(self, lease: Lease, delay: float) -> None:
-        """Give a mail back, due again in ``delay`` seconds, with the touches the lease names.
+        """Give a mail back. It is due again in ``delay`` seconds, with the touches of the lease.
 
-        A queue that counts touches by itself (SQS) keeps its own count. A lost lease is left alone.
+        A queue that counts touches itself (SQS) keeps its own count. A lost lease changes nothing.
         """
         ...
 
     def bury(self, lease: Lease, death: Death) -> None:
-        """Move a mail to the dead letters; at no instant is it in neither. A lost lease stays."""
+        """Move a mail to the dead letters. A lost lease changes nothing.
+
+        The mail is never missing from both, even if the process is killed in between.
+        """
         ...
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time again from now; return those that were lost before."""
+        """Restart the time of the leases from now. Return the leases that were already lost."""
         ...
 
 
 class QueueDepth(Protocol):
-    """How full the queue is; every queue offers it."""
+    """How full the queue is. Every queue offers this."""
 
     def depth(self) -> Depth:
-        """Count now; raises QueueUnavailable, which also tells that the api is not ready."""
+        """Count the mails now. Raises QueueUnavailable: then the api is not ready either."""
         ...

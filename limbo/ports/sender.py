@@ -11,17 +11,17 @@ class Sender(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that settings, logs and metrics know it by: ``ses``, ``fake.a``."""
+        """The name in settings, logs and metrics: ``ses``, ``fake.a``."""
         ...
 
     def send(self, mail: Mail) -> Verdict:
-        """Hand the mail over once, without a retry of its own, and say what became of it.
+        """Hand the mail over once, without retries, and return the result.
 
-        Called from many threads at once. Whatever the provider or the network does is a verdict,
-        never an exception.
+        Many threads call this at once. Everything that the provider or the network does becomes a
+        verdict, never an exception.
         """
         ...
 
     def check(self) -> str | None:
-        """Say what keeps this provider from taking mails, or None; asks it, but sends nothing."""
+        """Return what keeps the provider from taking mails, or None. It asks, but sends nothing."""
         ...

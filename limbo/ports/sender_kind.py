@@ -1,4 +1,4 @@
-"""What a kind of sender declares of itself, beside its code."""
+"""What a kind of sender declares about itself, beside its code."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from limbo.ports.sender import Sender
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderVariable:
-    """One variable of a kind; ``name`` is its last part, as ``key`` is of LIMBO_MAILGUN_KEY.
+    """One variable of a kind. ``name`` is its last part: ``key`` for LIMBO_MAILGUN_KEY.
 
-    ``parse`` returns the value that is built with; the text of its ValueError ends the sentence
-    "LIMBO_… must be …". ``original`` is the name that the first limbo read.
+    ``parse`` returns the value for ``build``. The text of its ValueError ends the sentence "LIMBO_…
+    must be …". ``original`` is the name that the first limbo read.
     """
 
     name: str
@@ -26,10 +26,10 @@ class SenderVariable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderOptions:
-    """What one sender is built with: ``values`` holds its variables, by their names.
+    """What one sender is built from. ``values`` holds its variables by name.
 
-    A variable that is not set and has no default is not among them. ``pool_size`` is how many
-    sends may be under way at once, and ``timeout`` how many seconds the provider has to answer.
+    A variable that is not set and has no default is missing in it. ``pool_size`` is how many sends
+    may run at once. ``timeout`` is how many seconds the provider has to answer.
     """
 
     name: str
@@ -41,12 +41,12 @@ class SenderOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderKind:
-    """A kind of sender: what LIMBO_SENDERS calls it, its variables, and how one is built.
+    """A kind of sender: its name in LIMBO_SENDERS, its variables, and how to build one.
 
-    ``build`` calls nobody yet, and raises SettingsError for what no sender can be built with. It
-    is the place to import the kind's libraries: a process that has no such sender needs none.
-    ``implied_by`` names the variable that asks for this sender where LIMBO_SENDERS is not set. A
-    sender that ``is_fake`` sends nothing anywhere.
+    ``build`` does not call the provider. It raises SettingsError if no sender can be built from the
+    options. Import the kind's libraries in it, so that a process without such a sender does not
+    load them. ``implied_by`` names the variable that enables this sender when LIMBO_SENDERS is not
+    set. A sender with ``is_fake`` sends nothing anywhere.
     """
 
     name: str
@@ -58,8 +58,8 @@ class SenderKind:
 
 @runtime_checkable
 class Closable(Protocol):
-    """A sender that holds connections, and is to be closed when the process ends."""
+    """A sender that holds connections. It is closed when the process ends."""
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         ...
