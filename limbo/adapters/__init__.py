@@ -1,1 +1,1 @@
-"""One room a technology; none knows another."""
+"""One package for each technology. None imports another."""

@@ -93,7 +93,7 @@ class QueueContract:
     """Whole seconds: SQS knows no others. Keep it short where ``elapse`` really sleeps."""
     knows_duplicates: ClassVar[bool] = True
     """False where a crash cannot be told from a retry (SQS)."""
-    tells_delayed: ClassVar[bool] = True
+    tells_deferred: ClassVar[bool] = True
     """False where a mail deferred counts as in flight."""
     tells_age: ClassVar[bool] = True
     """False where the oldest mail's age is not to be had."""
@@ -307,9 +307,9 @@ class QueueContract:
         queue.put([a_mail() for _ in range(6)])
         leases = take(queue, 3)
         queue.release(leases[0], self.lease_seconds)
-        assert self._counts(queue.depth()) == ((3, 2, 1) if self.tells_delayed else (3, 3, 0))
+        assert self._counts(queue.depth()) == ((3, 2, 1) if self.tells_deferred else (3, 3, 0))
         queue.ack(leases[1:])
-        assert self._counts(queue.depth()) == ((3, 0, 1) if self.tells_delayed else (3, 1, 0))
+        assert self._counts(queue.depth()) == ((3, 0, 1) if self.tells_deferred else (3, 1, 0))
 
     def test_counts_the_dead(self, queue):
         assert sum(queue.depth().dead.values()) == 0

@@ -12,7 +12,7 @@ from limbo.ports.queue import Lease
 
 
 class MemoryDeadLetters:
-    """The dead letters of a MemoryQueue, newest last."""
+    """The dead letters of a MemoryQueue, stored from oldest to newest."""
 
     def __init__(
         self, *, redrive: Callable[[Sequence[DeadLetter]], object], now: Callable[[], float]
@@ -23,7 +23,7 @@ class MemoryDeadLetters:
         self._lock = threading.Lock()
 
     def add(self, lease: Lease, death: Death) -> None:
-        """Keep the mail of the lease, and why it died."""
+        """Store the mail of the lease, and why it died."""
         buried_at = self._now()
         letter = DeadLetter(
             id=mail_id(buried_at),
@@ -37,7 +37,7 @@ class MemoryDeadLetters:
             self._letters[letter.id] = letter
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, those after the id ``after``."""
+        """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``."""
         with self._lock:
             newest_first = iter(reversed(self._letters.values()))
             if after is not None:
@@ -58,7 +58,7 @@ class MemoryDeadLetters:
             return Counter(letter.cause for letter in self._letters.values()).most_common()
 
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all, or of those of the causes, oldest first."""
+        """Return the ids of all dead letters, or of those with one of the causes, oldest first."""
         with self._lock:
             letters = self._letters.values()
             return [letter.id for letter in letters if causes is None or letter.cause in causes]
@@ -73,7 +73,7 @@ class MemoryDeadLetters:
         return self._take_out(ids, self._redrive, on_progress)
 
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
-        """Forget the dead letters."""
+        """Delete the dead letters."""
         return self._take_out(ids, lambda _: None, on_progress)
 
     def _take_out(

@@ -1,4 +1,4 @@
-"""A ledger in this process's memory, for development and tests: it does not survive the process."""
+"""A ledger in this process's memory, for development and tests. It is lost with the process."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
 @dataclass(slots=True, kw_only=True)
 class _Page:
-    """All that is known of one mail: what ``record`` says of its life is out of date."""
+    """Everything known of one mail. ``record`` holds what never changes; ``entry`` has the rest."""
 
     record: Record
     entry: Entry
@@ -38,7 +38,7 @@ class _Page:
     attempts: dict[tuple[float, str], Attempt | None] = field(default_factory=dict)
 
     def read(self, *, whole: bool = False) -> Record:
-        """Return the record as it is now, the whole of it with its attempts and its mail."""
+        """Return the record as it is now. If ``whole``, it has its attempts and its mail."""
         attempts = sorted(self.attempts.items(), key=lambda item: item[0]) if whole else ()
         return replace(
             self.record,
@@ -65,29 +65,29 @@ class _Page:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Key:
+class _IdempotencyKey:
     fingerprint: str
     mail_id: str
     at: float
 
 
 class MemoryLedger:
-    """A Ledger, its Reservations and its LedgerReader, lost with the process: for ``limbo dev``."""
+    """A Ledger, its Reservations and its LedgerReader for ``limbo dev``, lost with the process."""
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._lock = threading.Lock()
         self._pages: dict[str, _Page] = {}
         self._ids: list[str] = []
-        self._keys: dict[bytes, _Key] = {}
+        self._idempotency_keys: dict[bytes, _IdempotencyKey] = {}
 
     def reserve(self, submissions: Sequence[Submission]) -> list[Reservation]:
-        """Enter the mails whose keys are free."""
+        """Enter the mails whose idempotency keys are free."""
         with self._lock:
             return [self._reserve(submission) for submission in submissions]
 
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
-        """Record what the queue said, unless a worker has had the mail since."""
+        """Record the queue's results, unless a worker has had the mail since."""
         with self._lock:
             for submission in kept:
                 self._move(submission.mail.id, KEEP)
@@ -101,13 +101,15 @@ class MemoryLedger:
             return [self._write(event) for event in events]
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
-        """Forget the oldest; keys that have run out count as well."""
+        """Delete the oldest first. Expired idempotency keys count too."""
         with self._lock:
             now = self._now()
-            old = (name for name, key in self._keys.items() if key.at < now - KEY_SECONDS)
+            old = (
+                name for name, key in self._idempotency_keys.items() if key.at < now - KEY_SECONDS
+            )
             names = [*islice(old, limit)]
             for name in names:
-                del self._keys[name]
+                del self._idempotency_keys[name]
             limit -= len(names)
             old_bodies = (
                 id_ for id_, page in self._purgeable(bodies_before) if page.mail is not None
@@ -138,7 +140,7 @@ class MemoryLedger:
             return [*islice(wanted, query.limit)]
 
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
-        """Cancel the mail if it is queued or deferred; a queue is not told."""
+        """Cancel the mail if it is queued or deferred. The queue is not told."""
         with self._lock:
             page = self._page(id, client)
             if page is None:
@@ -150,9 +152,9 @@ class MemoryLedger:
         if submission.idempotency is None:
             return self._enter(submission)
         name, now = key_hash(submission.client, submission.idempotency), self._now()
-        key = self._keys.get(name)
+        key = self._idempotency_keys.get(name)
         if key is None or key.at < now - KEY_SECONDS:
-            self._keys[name] = _Key(
+            self._idempotency_keys[name] = _IdempotencyKey(
                 fingerprint=submission.idempotency.fingerprint, mail_id=submission.mail.id, at=now
             )
             return self._enter(submission)
@@ -188,7 +190,7 @@ class MemoryLedger:
     def _free(self, submission: Submission) -> None:
         page = self._pages.get(submission.mail.id)
         if page is not None and page.entry.status is Status.REFUSED and submission.idempotency:
-            self._keys.pop(key_hash(submission.client, submission.idempotency), None)
+            self._idempotency_keys.pop(key_hash(submission.client, submission.idempotency), None)
 
     def _write(self, event: Start | End) -> StartReply | None:
         page = self._pages.get(event.mail_id)
@@ -202,8 +204,8 @@ class MemoryLedger:
                 if page is not None:
                     page.entry.end(event)
                     for attempt in event.attempts:
-                        key = (attempt.started_at, attempt.sender)
-                        page.attempts[key] = page.attempts.get(key) or attempt
+                        started = (attempt.started_at, attempt.sender)
+                        page.attempts[started] = page.attempts.get(started) or attempt
                 return None
             case _:
                 assert_never(event)

@@ -1,4 +1,4 @@
-"""The ledger of a limbo that keeps none."""
+"""The ledger of a limbo that keeps no records."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from limbo.domain.delivery.lifecycle import End, Start, StartReply
 
 
 class NoLedger:
-    """A Ledger that knows no mail, and lets each go."""
+    """A Ledger that knows no mail and stops none."""
 
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
-        """Forget the events."""
+        """Ignore the events."""
         return [StartReply() if isinstance(event, Start) else None for event in events]
 
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:  # noqa: ARG002
-        """Have nothing to forget."""
+        """Return 0: there is nothing to delete."""
         return 0

@@ -1,4 +1,4 @@
-"""A queue in this process's memory, for development and tests: it does not survive the process."""
+"""A queue in this process's memory, for development and tests. It is lost with the process."""
 
 import itertools
 import threading
@@ -17,7 +17,7 @@ from limbo.ports.queue import Depth, Kept, Lease, NotKept, Undecodable
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A mail in the queue: ``due`` is when a lease or a delay ends, and None while it waits."""
+    """A mail in the queue. ``due`` is when its lease or delay ends, and None while it is ready."""
 
     mail: Mail | Undecodable
     due: float | None = None
@@ -28,9 +28,9 @@ class _Entry:
 
 
 class MemoryQueue:
-    """A MailQueue that loses its mails with the process, and says so: for ``limbo dev``.
+    """A MailQueue for ``limbo dev``, lost with the process.
 
-    Its dead letters are ``dead_letters``, as short-lived as itself.
+    Its ``dead_letters`` are lost with it.
     """
 
     def __init__(
@@ -41,19 +41,19 @@ class MemoryQueue:
         self._changed = threading.Condition()
         self._ready: deque[_Entry] = deque()
         self._leased: dict[str, _Entry] = {}
-        self._delayed = 0
+        self._deferred = 0
         self._timed = Timeline[_Entry](lambda at, entry: entry.due == at)
         self._ages = Timeline[_Entry](lambda _, entry: not entry.gone)
         self._receipts = itertools.count(1)
         self.dead_letters = MemoryDeadLetters(redrive=self._redrive, now=now)
 
     def put(self, mails: Sequence[Mail | Undecodable]) -> list[Kept | NotKept]:
-        """Keep all the mails; a body that is no mail can be put as what it will come out as."""
+        """Keep all the mails. Tests can also put an Undecodable, and receive it as it is."""
         self._enter([_Entry(mail) for mail in mails])
         return [Kept() for _ in mails]
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails, first put first given."""
+        """Lease up to ``limit`` mails, first in, first out."""
         until = time.monotonic() + wait
         with self._changed:
             self._end_what_is_due()
@@ -65,7 +65,7 @@ class MemoryQueue:
             return [self._lease(self._ready.popleft()) for _ in range(count)]
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Remove the mails; return the leases that were lost before."""
+        """Remove the mails. Return the leases that were already lost."""
         with self._changed:
             return [lease for lease in leases if self._remove(lease) is None]
 
@@ -78,7 +78,7 @@ class MemoryQueue:
             entry.touches = lease.touches
             entry.possible_duplicate = lease.possible_duplicate
             if delay > 0:
-                self._delayed += 1
+                self._deferred += 1
                 self._set_due(entry, self._now() + delay)
             else:
                 self._ready.append(entry)
@@ -91,7 +91,7 @@ class MemoryQueue:
                 self.dead_letters.add(lease, death)
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time again; return those that were lost before."""
+        """Restart the time of the leases. Return the leases that were already lost."""
         with self._changed:
             self._end_what_is_due()
             until = self._now() + self._lease_seconds
@@ -112,7 +112,7 @@ class MemoryQueue:
             return Depth(
                 ready=len(self._ready),
                 in_flight=len(self._leased),
-                deferred=self._delayed,
+                deferred=self._deferred,
                 oldest_age=0.0 if oldest is None else max(0.0, self._now() - oldest[0]),
                 dead=self.dead_letters.kinds(),
             )
@@ -140,7 +140,7 @@ class MemoryQueue:
         )
 
     def _end_lease(self, lease: Lease) -> _Entry | None:
-        """End a lease; None if it was lost before."""
+        """End a lease. Return its entry, or None if the lease was already lost."""
         self._end_what_is_due()
         entry = self._leased.pop(lease.receipt, None)
         if entry is not None:
@@ -151,21 +151,21 @@ class MemoryQueue:
         entry = self._end_lease(lease)
         if entry is not None:
             entry.gone = True
-            self._ages.sweep(len(self._ready) + len(self._leased) + self._delayed)
+            self._ages.sweep(len(self._ready) + len(self._leased) + self._deferred)
         return entry
 
     def _set_due(self, entry: _Entry, due: float) -> None:
         entry.due = due
         self._timed.push(due, entry)
-        self._timed.sweep(len(self._leased) + self._delayed)
+        self._timed.sweep(len(self._leased) + self._deferred)
 
     def _end_what_is_due(self) -> None:
-        """Make ready what was put off until now, and what was leased until now."""
+        """Make ready all deferred mails that are due now, and all mails whose lease has run out."""
         while (first := self._timed.first()) is not None and first[0] <= self._now():
             entry = first[1]
             entry.due = None
             if entry.receipt is None:
-                self._delayed -= 1
+                self._deferred -= 1
             else:
                 del self._leased[entry.receipt]
                 entry.receipt = None

@@ -17,7 +17,7 @@ class SqsContract(QueueContract):
     fifo: bool
     dead_fifo: bool
     knows_duplicates = False
-    tells_delayed = False
+    tells_deferred = False
     tells_age = False
     wakes_within = 0.5
     machine_settings = settings(max_examples=5, stateful_step_count=30, deadline=None)
