@@ -1,1 +1,1 @@
-"""How a submission reaches queue and ledger, whatever they are."""
+"""How a submission reaches queue and ledger, whatever technology they use."""

@@ -1,19 +1,19 @@
-"""An outbox whose ledger lies elsewhere than its queue: the ledger comes first."""
+"""An outbox whose ledger and queue lie in different places. It writes to the ledger first."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 
-from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
+from limbo.adapters.outbox.once_per_key import once_per_key, reserved, submit_results
 from limbo.domain.errors import LedgerUnavailable
 from limbo.ports.outbox import Reservations, Submission, SubmitResult
 from limbo.ports.queue import Kept, MailQueue, NotKept
 
 
 class LedgerFirstOutbox:
-    """Enters mails into the ledger, puts them into the queue, and enters what it said.
+    """Enters mails into the ledger, puts them into the queue, and records the queue's results.
 
-    A kill in between leaves an entry that says so, and a key that a retry takes over; a put that
-    ends in doubt does the same.
+    If the process is killed in between, the entry stays SUBMITTING, and a retry takes over its
+    idempotency key. The same happens if a put ends in doubt.
     """
 
     def __init__(self, queue: MailQueue, ledger: Reservations) -> None:
@@ -30,14 +30,15 @@ class LedgerFirstOutbox:
         except LedgerUnavailable as error:
             return [NotKept(reason=str(error))] * len(submissions)
         entered = reserved(submissions, reservations)
-        said = self._queue.put([submission.mail for submission in entered]) if entered else []
-        kept = [s for s, answer in zip(entered, said, strict=True) if isinstance(answer, Kept)]
+        results = self._queue.put([submission.mail for submission in entered]) if entered else []
+        kept = [s for s, result in zip(entered, results, strict=True) if isinstance(result, Kept)]
         refused = [
             s
-            for s, answer in zip(entered, said, strict=True)
-            if isinstance(answer, NotKept) and not answer.in_doubt
+            for s, result in zip(entered, results, strict=True)
+            if isinstance(result, NotKept) and not result.in_doubt
         ]
-        # The queue's word counts: what is kept but not concluded, the worker's first entry mends.
+        # The queue's answer counts. If the ledger misses it, the worker's first event repairs the
+        # entry.
         with suppress(LedgerUnavailable):
             self._ledger.conclude(kept=kept, refused=refused)
-        return answered(submissions, reservations, said)
+        return submit_results(submissions, reservations, results)

@@ -1,4 +1,4 @@
-"""Idempotency keys as the outboxes handle them: one mail for all that repeat a submission."""
+"""How the outboxes handle idempotency keys: repeats of a submission get one mail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -24,12 +24,12 @@ Reservation = Reserved | Replayed | KeyConflict
 
 
 def key_hash(client: str, idempotency: Idempotency) -> bytes:
-    """Return what a client's key is known by: 32 bytes, whatever it holds."""
+    """Return the hash under which a client's idempotency key is stored: 32 bytes."""
     return sha256(f"{client}\0{idempotency.key}".encode("utf-8", "surrogatepass")).digest()
 
 
 def once_per_key(submissions: Sequence[Submission], submit: Submit) -> list[SubmitResult]:
-    """Submit what has a key once, and answer its repeats by what became of it."""
+    """Submit once for each idempotency key. Answer the repeats from the result of the first."""
     if not any(submission.idempotency for submission in submissions):
         return [*submit(submissions)]
     first: dict[tuple[str, str], int] = {}
@@ -38,27 +38,27 @@ def once_per_key(submissions: Sequence[Submission], submit: Submit) -> list[Subm
             first.setdefault((submission.client, submission.idempotency.key), number)
     leaders = [_leader(s, number, first) for number, s in enumerate(submissions)]
     chosen = [number for number, leader in enumerate(leaders) if leader == number]
-    answers = dict(
+    results = dict(
         zip(chosen, submit([submissions[number] for number in chosen]), strict=True),
     )
     left: list[int] = []
     for number, leader in enumerate(leaders):
         if number != leader:
-            answer = _repeated(submissions[leader], answers[leader], submissions[number])
-            if answer is None:
+            result = _repeated(submissions[leader], results[leader], submissions[number])
+            if result is None:
                 left.append(number)
             else:
-                answers[number] = answer
+                results[number] = result
     if left:
         again = once_per_key([submissions[number] for number in left], submit)
-        answers |= zip(left, again, strict=True)
-    return [answers[number] for number in range(len(submissions))]
+        results |= zip(left, again, strict=True)
+    return [results[number] for number in range(len(submissions))]
 
 
 def reserved(
     submissions: Sequence[Submission], reservations: Sequence[Reservation]
 ) -> list[Submission]:
-    """Return what is to be kept, under the ids it is reserved under."""
+    """Return the submissions to keep, with their mails under the reserved ids."""
     return [
         _under(submission, reservation.mail_id)
         for submission, reservation in zip(submissions, reservations, strict=True)
@@ -66,22 +66,22 @@ def reserved(
     ]
 
 
-def answered(
+def submit_results(
     submissions: Sequence[Submission],
     reservations: Sequence[Reservation],
     kept: Sequence[Kept | NotKept],
 ) -> list[SubmitResult]:
-    """Answer all submissions, where ``kept`` says what became of those that were reserved."""
-    said = iter(kept)
-    answers: list[SubmitResult] = []
+    """Return the results of all submissions. ``kept`` has those of the reserved ones, in order."""
+    kept_results = iter(kept)
+    results: list[SubmitResult] = []
     for submission, reservation in zip(submissions, reservations, strict=True):
         if not isinstance(reservation, Reserved):
-            answers.append(reservation)
+            results.append(reservation)
             continue
-        answer = next(said)
-        is_other = isinstance(answer, Kept) and reservation.mail_id != submission.mail.id
-        answers.append(KeptAs(reservation.mail_id) if is_other else answer)
-    return answers
+        result = next(kept_results)
+        is_other = isinstance(result, Kept) and reservation.mail_id != submission.mail.id
+        results.append(KeptAs(reservation.mail_id) if is_other else result)
+    return results
 
 
 def _under(submission: Submission, mail_id: str) -> Submission:
@@ -97,14 +97,14 @@ def _leader(submission: Submission, number: int, first: dict[tuple[str, str], in
 
 
 def _repeated(
-    leader: Submission, answer: SubmitResult, follower: Submission
+    leader: Submission, result: SubmitResult, follower: Submission
 ) -> SubmitResult | None:
-    """Return the answer to a follower, None if it has to be submitted by itself."""
+    """Return the result for a repeat, or None if it must be submitted on its own."""
     same = leader.idempotency == follower.idempotency
-    match answer:
+    match result:
         case Kept():
             return Replayed(leader.mail.id) if same else KeyConflict.REUSED
         case KeptAs(mail_id) | Replayed(mail_id):
             return Replayed(mail_id) if same else KeyConflict.REUSED
         case _:
-            return answer if same else None
+            return result if same else None

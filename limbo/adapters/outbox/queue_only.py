@@ -1,4 +1,4 @@
-"""An outbox that is just the queue: no ledger is kept of what was submitted."""
+"""An outbox that is only the queue. It keeps no record of what was submitted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,15 +9,15 @@ from limbo.adapters.outbox.once_per_key import key_hash, once_per_key
 from limbo.ports.outbox import Idempotency, KeptAs, Submission, SubmitResult
 from limbo.ports.queue import Kept, MailQueue
 
-_VERSION_8 = 0x8 << 76 | 0x2 << 62  # RFC 9562: the version of one's own making, and the variant
+_VERSION_8 = 0x8 << 76 | 0x2 << 62  # RFC 9562: version 8, for custom ids, and the variant
 _RANDOM = ~(0xF << 76 | 0x3 << 62)
 
 
 class QueueOutbox:
-    """Submits by one ``put``.
+    """Submits with one ``put``.
 
-    An idempotency key becomes the mail's id, which a FIFO queue takes once in five minutes. What
-    is submitted under the key is a part of it: other mails under the same key must not get lost.
+    An idempotency key becomes the mail's id. A FIFO queue accepts an id once in five minutes. The
+    id also depends on what is submitted, so that different mails under one key are not lost.
     """
 
     def __init__(self, queue: MailQueue) -> None:
@@ -35,8 +35,8 @@ class QueueOutbox:
             for submission in submissions
         ]
         return [
-            KeptAs(mail.id) if isinstance(answer, Kept) and mail is not submission.mail else answer
-            for submission, mail, answer in zip(
+            KeptAs(mail.id) if isinstance(result, Kept) and mail is not submission.mail else result
+            for submission, mail, result in zip(
                 submissions, mails, self._queue.put(mails), strict=True
             )
         ]

@@ -1,8 +1,8 @@
-"""An outbox whose queue and ledger lie in one database: a submission is one transaction."""
+"""An outbox whose queue and ledger lie in one database. A submission is one transaction."""
 
 from collections.abc import Sequence
 
-from limbo.adapters.outbox.once_per_key import answered, once_per_key, reserved
+from limbo.adapters.outbox.once_per_key import once_per_key, reserved, submit_results
 from limbo.adapters.sql.database import CommitInDoubt, Database, DatabaseUnavailable, Executor
 from limbo.adapters.sql.entry import enter
 from limbo.adapters.sql.idempotency import claim_keys
@@ -11,13 +11,13 @@ from limbo.ports.queue import Kept, NotKept
 
 
 class SqlOutbox:
-    """Writes mails into queue and ledger at once: all that are submitted together, or none."""
+    """Writes mails to queue and ledger together: all mails of a call, or none."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
-        """Keep the mails in one transaction, which is one statement if none of them has a key."""
+        """Keep the mails in one transaction. Without idempotency keys it is a single statement."""
         return once_per_key(submissions, self._submit)
 
     def _submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
@@ -32,7 +32,7 @@ class SqlOutbox:
         except DatabaseUnavailable as error:
             in_doubt = isinstance(error, CommitInDoubt)
             return [NotKept(reason=str(error), in_doubt=in_doubt)] * len(submissions)
-        return answered(submissions, reservations, [Kept()] * len(entered))
+        return submit_results(submissions, reservations, [Kept()] * len(entered))
 
     def _enter(self, executor: Executor, submissions: Sequence[Submission]) -> None:
         self._database.check_room()
