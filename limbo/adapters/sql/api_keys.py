@@ -25,13 +25,13 @@ _REVOKE = """
 
 
 class SqlApiKeys:
-    """ApiKeys in a table, one row each; a row is never deleted, lest a key came to life again."""
+    """ApiKeys in a table. Rows are never deleted, so that a revoked key stays revoked."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, id: str) -> ApiKey | None:  # noqa: A002
-        """Look up one key by its primary key."""
+        """Look up one API key by its primary key."""
         keys = self._select(_FIND, {"id": id})
         return keys[0] if keys else None
 
@@ -40,7 +40,7 @@ class SqlApiKeys:
         return self._select(_LIST)
 
     def add(self, key: ApiKey) -> None:
-        """Insert a row; an id that is taken is refused."""
+        """Insert a row. An id that exists already is refused."""
         values = {
             "id": key.id,
             "name": key.name,
@@ -55,7 +55,7 @@ class SqlApiKeys:
             self._database.execute(_ADD, values)
 
     def revoke(self, id: str, at: float) -> bool:  # noqa: A002
-        """Mark the row; a first revocation stands."""
+        """Mark the row. A second revocation changes nothing."""
         with _errors():
             return bool(self._database.execute(_REVOKE, {"id": id, "at": at}))
 
@@ -83,7 +83,7 @@ def _key(row: Row) -> ApiKey:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Translate a database that does not answer, and a row that somebody else has written."""
+    """Translate the errors of a database that does not answer, and of a row nobody can read."""
     try:
         with database_errors_as(ApiKeysUnavailable):
             yield

@@ -1,4 +1,4 @@
-"""How a mail leaves a SQL queue for the dead letters."""
+"""How a mail moves from a SQL queue to the dead letters."""
 
 from limbo.adapters.encoding.codec import encode_attempts
 from limbo.adapters.sql.database import Executor
@@ -23,7 +23,7 @@ _BURY = """
 
 
 def bury(transaction: Executor, lease: Lease, death: Death) -> None:
-    """Move the mail as it is, byte for byte, unless the lease was lost."""
+    """Move the body unchanged, byte for byte, unless the lease was lost."""
     taken = transaction.execute(_TAKE, {"id": lease.mail.id, "receipt": lease.receipt})
     for body, submitted_at, now in taken:
         letter = {

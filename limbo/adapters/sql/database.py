@@ -1,4 +1,4 @@
-"""What the SQL adapters need of a database: the base they share, on SQLite and on PostgreSQL."""
+"""What the SQL adapters need of a database, whether SQLite or PostgreSQL."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,16 +11,16 @@ Row = tuple[Any, ...]
 
 
 class DatabaseUnavailable(LimboError):  # noqa: N818 - a state of the database, not a mistake
-    """The database cannot be used now: nothing of the call can be assumed to have happened."""
+    """The database cannot be used now. Assume nothing about what the call has done."""
 
 
 class CommitInDoubt(DatabaseUnavailable):
-    """The database was asked to commit and did not answer: what was to be done may be done."""
+    """The database was asked to commit and did not answer. The changes may have been made."""
 
 
 @contextmanager
 def database_errors_as(error: type[LimboError]) -> Iterator[None]:
-    """Raise the port's own error for a database that cannot be used, with the same text."""
+    """Turn DatabaseUnavailable into the port's own error, with the same text."""
     try:
         yield
     except DatabaseUnavailable as unavailable:
@@ -28,14 +28,14 @@ def database_errors_as(error: type[LimboError]) -> Iterator[None]:
 
 
 class Dialect(Enum):
-    """The two ways to say what standard SQL cannot."""
+    """Which database's SQL to write, where standard SQL is not enough."""
 
     SQLITE = auto()
     POSTGRESQL = auto()
 
 
 class Executor(Protocol):
-    """Where statements run. ``:name`` stands for a value, ``:now`` for the database's time.
+    """Runs statements. ``:name`` stands for a value, ``:now`` for the database's time.
 
     Times are seconds since the epoch.
     """
@@ -43,46 +43,47 @@ class Executor(Protocol):
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
-        """Run a statement; with ``notify`` it wakes those who are listening, if it changes a row.
+        """Run a statement. With ``notify`` it wakes the listeners if it changes a row.
 
-        Such a one has no RETURNING of its own, and what is returned means nothing.
+        A statement with ``notify`` must not have a RETURNING, and its rows mean nothing.
         """
         ...
 
     def execute_many(
         self, sql: str, columns: Mapping[str, Sequence[object]], *, notify: bool = False
     ) -> list[Row]:
-        """Run a statement for many values: row by row in SQLite, on whole arrays in PostgreSQL."""
+        """Run a statement for many rows: row by row in SQLite, on whole arrays in PostgreSQL."""
         ...
 
 
 class Database(Executor, Protocol):
-    """A database that several threads share; each call of its own is a transaction of its own.
+    """A database that several threads share. Each call on it is a transaction of its own.
 
-    All methods raise DatabaseUnavailable when the database does not answer, CommitInDoubt if it
-    may have done what it was asked to.
+    All methods raise DatabaseUnavailable when the database does not answer. They raise
+    CommitInDoubt if the changes may have been made.
     """
 
     @property
     def dialect(self) -> Dialect:
-        """The SQL it speaks."""
+        """The SQL dialect of the database."""
         ...
 
     def transaction(self) -> AbstractContextManager[Executor]:
-        """Return a block whose statements take effect together, or not at all if it raises."""
+        """Return a block whose statements all take effect together, or not at all if it raises."""
         ...
 
     def listening(self) -> AbstractContextManager[Callable[[float], None]]:
-        """Return a block in which no news is missed.
+        """Return a block in which no notification is missed.
 
-        It yields a function that sleeps until news may have come, for that many seconds at most.
+        It yields a function that sleeps until a notification may have come, for at most the given
+        number of seconds.
         """
         ...
 
     def check_room(self) -> None:
-        """Raise DatabaseUnavailable when what is there needs all the room that is left."""
+        """Raise DatabaseUnavailable when the free space is needed for the mails already stored."""
         ...
 
     def close(self) -> None:
-        """Close what is idle now, and the rest as soon as it is given back."""
+        """Close the idle connections now, and the others when they are given back."""
         ...

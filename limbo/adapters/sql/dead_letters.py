@@ -1,4 +1,4 @@
-"""The dead letters of a SQL queue, as a table beside it."""
+"""The dead letters of a SQL queue, in a table of the same database."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 import re
@@ -34,7 +34,7 @@ _FIND = {
     Dialect.SQLITE: """
         SELECT id, mail_id FROM limbo_dead_letters WHERE id = :id OR mail_id = :id
     """,
-    # Locked in one order, so that two who redrive the same letters cannot lock each other out.
+    # Lock rows in one order, so that two redrives of the same letters cannot deadlock.
     Dialect.POSTGRESQL: """
         SELECT id, mail_id FROM limbo_dead_letters
         WHERE id = ANY (:id::text[]) OR mail_id = ANY (:id::text[]) ORDER BY id FOR UPDATE
@@ -54,11 +54,11 @@ _REVIVE = in_each(
     lambda dialect: change_status(REDRIVE, among(dialect, "id"), also="cause = NULL, ")
 )
 _DROP = in_each(lambda dialect: f"DELETE FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]}")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a letter or of a mail; no other is asked for
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a letter's or a mail's id; other texts need no query
 
 
 class SqlDeadLetters:
-    """The DeadLetters beside a SqlQueue; their ids sort by the time of the burial."""
+    """The DeadLetters of a SqlQueue. Their ids sort by the time of burial."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,7 +66,7 @@ class SqlDeadLetters:
 
     @database_errors_as(QueueUnavailable)
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, also when ``after`` is gone."""
+        """Return up to ``limit`` dead letters, newest first. The letter ``after`` may be gone."""
         if after is not None and not _is_name(after):
             return []
         where = "" if after is None else "WHERE id < :after"
@@ -92,7 +92,7 @@ class SqlDeadLetters:
 
     @database_errors_as(QueueUnavailable)
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all, or of those of the causes, oldest first."""
+        """Return the ids of all dead letters, or of those with one of the causes, oldest first."""
         if causes is None:
             return [*self._ids(_IDS, {})]
         return [
@@ -106,12 +106,12 @@ class SqlDeadLetters:
 
     @database_errors_as(QueueUnavailable)
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
-        """Put the mails back into the queue, some hundred in a transaction."""
+        """Put the mails back into the queue, in batches of one transaction each."""
         return self._take_out(ids, on_progress, put_back=True)
 
     @database_errors_as(QueueUnavailable)
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
-        """Delete the dead letters, some hundred in a transaction."""
+        """Delete the dead letters, in batches of one transaction each."""
         return self._take_out(ids, on_progress, put_back=False)
 
     def _take_out(
@@ -153,7 +153,7 @@ def _letter(row: Row) -> DeadLetter:
 
 
 def _attempts(body: bytes) -> Sequence[Attempt]:
-    """Read the attempts; of those that a newer limbo wrote in another way, none is known."""
+    """Read the attempts. If a newer limbo wrote them in another format, return none."""
     try:
         return tuple(decode_attempts(body))
     except ValueError:

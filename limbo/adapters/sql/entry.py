@@ -1,4 +1,4 @@
-"""How a submission is entered into the tables of a SQL ledger, with or without the queue's."""
+"""How a submission is entered into the tables of a SQL ledger, and of a queue beside it."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
             INSERT INTO limbo_submissions ({_NAMES}, due)
             VALUES ({given}, {":now" if queue else "NULL"})
         """
-    # Each table in one order: two who enter the same mails cannot lock each other out.
+    # Fill each table in one order, so that two inserts of the same mails cannot deadlock.
     recipients = """
         INSERT INTO limbo_recipients (address, client, id)
         SELECT lower(address COLLATE "C"), client, id
@@ -70,7 +70,7 @@ _ENTER_AND_QUEUE = in_each(lambda dialect: _entering(dialect, queue=True))
 def enter(
     executor: Executor, dialect: Dialect, submissions: Sequence[Submission], *, queue: bool
 ) -> None:
-    """Enter the mails, as queued or as what is yet to be queued; what is there stays as it is."""
+    """Enter the mails as QUEUED, or as SUBMITTING without ``queue``. Keep existing rows."""
     sql = _ENTER_AND_QUEUE[dialect] if queue else _ENTER[dialect]
     status = Status.QUEUED if queue else Status.SUBMITTING
     mails = [submission.mail for submission in submissions]

@@ -1,4 +1,4 @@
-"""Idempotency keys in a table, claimed and given up within somebody's transaction."""
+"""Idempotency keys in a table, claimed and freed within the caller's transaction."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Mapping, Sequence
@@ -59,16 +59,17 @@ _FREE = in_each(
 def claim_keys(
     transaction: Executor, dialect: Dialect, submissions: Sequence[Submission]
 ) -> list[Reservation]:
-    """Say under which id each mail is to be kept, if it is; no two have the same key.
+    """Return for each mail the id to keep it under, or why not to keep it.
 
-    The keys are entered as used. Another who enters one of them waits for the transaction.
+    No two submissions may have the same idempotency key. The keys are stored as used. Another
+    transaction that stores one of them waits for this one.
     """
     names = [key_hash(s.client, s.idempotency) if s.idempotency else b"" for s in submissions]
-    # In one order, so that two transactions with the same keys cannot lock each other out.
+    # Use one order, so that two transactions with the same idempotency keys cannot deadlock.
     keyed = sorted(pair for pair in zip(names, range(len(names)), strict=True) if pair[0])
-    answers: list[Reservation] = [Reserved(submission.mail.id) for submission in submissions]
+    reservations: list[Reservation] = [Reserved(submission.mail.id) for submission in submissions]
     if not keyed:
-        return answers
+        return reservations
     rows = [(name, _fingerprint(submissions[at]), submissions[at].mail.id) for name, at in keyed]
     claimed = {
         bytes(name)
@@ -76,39 +77,39 @@ def claim_keys(
     }
     taken = {name: _fingerprint(submissions[at]) for name, at in keyed if name not in claimed}
     if taken:
-        found = _answer_for_taken(transaction, dialect, taken)
+        found = _reservations_of_taken(transaction, dialect, taken)
         for name, at in keyed:
             if name not in claimed:
-                # A key that is gone by now has just run out: the next to try gets it.
-                answers[at] = found.get(name, KeyConflict.UNDER_WAY)
-    return answers
+                # A row that is missing now has just expired: the client's next try gets the key.
+                reservations[at] = found.get(name, KeyConflict.UNDER_WAY)
+    return reservations
 
 
 def free_keys(transaction: Executor, dialect: Dialect, submissions: Sequence[Submission]) -> None:
-    """Give up the keys of those submissions whose mails are refused."""
+    """Delete the idempotency keys of those submissions whose mails are REFUSED."""
     names = sorted(key_hash(s.client, s.idempotency) for s in submissions if s.idempotency)
     transaction.execute_many(_FREE[dialect], {"name": names})
 
 
-def _answer_for_taken(
+def _reservations_of_taken(
     transaction: Executor, dialect: Dialect, fingerprints: Mapping[bytes, str]
 ) -> dict[bytes, Reservation]:
-    answers: dict[bytes, Reservation] = {}
+    reservations: dict[bytes, Reservation] = {}
     under_way: dict[bytes, str] = {}
     rows = transaction.execute_many(_READ[dialect], {"name": [*fingerprints]})
     for name, fingerprint, mail_id, is_under_way in rows:
         if fingerprint != fingerprints[bytes(name)]:
-            answers[bytes(name)] = KeyConflict.REUSED
+            reservations[bytes(name)] = KeyConflict.REUSED
         elif is_under_way:
-            answers[bytes(name)] = KeyConflict.UNDER_WAY
+            reservations[bytes(name)] = KeyConflict.UNDER_WAY
             under_way[bytes(name)] = mail_id
         else:
-            answers[bytes(name)] = Replayed(mail_id)
+            reservations[bytes(name)] = Replayed(mail_id)
     if under_way:
         names = {"name": sorted(under_way)}
         for (name,) in transaction.execute_many(_TAKE_OVER[dialect], names):
-            answers[bytes(name)] = Reserved(under_way[bytes(name)])
-    return answers
+            reservations[bytes(name)] = Reserved(under_way[bytes(name)])
+    return reservations
 
 
 def _fingerprint(submission: Submission) -> str:

@@ -1,4 +1,4 @@
-"""The leases of a SQL queue: a receipt drawn at random, and a time at which the mail is due again.
+"""The leases of a SQL queue: a random receipt, and the time at which the mail is due again.
 
 A due mail that still has a receipt is one whose last lease ran out.
 """
@@ -21,8 +21,8 @@ _CLAIM = {
         )
         RETURNING id, body, touches, possible_duplicate
     """,
-    # An array of ids is computed once, where a subquery with SKIP LOCKED in an IN might be run
-    # again and again, and take more than its limit.
+    # An array of ids is computed once. PostgreSQL might run a subquery with SKIP LOCKED in an IN
+    # several times, and take more than its limit.
     Dialect.POSTGRESQL: """
         UPDATE limbo_queue
         SET receipt = :receipt, due = :now + :seconds,
@@ -73,7 +73,7 @@ _RELEASE = """
 
 
 def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
-    """Lease up to ``limit`` mails, those that are due the longest."""
+    """Lease up to ``limit`` mails, those that have been due longest."""
     receipt = secrets.token_hex(16)
     values = {"receipt": receipt, "seconds": seconds, "limit": limit}
     return [
@@ -90,17 +90,17 @@ def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
 
 
 def ack(database: Database, leases: Sequence[Lease]) -> list[Lease]:
-    """Remove the mails; return the leases that were lost before."""
+    """Remove the mails. Return the leases that were already lost."""
     return _change(database, _ACK[database.dialect], leases)
 
 
 def extend(database: Database, leases: Sequence[Lease], *, seconds: float) -> list[Lease]:
-    """Start the leases' time again; return those that were lost before."""
+    """Restart the time of the leases. Return the leases that were already lost."""
     return _change(database, _EXTEND[database.dialect], leases, seconds=seconds)
 
 
 def release(executor: Executor, lease: Lease, *, delay: float) -> None:
-    """End the lease, if it still holds."""
+    """End the lease, unless it is already lost."""
     values = {
         "id": lease.mail.id,
         "receipt": lease.receipt,
@@ -112,7 +112,7 @@ def release(executor: Executor, lease: Lease, *, delay: float) -> None:
 
 
 def read_mail(body: bytes | str, id_: str) -> Mail | Undecodable:
-    """Read a body; one that claims another id than its row has could never be acknowledged."""
+    """Read a body. A mail whose id differs from its row's is refused: it could never be removed."""
     mail = decode_mail(body, id_)
     if mail.id != id_:
         return Undecodable(id_, "id: not the one that the queue knows it by")
@@ -120,10 +120,10 @@ def read_mail(body: bytes | str, id_: str) -> Mail | Undecodable:
 
 
 def _change(executor: Executor, sql: str, leases: Sequence[Lease], **values: object) -> list[Lease]:
-    """Run the statement, which returns the leases that it found; return the others."""
+    """Run a statement that returns the leases it found. Return the others, which are lost."""
     if not leases:
         return []
-    # In one order, so that two threads that hold the same mails cannot lock each other out.
+    # Use one order, so that two threads that hold the same mails cannot deadlock.
     pairs = sorted((lease.mail.id, lease.receipt) for lease in leases)
     columns: dict[str, Sequence[object]] = {
         "id": [id_ for id_, _ in pairs],

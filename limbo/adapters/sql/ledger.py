@@ -1,4 +1,4 @@
-"""A ledger as tables of a database, SQLite or PostgreSQL."""
+"""A ledger in tables of a database, SQLite or PostgreSQL."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ _Attempts = dict[tuple[str, float, str], bytes | None]
 
 
 class SqlLedger:
-    """A Ledger and the Reservations in it; ``ledger_reader`` is how it is read."""
+    """A Ledger and its Reservations. ``ledger_reader`` reads it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -93,17 +93,17 @@ class SqlLedger:
         with self._database.transaction() as transaction:
             entries = self._read(transaction, sorted({event.mail_id for event in events}))
             attempts: _Attempts = {}
-            answers = [_apply(event, entries.get(event.mail_id), attempts) for event in events]
+            replies = [_apply(event, entries.get(event.mail_id), attempts) for event in events]
             if attempts:
-                rows = [(*key, outcome) for key, outcome in attempts.items()]
+                rows = [(*started, outcome) for started, outcome in attempts.items()]
                 columns = as_columns([*_ATTEMPT], rows)
                 transaction.execute_many(_WRITE_ATTEMPTS[self._dialect], columns)
             self._change(transaction, entries)
-        return answers
+        return replies
 
     @database_errors_as(LedgerUnavailable)
     def reserve(self, submissions: Sequence[Submission]) -> list[Reservation]:
-        """Enter the mails whose keys are free, in one transaction."""
+        """Enter the mails whose idempotency keys are free, in one transaction."""
         with self._database.transaction() as transaction:
             self._database.check_room()
             reservations = claim_keys(transaction, self._dialect, submissions)
@@ -113,7 +113,7 @@ class SqlLedger:
 
     @database_errors_as(LedgerUnavailable)
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
-        """Record what the queue said, unless a worker has had the mail since."""
+        """Record the queue's results, unless a worker has had the mail since."""
         with self._database.transaction() as transaction:
             transaction.execute_many(_KEEP[self._dialect], {"id": _ids(kept)})
             transaction.execute_many(_REFUSE[self._dialect], {"id": _ids(refused)})
@@ -121,7 +121,7 @@ class SqlLedger:
 
     @database_errors_as(LedgerUnavailable)
     def purge(self, *, bodies_before: float, records_before: float, limit: int) -> int:
-        """Forget in one transaction; keys that have run out count as well."""
+        """Delete in one transaction. Expired idempotency keys count too."""
         with self._database.transaction() as transaction:
             count = forget_expired_keys(transaction, limit)
             count += forget_contents(
@@ -133,7 +133,7 @@ class SqlLedger:
             return count
 
     def _read(self, executor: Executor, ids: Sequence[str]) -> dict[str, Entry]:
-        """Read the entries, and keep them from changing until the transaction is over."""
+        """Read the entries, and lock them until the end of the transaction."""
         entries = {}
         for row in executor.execute_many(_READ_ENTRIES[self._dialect], {"id": ids}):
             id_, status, updated_at, last_start, possible_duplicate = row
@@ -150,7 +150,7 @@ class SqlLedger:
         return entries
 
     def _change(self, executor: Executor, entries: Mapping[str, Entry]) -> None:
-        """Write what the events left, and nothing else of what a newer limbo may have written."""
+        """Write only what the events changed. A newer limbo may have written other columns."""
         rows = [
             (
                 id_,
@@ -173,7 +173,7 @@ class SqlLedger:
 
 
 def _apply(event: Start | End, entry: Entry | None, attempts: _Attempts) -> StartReply | None:
-    """Change the entry, and add the rows of its attempts; a mail without one leaves no trace."""
+    """Change the entry, and add rows for its attempts. Without an entry, record nothing."""
     match event:
         case Start():
             reply = StartReply() if entry is None else entry.begin(event)
@@ -184,9 +184,9 @@ def _apply(event: Start | End, entry: Entry | None, attempts: _Attempts) -> Star
             if entry is not None:
                 entry.end(event)
                 for attempt in event.attempts:
-                    key = (event.mail_id, attempt.started_at, attempt.sender)
-                    if attempts.get(key) is None:
-                        attempts[key] = encode_attempts([attempt])
+                    started = (event.mail_id, attempt.started_at, attempt.sender)
+                    if attempts.get(started) is None:
+                        attempts[started] = encode_attempts([attempt])
             return None
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""What a SQL ledger holds, for those who ask for it."""
+"""Reads a SQL ledger for clients."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 import re
@@ -12,7 +12,7 @@ from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import lowest_id
 from limbo.ports.ledger_reader import Query, Record
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a mail; no other is asked for
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the id of a mail; other texts need no query
 _PAGE = f"SELECT {COLUMNS} FROM limbo_mails"
 _FIND = f"{_PAGE} WHERE id = :id"
 _CONTENT = "SELECT body FROM limbo_contents WHERE id = :id"
@@ -21,9 +21,9 @@ _ATTEMPTS = f"""
     WHERE mail_id = :id ORDER BY started_at, sender
 """
 _CANCEL = change_status(CANCEL, "id = :id", also="next_at = NULL, ") + "RETURNING id"
-# A worker that holds a lease is told by the ledger.
+# If a worker holds a lease, the ledger tells it of the cancellation.
 _UNQUEUE = "DELETE FROM limbo_queue WHERE id = :id AND (receipt IS NULL OR due <= :now)"
-# The next client in the index, again and again: what it costs is in the clients, not in the mails.
+# Jump from one client to the next in the index. The cost grows with the clients, not the mails.
 _CLIENTS = """
     SELECT client FROM (
         WITH RECURSIVE found (client) AS (
@@ -35,15 +35,15 @@ _CLIENTS = """
         SELECT client FROM found WHERE client IS NOT NULL
     ) AS clients
 """
-# The id as only the indexes on clients know it: PostgreSQL might else go through all mails in the
-# order of their ids, in the hope of soon meeting enough of the client's.
+# Only the indexes on clients contain this form of the id. With the plain id, PostgreSQL might scan
+# all mails by id, in the hope of soon finding enough of the client's.
 _ID_OF_CLIENT = {Dialect.SQLITE: "id", Dialect.POSTGRESQL: "(id || '')"}
 _CLIENTS_OF_ALL = _CLIENTS.format(table="limbo_mails", where="TRUE")
 _CLIENTS_OF_ADDRESS = _CLIENTS.format(table="limbo_recipients", where="address = :to")
 
 
 class SqlLedgerReader:
-    """The LedgerReader in the tables of a SqlLedger."""
+    """The LedgerReader for the tables of a SqlLedger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class SqlLedgerReader:
 
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:
-        """Return entries, newest first, as cheaply from many as from few."""
+        """Return entries, newest first. The cost does not grow with the number of mails."""
         to = None if query.to is None else query.to.lower()
         if not _NAME.fullmatch(query.after or "-") or "\0" in (to or ""):
             return []
@@ -83,7 +83,7 @@ class SqlLedgerReader:
 
     @database_errors_as(LedgerUnavailable)
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
-        """Cancel the mail, and take it out of the queue if that is here and nobody has it."""
+        """Cancel the mail. Remove it from this database's queue, if it is there and not leased."""
         if not _NAME.fullmatch(id):
             return None
         values = {"id": id}
@@ -116,7 +116,7 @@ class SqlLedgerReader:
 def _select(conditions: Sequence[str], id_: str) -> str:
     if "address = :to" not in conditions:
         return _PAGE + _where(conditions, id_)
-    # The status is looked up mail by mail, in the order of the ids.
+    # Look up the status mail by mail, in the order of the ids.
     having = [
         "(SELECT status FROM limbo_mails AS m WHERE m.id = r.id) = :status"
         if condition == "status = :status"

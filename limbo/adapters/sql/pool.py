@@ -1,4 +1,4 @@
-"""Lends connections to threads."""
+"""A pool that lends connections to threads."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ class Connection(Protocol):
     """What the pool needs to know of a connection."""
 
     def is_usable(self) -> bool:
-        """Tell whether the connection still seems to stand, without asking the server."""
+        """Tell whether the connection still seems to work, without asking the server."""
         ...
 
     def close(self) -> None:
-        """Close the connection, and with it undo what it has not committed."""
+        """Close the connection. This undoes what it has not committed."""
         ...
 
 
@@ -25,10 +25,10 @@ C = TypeVar("C", bound=Connection)
 
 
 class Pool(Generic[C]):
-    """Lends connections to threads, and makes a new one whenever none is idle.
+    """Lends connections to threads, and opens a new one whenever none is idle.
 
-    It connects in the thread that asks: that one learns at once that the database is down, and
-    the first to ask after its return gets through. A connection that saw an error is not kept.
+    It connects in the thread that asks. So that thread learns at once that the database is down,
+    and the first call after its return succeeds. A connection that met an error is closed.
     """
 
     def __init__(self, connect: Callable[[], C], *, size: int, timeout: float) -> None:
@@ -40,7 +40,7 @@ class Pool(Generic[C]):
 
     @contextmanager
     def connection(self) -> Iterator[C]:
-        """Lend a connection; raises DatabaseUnavailable when all stay busy for too long."""
+        """Lend a connection. Raises DatabaseUnavailable if all stay busy for too long."""
         if not self._free.acquire(timeout=self._timeout):
             msg = "all connections to the database are busy"
             raise DatabaseUnavailable(msg)

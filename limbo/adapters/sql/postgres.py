@@ -34,7 +34,7 @@ _OPTIONS = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_se
 
 
 class PostgresDatabase:
-    """A Database on a PostgreSQL server, whose clock it goes by unless given another."""
+    """A Database on a PostgreSQL server. It uses the server's clock unless given another."""
 
     dialect = Dialect.POSTGRESQL
 
@@ -60,15 +60,15 @@ class PostgresDatabase:
     ) -> "PostgresDatabase":
         """Connect to ``postgresql://user:password@host/database``, or any URL that libpq knows.
 
-        Raises SettingsError, in one line and without the password, when that cannot be done.
+        Raises SettingsError if that fails, with a text of one line and without the password.
         """
         try:
             given = conninfo.conninfo_to_dict(url)
         except psycopg.Error:
             msg = "the database's URL is no valid postgresql://user:password@host/database"
             raise SettingsError(msg) from None  # libpq's own message repeats the URL
-        options = f"{_OPTIONS} {given.get('options') or ''}"  # the last of two counts
-        # What is dumped by postgres_arrays.py is UTF-8, whatever the database is.
+        options = f"{_OPTIONS} {given.get('options') or ''}"  # the last of two equal ones counts
+        # postgres_arrays.py writes UTF-8, whatever the encoding of the database.
         settings = {**_SETTINGS, **given, "options": options, "client_encoding": "utf8"}
         database = cls(settings, now=now, answer_seconds=answer_seconds)
         try:
@@ -107,9 +107,10 @@ class PostgresDatabase:
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
-        """Return a block that occupies a connection, and sleeps until the server has news.
+        """Return a block that holds a connection and sleeps until the server sends a notification.
 
-        It listens no longer than that: notifications that nobody fetched would clog the server.
+        It listens only within the block: notifications that nobody fetches would fill the server's
+        queue.
         """
         with self._errors(), self._pool.connection() as connection:
             connection.execute(f"LISTEN {CHANNEL}")
@@ -117,7 +118,7 @@ class PostgresDatabase:
             connection.execute(f"UNLISTEN {CHANNEL}")
 
     def check_room(self) -> None:
-        """Leave that to the server's operator: no client can see its disk."""
+        """Do nothing: a client cannot see the server's disk, so its operator has to watch it."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -128,7 +129,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _errors(self) -> Iterator["_Progress"]:
-        """Translate PostgreSQL's errors, without values of rows and without the password."""
+        """Translate PostgreSQL's errors, without values from rows and without the password."""
         progress = _Progress()
         try:
             yield progress
@@ -146,15 +147,15 @@ class PostgresDatabase:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a call has come: ``commits`` from when what it did may take effect."""
+    """How far a call has come. Once ``commits`` is True, its changes may take effect."""
 
     commits: bool = False
 
 
 def _is_without_answer(error: Exception) -> bool:
-    """Tell that the connection failed, by itself or by a server that ends it (FATAL).
+    """Tell whether the connection failed, by itself or because the server ended it (FATAL).
 
-    A server that has an ERROR to tell has undone the transaction.
+    If the server answers with an ERROR, it has undone the transaction.
     """
     return (
         isinstance(error, psycopg.OperationalError) and error.diag.severity_nonlocalized != "ERROR"

@@ -1,4 +1,4 @@
-"""Columns as PostgreSQL's binary arrays, made at once: psycopg looks up a way for each value."""
+"""Columns as PostgreSQL's binary arrays. They are faster than psycopg, which dumps each value."""
 
 from collections.abc import Callable, Sequence
 from struct import Struct
@@ -8,13 +8,13 @@ from psycopg import adapters
 from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.pq import Format
 
-_HEAD = Struct("!iiIii")  # dimensions, whether there are nulls, the elements' type, length, origin
+_HEAD = Struct("!iiIii")  # dimensions, whether there are nulls, type, length, first index
 _LENGTH = Struct("!i")
 _NULL = _LENGTH.pack(-1)
 
 
 class _Column(list[Any]):
-    """A column of one type or null."""
+    """A column whose values all have one type or are None."""
 
 
 class _Texts(_Column):
@@ -42,7 +42,7 @@ _COLUMNS: dict[type, type[_Column]] = {
 
 
 def as_column(values: Sequence[object]) -> Sequence[object]:
-    """Return the values as what is dumped at once, if they are of one type that can be."""
+    """Return the values as a column that is dumped at once, if their type allows it."""
     kinds = {type(value) for value in values if value is not None}
     column = _COLUMNS.get(kinds.pop()) if len(kinds) == 1 else None
     return values if column is None else column(values)
@@ -67,7 +67,7 @@ def _dumper(encode: Callable[[Any], bytes], element: int, array: int) -> type[Du
 
 
 def with_columns() -> AdaptersMap:
-    """Return psycopg's own adapters and those of columns."""
+    """Return psycopg's adapters together with those for columns."""
     known = AdaptersMap(adapters)
     known.register_dumper(_Texts, _dumper(str.encode, 25, 1009))
     known.register_dumper(_Floats, _dumper(Struct("!d").pack, 701, 1022))

@@ -1,4 +1,4 @@
-"""One connection to a PostgreSQL server, on which nothing is awaited for long."""
+"""One connection to a PostgreSQL server, with a time limit for each answer."""
 
 import re
 import select
@@ -14,7 +14,7 @@ from limbo.adapters.sql.database import Row
 from limbo.adapters.sql.postgres_arrays import as_column, with_columns
 
 STATEMENT_SECONDS = 4
-ANSWER_SECONDS = 5.0  # later than the server's own limit: for one that is frozen or cut off
+ANSWER_SECONDS = 5.0  # longer than the server's own limit: for a server that is frozen or cut off
 _CLOCK = "CAST(extract(epoch FROM statement_timestamp()) AS double precision)"
 _VALUE = re.compile(r"(?<!:):([a-z_]+)")
 CHANNEL = "limbo_queue"
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 class PostgresConnection:
-    """One connection, lent to one thread at a time; no statement outlasts its time limit."""
+    """One connection, lent to one thread at a time. Each statement has a time limit."""
 
     def __init__(
         self, settings: Mapping[str, Any], now: Callable[[], float] | None, answer_seconds: float
@@ -57,21 +57,21 @@ class PostgresConnection:
         return self.execute(sql, given, notify=notify)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until the server has news of what this connection listens to."""
+        """Sleep until the server sends a notification that this connection listens to."""
         for _ in self._connection.notifies(timeout=min(seconds, STATEMENT_SECONDS), stop_after=1):
             pass
 
     def is_usable(self) -> bool:
-        """Tell that the server has said nothing unasked: it does so when it shuts down."""
+        """Tell whether nothing unread has come: the server sends a message when it shuts down."""
         return not self._unread.poll(0)
 
     def close(self) -> None:
-        """Close the connection, which undoes what is not committed."""
+        """Close the connection. This undoes what it has not committed."""
         self._connection.close()
 
 
 class _LimitedConnection(psycopg.Connection[Row]):
-    """A connection on which no answer is awaited for longer than the limit."""
+    """A connection that waits for no answer longer than its limit."""
 
     answer_seconds = ANSWER_SECONDS
 
@@ -80,7 +80,7 @@ class _LimitedConnection(psycopg.Connection[Row]):
 
 
 def _limited(gen: Generator[Any, Any, R], seconds: float) -> Generator[Any, Any, R]:
-    """Pass everything on to psycopg's generator, which is told every 0.1 s that nothing came."""
+    """Wrap psycopg's generator and check the limit: psycopg wakes it every 0.1 s at least."""
     until = time.monotonic() + seconds
     try:
         wanted = next(gen)
@@ -99,5 +99,5 @@ def _translate(sql: str, *, notify: bool, own_clock: bool) -> str:
     if not own_clock:
         sql = sql.replace(":now", _CLOCK)
     if notify:
-        sql += f" RETURNING pg_notify('{CHANNEL}', '')"  # PostgreSQL sends but one of many
+        sql += f" RETURNING pg_notify('{CHANNEL}', '')"  # PostgreSQL sends equal ones only once
     return _VALUE.sub(r"%(\1)s", sql)

@@ -1,4 +1,4 @@
-"""What a SQL ledger forgets, the oldest first."""
+"""How a SQL ledger deletes old data, oldest first."""
 # ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _FORGET_EXPIRED_KEYS = f"""
         ORDER BY at LIMIT :limit
     ) RETURNING name
 """
-# The status is looked up row by row, in the order of the ids, whatever a planner thinks best.
+# Look up the status row by row, in the order of the ids, whatever plan the planner prefers.
 _OLD_CONTENTS = f"""
     SELECT c.id FROM limbo_contents AS c
     WHERE c.id < :before
@@ -51,12 +51,12 @@ _FORGET_RECIPIENTS = {
 
 
 def forget_expired_keys(transaction: Executor, limit: int) -> int:
-    """Forget idempotency keys that have run out; return how many."""
+    """Delete expired idempotency keys. Return how many."""
     return len(transaction.execute(_FORGET_EXPIRED_KEYS, {"limit": limit}))
 
 
 def forget_contents(transaction: Executor, dialect: Dialect, *, before: float, limit: int) -> int:
-    """Forget the bodies of mails submitted before; return how many."""
+    """Delete the bodies of mails submitted before that time. Return how many."""
     given = {"before": lowest_id(before), "limit": limit}
     ids = [id_ for (id_,) in transaction.execute(_OLD_CONTENTS, given)]
     transaction.execute_many(_FORGET_CONTENTS[dialect], {"id": ids})
@@ -64,7 +64,7 @@ def forget_contents(transaction: Executor, dialect: Dialect, *, before: float, l
 
 
 def forget_records(transaction: Executor, dialect: Dialect, *, before: float, limit: int) -> int:
-    """Forget all that is known of mails submitted before; return how many."""
+    """Delete all records of mails submitted before that time. Return how many."""
     given = {"before": lowest_id(before), "limit": limit}
     rows = transaction.execute(_LOCK_OLD_MAILS[dialect], given)
     if rows:

@@ -1,4 +1,4 @@
-"""A queue as a table of a database, SQLite or PostgreSQL."""
+"""A queue in a table of a database, SQLite or PostgreSQL."""
 
 import time
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Depth, Kept, Lease, NotKept
 
-_LONGEST_SLEEP = 5.0  # should a clock jump, or news be lost
-_SHORTEST_SLEEP = 0.002  # while what is due is being taken by another
+_LONGEST_SLEEP = 5.0  # in case a clock jumps or a notification is lost
+_SHORTEST_SLEEP = 0.002  # while another worker takes what is due
 _PUT = {
     Dialect.SQLITE: """
         INSERT INTO limbo_queue (id, body, submitted_at, due)
@@ -44,7 +44,7 @@ _DEAD = "SELECT kind, count(*) FROM limbo_dead_letters GROUP BY kind"
 
 
 class SqlQueue:
-    """A MailQueue in a table, durable as the database is."""
+    """A MailQueue in a table, as durable as the database."""
 
     def __init__(self, database: Database, *, lease_seconds: float = 60.0) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class SqlQueue:
         self.dead_letters = SqlDeadLetters(database)
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
-        """Keep all the mails, or none; one whose id is there already is kept as it is."""
+        """Keep all the mails, or none. If a mail's id exists already, the stored mail stays."""
         if not mails:
             return []
         columns: dict[str, Sequence[object]] = {
@@ -70,7 +70,7 @@ class SqlQueue:
 
     @database_errors_as(QueueUnavailable)
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails, those that are due the longest."""
+        """Lease up to ``limit`` mails, those that have been due longest."""
         until = time.monotonic() + wait
         while not (claimed := self._claim(limit)):
             if not self._await_due(until):
@@ -79,12 +79,12 @@ class SqlQueue:
 
     @database_errors_as(QueueUnavailable)
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Remove the mails; return the leases that were lost before."""
+        """Remove the mails. Return the leases that were already lost."""
         return sql_leases.ack(self._database, leases)
 
     @database_errors_as(QueueUnavailable)
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time again; return those that were lost before."""
+        """Restart the time of the leases. Return the leases that were already lost."""
         return sql_leases.extend(self._database, leases, seconds=self._lease_seconds)
 
     @database_errors_as(QueueUnavailable)
@@ -100,7 +100,7 @@ class SqlQueue:
 
     @database_errors_as(QueueUnavailable)
     def depth(self) -> Depth:
-        """Count the mails, all of them one by one."""
+        """Count all the mails."""
         [[ready, in_flight, deferred, age]] = self._database.execute(_DEPTH)
         return Depth(
             ready=ready,
@@ -114,7 +114,7 @@ class SqlQueue:
         return sql_leases.claim(self._database, limit=limit, seconds=self._lease_seconds)
 
     def _await_due(self, until: float) -> bool:
-        """Sleep until some mail is due; False if none is by then."""
+        """Sleep until a mail is due. Return False if none is due by then."""
         if time.monotonic() >= until:
             return False
         with self._database.listening() as sleep:

@@ -1,6 +1,6 @@
-"""Rows of a SQL ledger as what the port calls records.
+"""Turns rows of a SQL ledger into the port's records.
 
-What a newer limbo wrote, and this one cannot read, is shown as not known.
+A value that a newer limbo wrote, and this one cannot read, is shown as unknown.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ ATTEMPT_COLUMNS = "sender, started_at, outcome"
 def read_record(
     row: Row, body: bytes | None = None, attempts: Sequence[RecordedAttempt] = ()
 ) -> Record:
-    """Read a row of COLUMNS, and the content that may be there no more."""
+    """Read a row of COLUMNS, and the content if it is still there."""
     id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
     next_at, cause, possible_duplicate = rest
     mail = None if body is None else decode_mail(body, id_)

@@ -1,4 +1,4 @@
-"""A SQLite file as the database of one machine's processes."""
+"""A SQLite file, shared by the processes of one machine."""
 
 import errno
 import os
@@ -20,8 +20,8 @@ from limbo.domain.errors import SettingsError
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
 _POOL_SIZE = 32
-# On a full disk no mail could even be taken out: that is a write too, to the write-ahead log,
-# which takes up 4 MB, and as much again in the file, before it is written from its start.
+# Removing a mail is a write too: on a full disk it would fail. The write-ahead log grows to 4 MB,
+# and the file by as much, before the log is used from its start again.
 _RESERVE_BYTES = 16 * 2**20
 _FREE_BYTES = """
     SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size
@@ -29,7 +29,7 @@ _FREE_BYTES = """
 
 
 class SqliteDatabase:
-    """A Database in one file, which several processes of one machine may share."""
+    """A Database in one file. Several processes of one machine may share it."""
 
     dialect = Dialect.SQLITE
 
@@ -46,14 +46,14 @@ class SqliteDatabase:
         self._busy_seconds = busy_seconds
         self._reserve_bytes = reserve_bytes
         self._pool = Pool(self._open, size=_POOL_SIZE, timeout=busy_seconds)
-        # Threads queue up here, in turn: SQLite itself would have them sleep and try again.
+        # Threads wait for this lock in turn. SQLite alone would make them sleep and try again.
         self._writing = threading.Lock()
 
     @classmethod
     def connect(cls, url: str, *, now: Callable[[], float] = time.time) -> "SqliteDatabase":
-        """Open ``sqlite:///relative`` or ``sqlite:////absolute``, and make the file if need be.
+        """Open ``sqlite:///relative`` or ``sqlite:////absolute``. Create the file if it is missing.
 
-        Raises SettingsError, in one line, when that cannot be done.
+        Raises SettingsError if that fails, with a text of one line.
         """
         name = url.removeprefix(SCHEME)
         if name in {url, "", ":memory:"} or "?" in name:
@@ -78,7 +78,7 @@ class SqliteDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[Executor]:
-        """Return a block that holds the one write lock of the file."""
+        """Return a block that holds the file's only write lock."""
         with self._writer() as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield connection
@@ -87,7 +87,7 @@ class SqliteDatabase:
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
-        """Run one statement by itself, which is a transaction if it writes."""
+        """Run one statement by itself. If it writes, it is a transaction."""
         reads = sql.lstrip().startswith("SELECT")
         with _errors(), self._pool.connection() if reads else self._writer() as connection:
             return connection.execute(sql, values, notify=notify)
@@ -97,22 +97,23 @@ class SqliteDatabase:
     ) -> list[Row]:
         """Run a statement for all rows of the columns, in one transaction.
 
-        One run is one by itself: BEGIN and COMMIT would give up the interpreter's lock twice more.
+        A single run needs no BEGIN and COMMIT, each of which would release the interpreter's lock.
         """
         with self._writer() if in_one_run(sql, columns) else self.transaction() as executor:
             return executor.execute_many(sql, columns, notify=notify)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
-        """Return a block that looks every 10 to 17 ms: nothing in SQLite wakes another process."""
+        """Return a block that polls, because SQLite cannot wake another process."""
         with _errors(), self._pool.connection() as connection:
             connection.watch()
             yield connection.sleep
 
     def check_room(self) -> None:
-        """Keep enough of the disk free to get out what is in.
+        """Raise unless enough of the disk is free to remove the mails that are stored.
 
-        Half of it may be room in the file itself, which does not shrink when mails leave.
+        Up to half of this space may be free pages of the file, which does not shrink when mails
+        leave.
         """
         with _errors():
             left = shutil.disk_usage(self._path.parent).free
@@ -128,7 +129,7 @@ class SqliteDatabase:
 
     @contextmanager
     def _writer(self) -> Iterator[SqliteConnection]:
-        """Lend a connection to the one thread that writes."""
+        """Lend a connection to the one thread that may write."""
         if not self._writing.acquire(timeout=self._busy_seconds):
             msg = "database is locked"
             raise DatabaseUnavailable(msg)
@@ -160,7 +161,7 @@ def _make(path: Path) -> None:
 
 @contextmanager
 def _errors() -> Iterator[None]:
-    """Translate SQLite's errors, whose texts name neither data nor secrets."""
+    """Translate SQLite's errors. Their texts contain neither data nor secrets."""
     try:
         yield
     except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:

@@ -1,4 +1,4 @@
-"""One connection to a SQLite file, which waits for its turn and sees what others commit."""
+"""One connection to a SQLite file. It waits for locks, and notices what others commit."""
 
 import sqlite3
 import time
@@ -8,11 +8,11 @@ from pathlib import Path
 from limbo.adapters.sql.database import Row
 from limbo.adapters.sql.sqlite_rows import for_many
 
-_POLL_SECONDS = (0.01, 0.017)  # between two looks: at first, and when there has long been no news
+_POLL_SECONDS = (0.01, 0.017)  # between two polls: the first pause, and the longest one
 _POLL_GROWTH = 1.02
 _RETRY_SECONDS = 0.001
-# FULL: a commit is on the disk when it returns. The second and third matter on macOS alone,
-# where a plain fsync leaves the data in the drive's cache.
+# FULL: a commit is on the disk when it returns. The other two matter only on macOS, where a plain
+# fsync leaves the data in the drive's cache.
 _PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
 
 
@@ -39,7 +39,7 @@ class SqliteConnection:
         sql: str,
         values: Mapping[str, object] | None = None,
         *,
-        notify: bool = False,  # noqa: ARG002 - who listens has to look
+        notify: bool = False,  # noqa: ARG002 - listeners have to poll
     ) -> list[Row]:
         """Run one statement."""
         return self._run(sql, {**(values or {}), "now": self._now()})
@@ -51,18 +51,18 @@ class SqliteConnection:
         *,
         notify: bool = False,  # noqa: ARG002 - as above
     ) -> list[Row]:
-        """Run a statement for all rows of the columns, in as few runs as can be."""
+        """Run a statement for all rows of the columns, in as few runs as possible."""
         rows: list[Row] = []
         for statement, values in for_many(sql, columns, self._now()):
             rows += self._run(statement, values)
         return rows
 
     def watch(self) -> None:
-        """Note the file's version as this connection knows it: others' commits raise it."""
+        """Read the file's version. Commits of other connections increase it."""
         self._version = self._read_version()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep until another connection has committed something since the last look."""
+        """Sleep until another connection has committed something since the last poll."""
         until = time.monotonic() + seconds
         known = self._version
         shortest, longest = _POLL_SECONDS
@@ -74,18 +74,19 @@ class SqliteConnection:
             self._pause = shortest
 
     def is_usable(self) -> bool:
-        """Tell that it is: there is no server to lose."""
+        """Return True: there is no server that could be lost."""
         return True
 
     def close(self) -> None:
-        """Close the connection, which undoes what is not committed."""
+        """Close the connection. This undoes what it has not committed."""
         self._connection.close()
 
     def _run(self, sql: str, values: Mapping[str, object] | Sequence[object]) -> list[Row]:
-        """Run a statement, and try again every millisecond while another process writes.
+        """Run a statement. Try again every millisecond while another process writes.
 
-        SQLite's own waiting sleeps longer and longer, up to 0.1 s: who waits most gets least.
-        And it does not wait at all where a file's journal is switched to the write-ahead log.
+        SQLite's own waiting has growing pauses of up to 0.1 s, so the one that has waited longest
+        gets the fewest chances. It does not wait at all while a file is switched to the write-ahead
+        log.
         """
         until = time.monotonic() + self._busy_seconds
         while True:
@@ -102,5 +103,5 @@ class SqliteConnection:
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    # An error of the module itself, such as text that is no UTF-8, has no code.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest says why
+    # Errors of the module itself, such as for text that is no UTF-8, have no code.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest: details

@@ -1,7 +1,7 @@
-"""A statement for one row, as SQLite runs it for many.
+"""Turns a statement for one row into one that SQLite runs for many rows.
 
-Each run of a statement gives up the interpreter's lock, and has to get it back from another thread
-that took it meanwhile, which takes longer than the run itself.
+Each run of a statement releases the interpreter's lock. If another thread takes the lock, getting
+it back takes longer than the run itself.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 
-# Rows of one run: few sizes, so that few texts have to be compiled, and stay in the cache.
+# Rows of one run. There are few sizes, so that few texts are compiled and all stay cached.
 _SIZES = (64, 32, 16, 8, 4, 2, 1)
 _NAME = re.compile(r":([a-z_]+)")
 _ROW = re.compile(r"\bVALUES\s*(\([^)]*\))")
@@ -20,10 +20,10 @@ _Pick = Callable[[Sequence[object]], Sequence[object]]
 def for_many(
     sql: str, columns: Mapping[str, Sequence[object]], now: float
 ) -> Iterator[tuple[str, Sequence[object]]]:
-    """Yield what to run, and with which values, for the rows of the columns.
+    """Yield the statements to run for the rows of the columns, each with its values.
 
-    What follows ``VALUES`` in the statement is repeated; one that has no ``VALUES`` is run for each
-    row.
+    The part behind ``VALUES`` is repeated for each row. A statement without ``VALUES`` runs once
+    for each row.
     """
     rows = [*zip(*columns.values(), strict=True)]
     names, start = tuple(columns), 0
@@ -38,17 +38,18 @@ def for_many(
 
 
 def in_one_run(sql: str, columns: Mapping[str, Sequence[object]]) -> bool:
-    """Say whether ``for_many`` yields but one."""
+    """Tell whether ``for_many`` yields only one statement."""
     count = len(next(iter(columns.values())))
     return count in _SIZES if _ROW.search(sql) else count == 1
 
 
 @lru_cache(maxsize=128)
 def _for_rows(sql: str, names: Sequence[str], size: int) -> tuple[str, _Pick]:
-    """Return the statement for that many rows, and what picks its values in their order.
+    """Return the statement for that many rows, and a function that puts its values in order.
 
-    It picks from the time and then the values of each row. A value that is named twice is bound
-    twice: SQLite's numbered parameters are, to Python 3.12, names that need a mapping.
+    The function gets the time, and then the values of each row. A value that is named twice is
+    bound twice: until Python 3.12, sqlite3 takes SQLite's numbered parameters for names that need a
+    mapping.
     """
     places: list[int] = []
 

@@ -1,7 +1,7 @@
-"""What statements are put together from, in the words of either database.
+"""The parts of SQL statements, for both dialects.
 
-A statement stands beside its subject. One for many values goes by columns: in SQLite it names the
-values of a row, in PostgreSQL arrays of a type.
+A whole statement stands beside its subject. A statement for many rows gets columns: in SQLite it
+names the values of one row, in PostgreSQL the arrays of the columns.
 """
 # ruff: noqa: S608 - these are put together from constants alone
 
@@ -12,21 +12,21 @@ from limbo.domain.delivery.lifecycle import Move, Status
 
 Statement = Mapping[Dialect, str]
 Types = Mapping[str, str]
-"""Names of columns, each with PostgreSQL's type of it."""
+"""Names of columns, each with its type in PostgreSQL."""
 
 
 def in_each(write: Callable[[Dialect], str]) -> Statement:
-    """Return the statement as it is written for each dialect."""
+    """Return the statement in each dialect."""
     return {dialect: write(dialect) for dialect in Dialect}
 
 
 def literals(*statuses: Status) -> str:
-    """Return the statuses as SQL has them."""
+    """Return the statuses as SQL literals."""
     return ", ".join(f"'{status.value}'" for status in statuses)
 
 
 def change_status(move: Move, where: str, *, also: str = "") -> str:
-    """Return the statement that makes a move of those mails that may make it."""
+    """Return a statement that makes the move for those mails whose status allows it."""
     return f"""
         UPDATE limbo_mails SET status = {literals(move.to)}, {also}updated_at = :now
         WHERE {where} AND status IN ({literals(*move.from_)})
@@ -34,7 +34,7 @@ def change_status(move: Move, where: str, *, also: str = "") -> str:
 
 
 def values(dialect: Dialect, columns: Types) -> str:
-    """Return the values of a row, or the arrays of the columns."""
+    """Return the values of one row, or the arrays of the columns."""
     return ", ".join(
         f":{name}" if dialect is Dialect.SQLITE else f":{name}::{kind}[]"
         for name, kind in columns.items()
@@ -50,20 +50,20 @@ def among(dialect: Dialect, name: str, kind: str = "text") -> str:
 
 
 def insert(dialect: Dialect, table: str, columns: Types, then: str, *, now: str = "") -> str:
-    """Return an INSERT that does ``then`` on a conflict; ``now`` is a column for the time."""
+    """Return an INSERT that does ``then`` on a conflict. ``now`` names a column for the time."""
     time, extra = (", :now", f", {now}") if now else ("", "")
     given = values(dialect, columns)
     source = (
         f"VALUES ({given}{time})"
         if dialect is Dialect.SQLITE
-        # In one order, so that two who insert the same rows cannot lock each other out.
+        # Use one order, so that two inserts of the same rows cannot deadlock.
         else f"SELECT *{time} FROM unnest({given}) ORDER BY 1"
     )
     return f"INSERT INTO {table} ({', '.join(columns)}{extra}) {source} ON CONFLICT {then}"
 
 
 def update(dialect: Dialect, table: str, key: Types, columns: Types) -> str:
-    """Return an UPDATE that gives each row of that key values of its own."""
+    """Return an UPDATE that gives each row, found by its key, its own values."""
     changes = ", ".join(f"{name} = given.{name}" for name in columns)
     where = " AND ".join(f"t.{name} = given.{name}" for name in key)
     given = values(dialect, {**key, **columns})
@@ -77,5 +77,5 @@ def update(dialect: Dialect, table: str, key: Types, columns: Types) -> str:
 def as_columns(
     names: Sequence[str], rows: Sequence[tuple[object, ...]]
 ) -> dict[str, Sequence[object]]:
-    """Return the rows as the columns of those names."""
+    """Return the rows as columns with those names."""
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

@@ -1,7 +1,7 @@
-"""How a database comes to have its tables: one frozen file for each version of them.
+"""How a database gets its tables: one frozen file for each version of them.
 
-A file is named ``m`` and the version that it leads to. It holds what SQLITE and POSTGRESQL are
-told, in full and for good: what is once released is never changed, but followed by another file.
+A file's name is ``m`` and the version it leads to. It holds the complete statements for SQLITE and
+POSTGRESQL. A released file is never changed: a new file follows it.
 """
 
 import pkgutil
@@ -10,16 +10,16 @@ from importlib import import_module
 from limbo.adapters.sql.database import Database, Dialect, Executor
 from limbo.domain.errors import SettingsError
 
-_LOCK = 0x6C696D626F  # "limbo": an advisory lock of PostgreSQL, which this number alone names
+_LOCK = 0x6C696D626F  # "limbo": the number of a PostgreSQL advisory lock that only limbo uses
 _FILES = tuple(sorted(found.name for found in pkgutil.iter_modules(__path__)))
 VERSION = len(_FILES)
 
 
 def migrate(database: Database, version: int = VERSION) -> None:
-    """Bring the tables up to this version, also while other processes try the same.
+    """Bring the tables to this version. Other processes may do the same at the same time.
 
-    Raises SettingsError when a newer limbo has been here, DatabaseUnavailable when it cannot be
-    done.
+    Raises SettingsError if a newer limbo made the tables, DatabaseUnavailable if the database
+    fails.
     """
     if _version(database, database.dialect) == version:
         return
@@ -38,12 +38,12 @@ def migrate(database: Database, version: int = VERSION) -> None:
 
 
 def _version(executor: Executor, dialect: Dialect) -> int:
-    """Return the version of the tables, 0 when there are none."""
+    """Return the version of the tables, or 0 if there are none."""
     match dialect:
         case Dialect.SQLITE:
             known = "SELECT 1 FROM sqlite_master WHERE name = 'limbo_schema'"
         case Dialect.POSTGRESQL:
-            # Not to_regclass(): it may still remember that the table was not there.
+            # Do not use to_regclass(): it may have cached that the table does not exist.
             known = (
                 "SELECT 1 FROM pg_class WHERE relname = 'limbo_schema' AND pg_table_is_visible(oid)"
             )
