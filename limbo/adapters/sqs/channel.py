@@ -1,7 +1,7 @@
-"""One SQS queue as a channel of messages: what SqsQueue and SqsDeadLetters share.
+"""One SQS queue as a channel of messages. SqsQueue and SqsDeadLetters share this code.
 
-It knows nothing of mails: only how to send, receive, hide and delete messages in as few calls as
-SQS allows, with an answer for each.
+It knows nothing of mails. It sends, receives, hides and deletes messages in as few calls as SQS
+allows, and returns a result for each message.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 _CALLS_AT_ONCE = 8
-# Some defects of one entry are answered for the whole batch.
+# For some defects of one entry, SQS refuses the whole batch.
 _ENTRY_AT_FAULT = {"InvalidParameterValue", "InvalidMessageContents", "BatchRequestTooLong"}
 
 _Item = TypeVar("_Item")
@@ -49,16 +49,16 @@ class SqsChannel:
 
     @cached_property
     def url(self) -> str:
-        """The queue's URL, asked for at the first use, so that limbo starts while SQS is down."""
+        """The queue's URL, requested at the first use, so that limbo starts while SQS is down."""
         if "://" in self._name_or_url:
             return self._name_or_url
         with sqs_errors():
             return self._client.get_queue_url(QueueName=self._name_or_url)["QueueUrl"]
 
     def send(self, messages: Sequence[Outgoing], spare: int = 0) -> list[Refusal | None]:
-        """Send the messages, and say of each, in order, why it was refused; never raises.
+        """Send the messages. Return for each, in order, why it was refused, or None; never raise.
 
-        What leaves fewer than ``spare`` bytes of the greatest size free is not sent.
+        A message is not sent if it leaves fewer than ``spare`` bytes below SQS's size limit.
         """
         sizes = [message.size for message in messages]
         refusals: dict[int, Refusal | None] = {
@@ -67,16 +67,18 @@ class SqsChannel:
             if size > MAX_BYTES - spare
         }
         batches = list(_batches([i for i in range(len(messages)) if i not in refusals], sizes))
-        answers = self._at_once(lambda batch: self._send([messages[i] for i in batch]), batches)
-        for batch, answer in zip(batches, answers, strict=True):
-            refusals |= zip(batch, answer, strict=True)
+        refusals_by_batch = self._at_once(
+            lambda batch: self._send([messages[i] for i in batch]), batches
+        )
+        for batch, of_batch in zip(batches, refusals_by_batch, strict=True):
+            refusals |= zip(batch, of_batch, strict=True)
         return [refusals[index] for index in range(len(messages))]
 
     def receive(self, limit: int, *, wait: int, hidden_for: int) -> list[Message]:
         """Receive up to ``limit`` messages, hidden from others for ``hidden_for`` seconds.
 
-        ``wait`` is at most LONG_POLL seconds for the first one. Beyond the first ten, what comes
-        at once is taken.
+        ``wait`` is how many seconds to wait for the first message, at most LONG_POLL. After the
+        first ten messages, it takes only what is there at once.
         """
         receive = partial(self._receive, hidden_for=hidden_for)
         first = receive(min(limit, BATCH), wait)
@@ -87,42 +89,42 @@ class SqsChannel:
             try:
                 return receive(count, 0)
             except QueueUnavailable:
-                return []  # what came is not given up for what did not
+                return []  # keep the messages that have come
 
         counts = [min(BATCH, limit - start) for start in range(BATCH, limit, BATCH)]
         return first + [m for more in self._at_once(receive_more, counts) for m in more]
 
     def delete(self, receipts: Sequence[str]) -> set[str]:
-        """Delete messages; return the receipts that were no longer good."""
+        """Delete messages. Return the receipts that were no longer valid."""
 
         def delete(batch: Sequence[str]) -> set[str]:
             with sqs_errors():
-                answer = self._client.delete_message_batch(
+                result = self._client.delete_message_batch(
                     QueueUrl=self.url,
                     Entries=[{"Id": str(i), "ReceiptHandle": r} for i, r in enumerate(batch)],
                 )
-                return lost_receipts(batch, answer)
+                return lost_receipts(batch, result)
 
         return set().union(*self._at_once(delete, _tens(receipts)))
 
     def change_visibility(self, receipts: Mapping[str, int]) -> set[str]:
-        """Show messages again after their seconds; return the receipts that were no longer good."""
+        """Show messages again after their seconds. Return the receipts no longer valid."""
 
         def change(batch: Sequence[str]) -> set[str]:
             with sqs_errors():
-                answer = self._client.change_message_visibility_batch(
+                result = self._client.change_message_visibility_batch(
                     QueueUrl=self.url,
                     Entries=[
                         {"Id": str(i), "ReceiptHandle": r, "VisibilityTimeout": receipts[r]}
                         for i, r in enumerate(batch)
                     ],
                 )
-                return lost_receipts(batch, answer)
+                return lost_receipts(batch, result)
 
         return set().union(*self._at_once(change, _tens(list(receipts))))
 
     def counts(self) -> tuple[int, int, int]:
-        """Return how many messages are visible, hidden and delayed; each is approximate."""
+        """Return how many messages are visible, hidden and delayed. The counts are approximate."""
         with sqs_errors():
             attributes = self._client.get_queue_attributes(
                 QueueUrl=self.url,
@@ -145,11 +147,11 @@ class SqsChannel:
             return [Refusal(str(error))] * len(batch)
         try:
             with sqs_errors():
-                answer = self._client.send_message_batch(
+                result = self._client.send_message_batch(
                     QueueUrl=url,
                     Entries=[self._entry(str(i), message) for i, message in enumerate(batch)],
                 )
-                return _answers(answer, len(batch))
+                return _refusals(result, len(batch))
         except QueueUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, ClientError) and error_code(cause) in _ENTRY_AT_FAULT:
@@ -174,7 +176,7 @@ class SqsChannel:
 
     def _receive(self, count: int, wait: int, hidden_for: int) -> list[Message]:
         with sqs_errors():
-            answer = self._client.receive_message(
+            result = self._client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=count,
                 WaitTimeSeconds=wait,
@@ -182,7 +184,7 @@ class SqsChannel:
                 MessageAttributeNames=["All"],
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
             )
-            return [message_of(item) for item in answer.get("Messages", ())]
+            return [message_of(item) for item in result.get("Messages", ())]
 
     def _at_once(
         self, call: Callable[[_Item], _Result], items: Sequence[_Item]
@@ -192,15 +194,15 @@ class SqsChannel:
         return [call(item) for item in items]
 
 
-def _answers(answer: "SendMessageBatchResultTypeDef", count: int) -> Sequence[Refusal | None]:
-    """Read what SQS says of each message of a batch, None for one that was sent."""
-    failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
-    sent = {entry["Id"] for entry in answer.get("Successful", ())}
+def _refusals(result: "SendMessageBatchResultTypeDef", count: int) -> Sequence[Refusal | None]:
+    """Return why SQS refused each message of a batch, or None for a message that was sent."""
+    failed = {entry["Id"]: entry for entry in result.get("Failed", ())}
+    sent = {entry["Id"] for entry in result.get("Successful", ())}
     return [None if id_ in sent else refusal_of(failed.get(id_)) for id_ in map(str, range(count))]
 
 
 def _batches(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """Group messages so that neither their number nor their bytes are more than a call takes."""
+    """Group messages so that each batch stays within the number and size of one call."""
     batch: list[int] = []
     for index in indices:
         if len(batch) == BATCH or sum(sizes[i] for i in batch) + sizes[index] > MAX_BYTES:

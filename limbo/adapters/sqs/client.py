@@ -1,4 +1,4 @@
-"""The client that speaks to SQS, its limits, and its errors in our words."""
+"""The client for SQS, its limits, and the translation of its errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,22 +24,23 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 BATCH = 10  # entries in one call
-MAX_BYTES = 1024 * 1024  # of a message, and of a batch; attributes count
+MAX_BYTES = 1024 * 1024  # of a message, and of a batch, attributes included
 READ_TIMEOUT = 10
-LONG_POLL = 8  # SQS offers 20 s; below the read time-out, one client serves all calls
+LONG_POLL = 8  # SQS allows 20 s; below the read timeout, one client can serve all calls
 
 
 def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
-    """Build a client that makes each call once: a repeated send may be a second message.
+    """Build a client that makes each call once: repeating a send could add a second message.
 
-    Raises SettingsError when the region or the endpoint is none.
+    Raises SettingsError if the region or the endpoint is not valid.
     """
     config = Config(
         retries={"total_max_attempts": 1},
         connect_timeout=3,
         read_timeout=READ_TIMEOUT,
         max_pool_connections=connections,
-        # Both took a fifth of a call's CPU: all that is sent is built here, and is always the same.
+        # Both save CPU time: limbo's requests are always valid, and botocore would build its own
+        # user agent again for each call.
         parameter_validation=False,
         user_agent=f"limbo/{__version__}",
     )
@@ -59,7 +60,7 @@ def sqs_client(region: str | None = None, connections: int = 64) -> "SQSClient":
 
 
 def _check_body(response_dict: Mapping[str, Any], **_: object) -> None:
-    """Refuse a proxy's page and half an answer: botocore would read them as an empty answer."""
+    """Refuse a proxy's page and a cut answer: botocore would read both as an empty answer."""
     body: bytes = response_dict["body"].strip()
     if response_dict["status_code"] < HTTPStatus.MULTIPLE_CHOICES and not (
         body.startswith(b"{") and body.endswith(b"}")
@@ -69,7 +70,7 @@ def _check_body(response_dict: Mapping[str, Any], **_: object) -> None:
 
 @contextmanager
 def sqs_errors() -> Iterator[None]:
-    """Raise whatever a call ends in as QueueUnavailable, which quotes nothing of what was sent."""
+    """Turn any error of a call into QueueUnavailable. Its text quotes nothing that was sent."""
     try:
         yield
     except QueueUnavailable:
@@ -80,16 +81,16 @@ def sqs_errors() -> Iterator[None]:
     except BotoCoreError as error:
         msg = f"SQS did not answer: {type(error).__name__}"
         raise QueueUnavailable(msg) from error
-    except Exception as error:  # a proxy may answer anything, and botocore trips in many ways
+    except Exception as error:  # a proxy may answer anything, and botocore then fails in many ways
         msg = f"SQS gave an answer that cannot be read: {type(error).__name__}"
         raise QueueUnavailable(msg) from error
 
 
 def is_in_doubt(error: BaseException | None) -> bool:
-    """Tell whether the call that ended so may have been carried out all the same.
+    """Tell whether a call with this error may have been carried out.
 
-    A status of 5xx may be a gateway's that lost the answer, and a TLS error may come as the answer
-    is read.
+    A 5xx may come from a gateway that lost the answer. A TLS error may happen while the answer is
+    read.
     """
     match error:
         case ClientError():
@@ -102,5 +103,5 @@ def is_in_doubt(error: BaseException | None) -> bool:
 
 
 def error_code(error: ClientError) -> str:
-    """Return the code without the namespace that some carry."""
+    """Return the error code, without the namespace that some codes have."""
     return error.response.get("Error", {}).get("Code", "").rpartition(".")[2]

@@ -1,8 +1,8 @@
-"""The dead letters in an SQS queue, which can be browsed only by receiving them all.
+"""The dead letters in an SQS queue. The only way to read them is to receive them all.
 
-A look hides each letter until the look is over, at most for HIDDEN_FOR seconds: two who look at
-once, from two processes, each see a part. SQS keeps messages for at most 14 days, and counts them
-only roughly, so that a letter of the last minute may be missed.
+A look hides each letter until the look is over, at most for HIDDEN_FOR seconds. If two processes
+look at the same time, each sees a part. SQS keeps messages for at most 14 days. Its counts are
+approximate, so a letter of the last minute may be missed.
 """
 
 import heapq
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 HIDDEN_FOR = 120
 _AT_ONCE = 8 * BATCH
-MOST = 20_000  # letters in one look; FIFO queues have held back further ones from that number on
+MOST = 20_000  # letters in one look; FIFO queues stop delivering at this many hidden messages
 
 
 class SqsDeadLetters:
-    """DeadLetters in the dead-letter queue of an SqsQueue."""
+    """The DeadLetters in the dead-letter queue of an SqsQueue."""
 
     def __init__(
         self, client: "SQSClient", queue: str, dead_letter_queue: str, *, patience: int = 1
     ) -> None:
-        """``patience`` is for how many seconds a look waits for letters that are not counted."""
+        """``patience`` is how many seconds a look waits for letters that SQS has not counted."""
         self._queue = SqsChannel(client, queue)
         self._dead = SqsChannel(client, dead_letter_queue)
         self._patience = patience
@@ -42,13 +42,13 @@ class SqsDeadLetters:
 
     @classmethod
     def connect(cls, queue: str, dead_letter_queue: str, *, region: str | None) -> Self:
-        """Build from names or URLs; nothing is asked of SQS before the first call."""
+        """Build from names or URLs. Nothing is asked of SQS before the first call."""
         return cls(sqs_client(region), queue, dead_letter_queue)
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
-        """Return up to ``limit`` dead letters, newest first, those after the id ``after``.
+        """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``.
 
-        With ``after`` it looks twice, rather than hold all of them.
+        With ``after`` it reads all letters twice, instead of keeping them all in memory.
         """
         end: tuple[float, str] | None = None
         if after is not None:
@@ -67,12 +67,12 @@ class SqsDeadLetters:
         return None
 
     def causes(self) -> Sequence[tuple[Cause, int]]:
-        """Count by cause, the most frequent first; it receives them all, so do not poll it."""
+        """Count by cause, the most frequent first. It receives all letters, so do not poll it."""
         causes = Counter(cause_of(message) for batch in self._all() for message in batch)
         return causes.most_common()
 
     def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all, or of those of the causes, oldest first; it receives them all."""
+        """Return the ids of all letters, or of those with one of the causes, oldest first."""
         ages = [
             age_of(message)
             for batch in self._all()
@@ -84,9 +84,9 @@ class SqsDeadLetters:
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Send the letters to the queue, each as a new message, then delete them here.
 
-        On FIFO, the dead letter's own id deduplicates: by the mail's id, SQS would swallow what is
-        redriven within five minutes of its submission, while a redrive that was cut short may be
-        repeated within five minutes and makes no second mail. A standard queue knows no such thing.
+        On FIFO, the dead letter's own id deduplicates. With the mail's id, SQS would drop a redrive
+        within five minutes of the submission. With the letter's id, an interrupted redrive can be
+        repeated within five minutes and makes no second mail. Standard queues do not deduplicate.
         """
         return self._remove(ids, on_progress, self._send)
 
@@ -122,7 +122,7 @@ class SqsDeadLetters:
         return [m for m, refusal in zip(messages, refusals, strict=True) if refusal is None]
 
     def _named(self, ids: Iterable[str]) -> Generator[Sequence[Message], None, None]:
-        """Yield the letters of these ids, in batches, and look no longer than for the last."""
+        """Yield the letters with these ids, in batches. Stop looking once all are found."""
         wanted = {*ids}
         if not wanted:
             return
@@ -135,13 +135,14 @@ class SqsDeadLetters:
                     return
 
     def _all(self) -> Generator[Sequence[Message], None, None]:
-        """Receive until nothing new comes, in batches, and give back what is still there."""
+        """Receive in batches until nothing new comes. Then show again what was not deleted."""
         held: dict[str, str] = {}
         with self._looking:
             expected = self._dead.counts()[0]
             try:
                 while len(held) < MOST:
-                    # A long poll asks every server of SQS; a short one is for when all is here.
+                    # A long poll asks all servers of SQS. A short poll is enough once all letters
+                    # are here.
                     wait = 0 if 0 < expected <= len(held) else self._patience
                     batch = self._dead.receive(_AT_ONCE, wait=wait, hidden_for=HIDDEN_FOR)
                     fresh = [message for message in batch if message.id not in held]
@@ -150,5 +151,5 @@ class SqsDeadLetters:
                         break
                     yield fresh
             finally:
-                with suppress(QueueUnavailable):  # they come back by themselves, only later
+                with suppress(QueueUnavailable):  # without this they come back later, by themselves
                     self._dead.change_visibility(dict.fromkeys(held.values(), 0))

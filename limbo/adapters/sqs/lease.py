@@ -1,4 +1,4 @@
-"""A lease of an SQS message, with all that SQS does not keep of it."""
+"""The lease of an SQS message, with what SQS does not store about it."""
 
 from dataclasses import dataclass, field
 
@@ -7,14 +7,14 @@ from limbo.adapters.sqs.letter import POSSIBLE_DUPLICATE
 from limbo.adapters.sqs.messages import Message
 from limbo.ports.queue import Lease
 
-_ENOUGH_RECEIVES = 50  # after which a mail has had its touches, by any count
+_ENOUGH_RECEIVES = 50  # by then a mail has had all its touches, however they are counted
 
 
 @dataclass(slots=True)
 class _Term:
-    """Until when, by our clock, a lease is good; shared by all copies of the lease.
+    """Until when a lease is valid, by our clock. All copies of the lease share it.
 
-    ``buried`` says that the dead letters have its mail, which is only to be deleted any more.
+    ``buried`` means that the dead letters have the mail. It only has to be deleted.
     """
 
     until: float
@@ -23,9 +23,9 @@ class _Term:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqsLease(Lease):
-    """A lease that remembers the raw body, for the dead letters, and its times.
+    """A lease that keeps the raw body, for the dead letters, and its times.
 
-    ``received_at`` is no later than SQS gave the mail.
+    ``received_at`` is not later than the time at which SQS returned the mail.
     """
 
     message_id: str
@@ -35,7 +35,7 @@ class SqsLease(Lease):
 
 
 def lease_of(message: Message, received_at: float, hidden_for: int, touches: int) -> SqsLease:
-    """Return the lease of a message just received; ``touches`` are those that are known of."""
+    """Return the lease of a message just received. ``touches`` are those this process knows."""
     received = max(0, message.receive_count - 1)
     return SqsLease(
         mail=decode_mail(message.body, message.id),
@@ -50,7 +50,7 @@ def lease_of(message: Message, received_at: float, hidden_for: int, touches: int
 
 
 def own_lease(lease: Lease) -> SqsLease:
-    """Return the lease as what this queue gave out; raises TypeError for another queue's."""
+    """Return the lease as one of this queue. Raises TypeError for another queue's lease."""
     if not isinstance(lease, SqsLease):
         msg = "the lease is of another queue"
         raise TypeError(msg)

@@ -1,4 +1,4 @@
-"""A dead letter as a message: the raw body of the mail, with attributes that say why it died."""
+"""A dead letter as a message: the mail's raw body, and attributes that say why it died."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,14 +18,14 @@ from limbo.ports.queue import Lease
 
 _CAUSE, _ATTEMPTS = "limbo-cause", "limbo-attempts"
 _BURIED_AT, _MAIL_ID = "limbo-buried-at", "limbo-mail-id"
-POSSIBLE_DUPLICATE = "limbo-possible-duplicate"  # which a mail redriven carries as well
+POSSIBLE_DUPLICATE = "limbo-possible-duplicate"  # redriven mails carry it too
 UNKNOWN_CAUSE = Cause(
     kind="unrecorded", reason="no cause recorded: moved here by SQS itself or by another program"
 )
 
 
 def attributes_of(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapping[str, str]]:
-    """Yield what to send along with a dead mail, and, should that not fit, ever less."""
+    """Yield attributes for a dead mail: all of them, then fewer, in case they do not fit."""
     essential = {
         _CAUSE: encode_cause(death.cause).decode(),
         _BURIED_AT: repr(buried_at),
@@ -38,7 +38,7 @@ def attributes_of(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapp
 
 
 def read_letter(message: Message) -> DeadLetter:
-    """Read a message of the dead-letter queue, whatever put it there."""
+    """Read a message of the dead-letter queue, whoever put it there."""
     return DeadLetter(
         id=message.id,
         mail=decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id)),
@@ -50,7 +50,7 @@ def read_letter(message: Message) -> DeadLetter:
 
 
 def redriven(message: Message) -> Outgoing:
-    """Return what to send: with the mark of a possible duplicate where that still fits."""
+    """Return the message to send. It is marked as a possible duplicate if the mark still fits."""
     plain = Outgoing(
         body=message.body,
         group=decode_mail(message.body, message.id).id,
@@ -67,7 +67,7 @@ def names_of(message: Message) -> tuple[str, str]:
 
 
 def _may_be_double(message: Message) -> bool:
-    """Tell so as well of what limbo did not mark: SQS moves here what was often received."""
+    """Tell whether it is marked, or has no mark: SQS itself moves messages received too often."""
     return message.attributes.get(POSSIBLE_DUPLICATE) != "false"
 
 
@@ -87,7 +87,7 @@ def _attempts(message: Message) -> Sequence[Attempt]:
 
 
 def age_of(message: Message) -> tuple[float, str]:
-    """Return what orders dead letters, the oldest first."""
+    """Return a sort key for dead letters, the oldest first."""
     return _buried_at(message), message.id
 
 

@@ -1,4 +1,4 @@
-"""SQS's messages in our words: what is sent, what is received, and what is said of each."""
+"""SQS's messages as limbo's types: what is sent, what is received, and each one's result."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     _BatchResult = DeleteMessageBatchResultTypeDef | ChangeMessageVisibilityBatchResultTypeDef
 
-# The handle is unknown, is older than the message's last receive, or its time has run out.
+# The receipt is unknown, older than the message's last receive, or expired.
 _LOST = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
 _TOO_LARGE = "must be shorter than"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message as received; ``sent_at`` in seconds since the epoch."""
+    """A message as received. ``sent_at`` is in seconds since the epoch."""
 
     id: str
     receipt: str
@@ -35,7 +35,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to send; ``group`` and ``deduplication`` matter to FIFO queues alone."""
+    """A message to send. Only FIFO queues use ``group`` and ``deduplication``."""
 
     body: str = field(repr=False)
     group: str
@@ -44,7 +44,7 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        """What SQS counts of it, in bytes."""
+        """The size in bytes, as SQS counts it."""
         attributes = sum(
             len(name) + len("String") + len(value.encode())
             for name, value in self.attributes.items()
@@ -54,9 +54,9 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a message was not sent; ``too_large`` when it never can be.
+    """Why a message was not sent. ``too_large`` means that it can never be sent.
 
-    ``in_doubt`` says that SQS may have it all the same.
+    ``in_doubt`` means that SQS may have it after all.
     """
 
     reason: str
@@ -64,14 +64,14 @@ class Refusal:
     in_doubt: bool = False
 
 
-def lost_receipts(receipts: Sequence[str], answer: "_BatchResult") -> set[str]:
-    """Return the receipts of a batch that are no longer good.
+def lost_receipts(receipts: Sequence[str], result: "_BatchResult") -> set[str]:
+    """Return the receipts of a batch that are no longer valid.
 
-    Raises QueueUnavailable when anything else failed, or when SQS left one out.
+    Raises QueueUnavailable if anything else failed, or if SQS left out a message.
     """
-    done = {entry["Id"] for entry in answer.get("Successful", ())}
+    done = {entry["Id"] for entry in result.get("Successful", ())}
     lost: set[str] = set()
-    for entry in answer.get("Failed", ()):
+    for entry in result.get("Failed", ()):
         if (code := entry["Code"].rpartition(".")[2]) not in _LOST:
             msg = f"SQS answered {code}"
             raise QueueUnavailable(msg)
@@ -84,7 +84,7 @@ def lost_receipts(receipts: Sequence[str], answer: "_BatchResult") -> set[str]:
 
 
 def says_too_large(text: str) -> bool:
-    """Tell whether SQS says that a message is larger than it takes."""
+    """Tell whether SQS says that a message is too large."""
     return _TOO_LARGE in text
 
 
@@ -97,7 +97,7 @@ def refusal_of(entry: "BatchResultErrorEntryTypeDef | None") -> Refusal:
 
 
 def message_of(item: "MessageTypeDef") -> Message:
-    """Read a message from the answer to a receive."""
+    """Read one message from the result of a receive."""
     system = item.get("Attributes", {})
     return Message(
         id=item["MessageId"],

@@ -1,10 +1,10 @@
 """A queue on SQS, FIFO or standard, with a second SQS queue for its dead letters.
 
-SQS counts receives, and nothing can be written to a message. So ``touches`` are those after which
-this process released the mail itself: a mail that several workers had is touched oftener before it
-is buried, but none is buried for a throttle, a restart or a probe. Each mail received before is a
-possible duplicate, for SQS cannot tell a crash from a retry. So is one whose message says so: it
-was redriven from the dead letters.
+SQS counts receives, and a message cannot be changed. So ``touches`` counts the touches after which
+this process released the mail. A mail that several workers had is touched more often before it is
+buried. But none is buried for a throttle, a restart or a probe. Each mail that was received before
+is a possible duplicate, because SQS cannot tell a crash from a retry. A mail redriven from the dead
+letters is one if its message says so.
 """
 
 import math
@@ -28,17 +28,17 @@ from limbo.ports.queue import Depth, Kept, Lease, NotKept
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need beyond its mail
-# SQS hides a message for 12 h after a receive and refuses to go beyond; clocks differ a little.
+ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need in addition to its mail
+# SQS hides a message for at most 12 h after a receive. The minute allows for different clocks.
 MAX_HIDDEN = 12 * 3600 - 60
-REMEMBERED = 100_000  # mails whose touches a process knows
+REMEMBERED = 100_000  # mails whose touches a process remembers
 
 
 class SqsQueue:
-    """A MailQueue on SQS: its names end in .fifo or not, and both kinds work, also mixed.
+    """A MailQueue on SQS. The names end in .fifo or not: both kinds work, also mixed.
 
-    But for ``ack``, a lease that has run out by our clock is lost without asking: SQS accepts old
-    receipts on standard queues, and would take the mail from the worker that has it now.
+    Except in ``ack``, a lease that has run out by our clock is lost, without asking SQS. Standard
+    queues accept old receipts, and would take the mail away from the worker that has it now.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class SqsQueue:
         lease_seconds: float,
         now: Callable[[], float] = time.time,
     ) -> Self:
-        """Build the queue from names or URLs; nothing is asked of SQS before the first call."""
+        """Build the queue from names or URLs. Nothing is asked of SQS before the first call."""
         return cls(
             sqs_client(region), queue, dead_letter_queue, lease_seconds=lease_seconds, now=now
         )
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
-        """Send the mails, each its own group: a shared one would let workers in one by one.
+        """Send the mails, each in its own group. In one group, only one worker could have mails.
 
         The mail's id deduplicates, not its content: two equal mails are two mails.
         """
@@ -84,10 +84,10 @@ class SqsQueue:
         return [_kept(refusal) for refusal in self._queue.send(messages, spare=ATTRIBUTES_ROOM)]
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails; ``wait`` is rounded up to whole seconds.
+        """Lease up to ``limit`` mails. ``wait`` is rounded up to whole seconds.
 
-        A lease starts before the call, for who knows when in it SQS hid the mail, and lasts longer
-        by what the call may wait.
+        A lease starts before the call, because the call does not tell when SQS hid the mail. SQS
+        hides the mail longer by the time that the call may wait.
         """
         left = math.ceil(wait)
         while limit > 0:
@@ -105,10 +105,10 @@ class SqsQueue:
         return []
 
     def ack(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Delete the mails, also after their lease: nobody needs them any more.
+        """Delete the mails, even after their leases have run out: they are done.
 
-        A lease that ran out by our clock is returned as lost even if its mail is removed: another
-        may have had it since.
+        A lease that ran out by our clock is returned as lost even if its mail is removed, because
+        another worker may have had the mail since.
         """
         owned = [own_lease(lease) for lease in leases]
         now = self._now()
@@ -126,9 +126,9 @@ class SqsQueue:
     def bury(self, lease: Lease, death: Death) -> None:
         """Send the raw body to the dead letters, then delete it here.
 
-        A crash in between leaves it in both. On FIFO, burying it again within five minutes adds no
-        second dead letter: the message's id deduplicates. When the delete fails, only that is left
-        for the next call.
+        After a crash in between, the mail is in both. On FIFO, burying it again within five minutes
+        adds no second dead letter, because the message's id deduplicates. If the delete fails, the
+        next call only repeats the delete.
         """
         own = own_lease(lease)
         if not own.term.buried:
@@ -139,7 +139,7 @@ class SqsQueue:
         self.ack([lease])
 
     def extend(self, leases: Sequence[Lease]) -> list[Lease]:
-        """Start the leases' time again; return those that were lost before."""
+        """Restart the time of the leases. Return the leases that were already lost."""
         return self._for_those_held(
             leases,
             lambda good: self._hide(good, self._lease_seconds),
@@ -147,7 +147,7 @@ class SqsQueue:
         )
 
     def depth(self) -> Depth:
-        """Count as SQS does: roughly, what was put off as in flight, and nothing by age."""
+        """Return SQS's approximate counts. They show deferred mails as in flight, and no age."""
         ready, in_flight, delayed = self._queue.counts()
         dead = {"any": sum(self._dead.counts())}
         return Depth(ready=ready, in_flight=in_flight, deferred=delayed, oldest_age=None, dead=dead)
@@ -176,7 +176,7 @@ class SqsQueue:
                 self._touches.popitem(last=False)
 
     def _hide(self, leases: Sequence[SqsLease], seconds: float) -> set[str]:
-        """Hide the mails for so long, up to 12 h since they were received."""
+        """Hide the mails for this many seconds, up to 12 h after they were received."""
         now = self._now()
         return self._queue.change_visibility(
             {
@@ -192,9 +192,9 @@ class SqsQueue:
         *,
         until: float,
     ) -> list[Lease]:
-        """Do ``call`` for the leases that have not run out, which are then good ``until`` then.
+        """Do ``call`` for the leases that have not run out. They are then valid ``until`` then.
 
-        ``call`` returns the receipts that SQS called lost; all lost leases are returned.
+        ``call`` returns the receipts that SQS reports as lost. All lost leases are returned.
         """
         now = self._now()
         good = [own for own in map(own_lease, leases) if own.term.until > now]
