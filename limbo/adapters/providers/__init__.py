@@ -1,1 +1,1 @@
-"""The providers that take mails, one folder each, and what they share."""
+"""The providers, one folder each, and the code they share."""

@@ -1,7 +1,8 @@
-"""An adapter for requests' sessions under which an HTTP exchange ends in a known time.
+"""An adapter for requests that ends each HTTP exchange within a known time.
 
-A read timeout of a socket starts again with every byte, so a server that drips an answer can hold
-a thread for as long as it likes. Here the writing and the answer have one deadline each.
+A socket's read timeout starts again with every byte. So a server that sends an answer slowly could
+block a thread for any time. Here, writing the request and reading the answer have one deadline
+each.
 """
 
 import io
@@ -24,10 +25,10 @@ _TLS_RECORD = 16 * 1024
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends requests to one server over connections that keep deadlines; raises ResponseLost.
+    """Sends requests to one server, over connections that keep deadlines.
 
-    Any other error means that the request was not written in full. The read timeout of a request
-    is the time for the whole answer, its body included.
+    Raises ResponseLost if the request was written in full. Any other error means that it was not.
+    The read timeout of a request is the time for the whole answer, including its body.
     """
 
     def __init__(self, *, pool_size: int, write_timeout: float, idle_timeout: float) -> None:
@@ -36,16 +37,16 @@ class BoundedAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        """Let direct connections keep deadlines."""
+        """Make direct connections keep deadlines."""
         super().init_poolmanager(*args, **kwargs)
         self._bind(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.PoolManager:  # noqa: ANN401
-        """Let connections through a proxy keep deadlines."""
+        """Make connections through a proxy keep deadlines."""
         return self._bind(super().proxy_manager_for(*args, **kwargs))
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:  # noqa: ANN401
-        """Find the pool once: one server's requests all share it."""
+        """Find the pool only once: all requests go to one server and share it."""
         if self._pool is None:
             self._pool = super().get_connection_with_tls_context(*args, **kwargs)
         return self._pool
@@ -58,7 +59,7 @@ class BoundedAdapter(HTTPAdapter):
         return manager
 
     def build_response(self, req: PreparedRequest, resp: urllib3.BaseHTTPResponse) -> Response:
-        """Build a response without looking for cookies and an encoding, which nobody asks for."""
+        """Build a response without cookies and encoding, because nothing here uses them."""
         response = Response()
         response.status_code = resp.status
         response.reason = resp.reason or ""
@@ -71,9 +72,9 @@ class BoundedAdapter(HTTPAdapter):
 
 
 class _Bounded(connection.HTTPConnection):
-    """A connection that keeps its deadlines, and does not serve again after idling too long.
+    """A connection that keeps its deadlines, and is not used again after a long idle time.
 
-    Load balancers forget an idle connection, some without a word: the next request would be lost.
+    Some load balancers drop idle connections without notice. The next request would be lost.
     """
 
     def __init__(
@@ -95,11 +96,11 @@ class _Bounded(connection.HTTPConnection):
 
     def connect(self) -> None:
         self._write_until = monotonic() + self._write_timeout
-        self._await_answer()  # a proxy's, to CONNECT
+        self._await_answer()  # for a proxy's answer to CONNECT
         try:
             super().connect()
         except TimeoutError as error:
-            # What times out here, TLS or a proxy, is no ReadTimeout: nothing was written yet.
+            # A timeout here, in TLS or at a proxy, is no ReadTimeout: nothing has been written yet.
             raise urllib3.exceptions.ConnectTimeoutError(self, "timed out") from error
         self._used_at = monotonic()
 
@@ -119,7 +120,8 @@ class _Bounded(connection.HTTPConnection):
         try:
             response = super().getresponse()
         except Exception as error:
-            # urllib3 comes here after a broken write as well, for an answer sent early.
+            # urllib3 comes here even after a failed write, because an answer may have been sent
+            # early.
             if self._written:
                 raise ResponseLost(root_cause(error)) from error
             raise
@@ -134,7 +136,7 @@ class _Bounded(connection.HTTPConnection):
 
 class _BoundedTls(_Bounded, connection.HTTPSConnection):
     def send(self, data: Any) -> None:  # noqa: ANN401 - as above
-        # SSLSocket.sendall gives each record the whole timeout; a plain socket's gives it to all.
+        # SSLSocket.sendall applies the timeout to each record, a plain socket to the whole call.
         for start in range(0, len(data), _TLS_RECORD):
             super().send(data[start : start + _TLS_RECORD])
 
@@ -180,7 +182,7 @@ def _left(deadline: float) -> float:
 
 
 def root_cause(error: BaseException) -> str:
-    """Name the error that all the others came of."""
+    """Name the first error in the chain of causes."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return f"{type(error).__name__}: {error}".rstrip(": ")

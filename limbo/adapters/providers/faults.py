@@ -1,4 +1,4 @@
-"""Whose fault a provider's answer is: what all providers have in common."""
+"""Whose fault a provider's answer is: the rules that all providers share."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from limbo.adapters.providers.response import NotSent, ResponseLost
 from limbo.domain.delivery.verdict import Failed, Fault
 
-# 404 speaks of the account's domain or endpoint, 407 is a proxy's.
+# 404 is about the account's domain or endpoint. 407 comes from a proxy.
 _FAULTS = {
     **dict.fromkeys((401, 402, 403, 404, 407), Fault.ACCOUNT),
     **dict.fromkeys((408, 425, 429), Fault.RATE),
@@ -19,19 +19,19 @@ _LONGEST_TEXT = 1000
 
 
 def status_fault(status: int, own: Mapping[int, Fault] | None = None) -> Fault:
-    """Blame an answer by its status; ``own`` holds what it means at this provider alone."""
+    """Return the fault for an HTTP status. ``own`` holds the provider's own meanings."""
     if own and (fault := own.get(status)):
         return fault
     if fault := _FAULTS.get(status):
         return fault
     if status >= _SERVER_ERROR:
         return Fault.OUTAGE
-    # Below the client errors are redirects, and successes of something that is not the provider.
+    # Below 400 are redirects, and successes of a server that is not the provider.
     return Fault.MAIL if status >= _CLIENT_ERROR else Fault.ACCOUNT
 
 
 def exchange_failure(error: NotSent | ResponseLost) -> Failed:
-    """Blame an exchange that brought no answer."""
+    """Return the failure for an exchange without an answer."""
     if isinstance(error, NotSent):
         return Failed(Fault.OUTAGE, f"not reached: {error}")
     return Failed(Fault.UNKNOWN, f"no answer: {error}")
@@ -48,14 +48,14 @@ def read_retry_after(value: str, now: float) -> float | None:
 
 
 def clean_text(value: object) -> str:
-    """Return a foreign string without what no log or database takes, or an empty one."""
+    """Return the text without characters that no log or database takes; "" if it is no text."""
     text = value if isinstance(value, str) else ""
     text = text[: 2 * _LONGEST_TEXT]
     return "".join(c if c.isprintable() else " " for c in text).strip()[:_LONGEST_TEXT]
 
 
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with ``<key>`` for each of the secrets."""
+    """Return the text with ``<key>`` in place of each secret."""
     for secret in secrets:
         text = text.replace(secret, "<key>")
     return text

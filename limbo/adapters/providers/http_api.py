@@ -1,4 +1,4 @@
-"""A provider's HTTP API: requests that end in a known time and are sent once."""
+"""A provider's HTTP API: each request is sent once and ends within a known time."""
 
 from collections.abc import Mapping, Sequence
 from http.cookiejar import DefaultCookiePolicy
@@ -18,11 +18,11 @@ _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"limbo/{__version__}"}
 
 
 class HttpApi:
-    """One server, called without cookies, redirects or retries; thread-safe.
+    """One server, called without cookies, redirects or retries. Thread-safe.
 
-    The proxies and certificate authorities of the environment are honoured (``HTTPS_PROXY``,
-    ``REQUESTS_CA_BUNDLE``), as they are at the first call; ``.netrc`` is not, as every provider
-    has credentials of its own.
+    It uses the proxies and certificate authorities of the environment (``HTTPS_PROXY``,
+    ``REQUESTS_CA_BUNDLE``), as they are at the first call. It does not use ``.netrc``, because each
+    provider has its own credentials.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class HttpApi:
         write_timeout: float = 10.0,
         idle_timeout: float = 20.0,
     ) -> Self:
-        """Build an API below ``url`` whose requests all carry ``headers``; nothing is called yet.
+        """Build an API below ``url`` whose requests all carry ``headers``. Nothing is called yet.
 
-        ``pool_size`` is how many requests may be under way at once. ``timeout`` is how many
-        seconds a whole answer may take, from the end of its request. A connection that has not been
-        used for ``idle_timeout`` seconds is not used again.
+        ``pool_size`` is how many requests may run at once. ``timeout`` is how many seconds a whole
+        answer may take, from the end of its request. A connection that was idle for
+        ``idle_timeout`` seconds is not used again.
         """
         session = _Session()
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -67,21 +67,21 @@ class HttpApi:
         return cls(session, url, headers=headers, timeout=(connect_timeout, timeout))
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         self._session.close()
 
     def post_form(self, path: str, fields: Sequence[tuple[str, str]]) -> ProviderResponse:
-        """Post a form, as ``post`` does."""
+        """Post a form. See ``post``."""
         return self.post(path, urlencode(fields), "application/x-www-form-urlencoded")
 
     def post_json(self, path: str, document: Mapping[str, object]) -> ProviderResponse:
-        """Post a JSON object, as ``post`` does."""
+        """Post a JSON object. See ``post``."""
         return self.post(path, orjson.dumps(document), "application/json")
 
     def post(self, path: str, body: bytes | str, content_type: str) -> ProviderResponse:
         """Post a body to ``path``, which is quoted and begins with a slash.
 
-        Raises NotSent or ResponseLost, whose texts hold neither the body nor the headers.
+        Raises NotSent or ResponseLost. Their texts contain neither the body nor the headers.
         """
         try:
             template, settings = self._prepared or self._prepare()
@@ -95,13 +95,13 @@ class HttpApi:
         except requests.ReadTimeout as error:
             raise ResponseLost(root_cause(error)) from error
         except requests.exceptions.InvalidHeader:
-            raise NotSent("InvalidHeader") from None  # its text holds the header
+            raise NotSent("InvalidHeader") from None  # its text contains the header
         except (OSError, ValueError, urllib3.exceptions.HTTPError) as error:
             raise NotSent(root_cause(error)) from error
         return _read(response)
 
     def _prepare(self) -> tuple[requests.PreparedRequest, dict[str, Any]]:
-        """Prepare what all requests share: to do it for each takes longer than to send it."""
+        """Prepare what all requests share, because preparing one takes longer than sending it."""
         request = requests.PreparedRequest()
         request.prepare_method("POST")
         request.prepare_url(self._url, None)
@@ -117,7 +117,7 @@ class HttpApi:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow none: requests would read the whole body and the Location to know the next."""
+        """Follow no redirect: requests would read the whole body and the Location for that."""
 
 
 def _read(response: requests.Response) -> ProviderResponse:

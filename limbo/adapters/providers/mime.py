@@ -1,7 +1,8 @@
-"""A mail as the message (RFC 5322, MIME) that SES and SMTP are handed.
+"""A mail as a message (RFC 5322, MIME) for SES and SMTP.
 
-Headers are encoded here and written as they are. Python's own folding splits encoded words wrongly
-in many releases, and before 3.11.10 turned text that looks like one into header lines.
+Headers are encoded here and written as they are. In many releases, Python's own folding splits
+encoded words wrongly. Before 3.11.10 it turned text that looks like an encoded word into header
+lines.
 """
 
 import re
@@ -16,15 +17,16 @@ from typing import Self
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 
-_LINE = 76  # RFC 2047, section 2: no line with an encoded word is longer.
-_LONGEST_WORD = 64  # fits a line even behind the longest name of a header
+_LINE = 76  # RFC 2047, section 2: the longest line with an encoded word
+_LONGEST_WORD = 64  # fits a line even after the longest header name
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # RFC 5322, section 3.2.3
-# 7bit: SES and old relays take no other; a body beyond it is quoted-printable or base64.
+# 7bit, because SES and old relays take nothing else. Other bodies become quoted-printable or
+# base64.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 
 class _Line(str):
-    """A header's value, encoded and folded: the email package writes it as it is."""
+    """An encoded and folded header value. The email package writes it unchanged."""
 
     __slots__ = ("name",)
     name: str
@@ -40,9 +42,9 @@ class _Line(str):
 
 
 def message(mail: Mail, *, source: Address | None = None) -> EmailMessage:
-    """Build the message; whoever gets a blind copy is in none of its headers.
+    """Build the message. Recipients of blind copies appear in none of its headers.
 
-    With a ``source`` the message is from it, and the mail's own ``from`` is where replies go.
+    With a ``source``, the message is from that address, and replies go to the mail's ``from``.
     """
     built = EmailMessage(policy=_POLICY)
     headers = {
@@ -62,12 +64,12 @@ def message(mail: Mail, *, source: Address | None = None) -> EmailMessage:
 
 
 def message_bytes(mail: Mail, *, source: Address | None = None) -> bytes:
-    """Return the message as ASCII bytes whose lines end in CRLF and are at most 998 long."""
+    """Return the message as ASCII bytes. Its lines end in CRLF and have at most 998 characters."""
     return message(mail, source=source).as_bytes()
 
 
 def message_id(mail: Mail) -> str:
-    """Return the Message-ID, the same at every provider and every try of a mail."""
+    """Return the Message-ID. It is the same for each attempt at each provider."""
     return f"<{mail.id}@{mail.from_.email.rpartition('@')[2]}>"
 
 
@@ -107,7 +109,7 @@ def _text(header: str, text: str) -> str:
 
 
 def _is_plain(text: str, limit: int) -> bool:
-    """Whether the text survives in a header unencoded, whoever reads and folds it."""
+    """Tell whether the text can stand in a header unencoded, however the header is folded."""
     words = text.split(" ")
     return (
         len(text) <= limit

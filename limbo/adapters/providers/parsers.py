@@ -1,4 +1,4 @@
-"""Read the variables of senders; the ValueErrors' texts end the sentence "LIMBO_… must be …"."""
+"""Parse senders' variables. The ValueErrors' texts end the sentence "LIMBO_… must be …"."""
 
 import re
 
@@ -6,7 +6,7 @@ from limbo.domain.mail.address import parse_address
 
 
 def address(value: str) -> str:
-    """Read one mail address, perhaps with a name."""
+    """Read one mail address, with or without a name."""
     try:
         return str(parse_address(value))
     except ValueError as error:
@@ -14,7 +14,7 @@ def address(value: str) -> str:
 
 
 def http_url(value: str) -> str:
-    """Read the root of an HTTP API."""
+    """Read the base URL of an HTTP API."""
     if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
         raise ValueError("a URL such as https://api.mailgun.net")
     return value.rstrip("/")

@@ -1,4 +1,4 @@
-"""What an HTTP exchange with a provider comes to."""
+"""The results of an HTTP exchange with a provider."""
 
 from dataclasses import dataclass
 
@@ -8,20 +8,20 @@ from limbo.domain.errors import LimboError
 
 
 class NotSent(LimboError):  # noqa: N818 - what happened, read in sentences
-    """The request was not written in full: the server cannot have acted on it."""
+    """The request was not written in full, so the server cannot have acted on it."""
 
 
 class ResponseLost(LimboError):  # noqa: N818 - what happened, read in sentences
-    """The request was written in full and no whole answer came: the server may have acted on it.
+    """The request was written in full, but no complete answer came. The server may have acted.
 
-    A server that closes an idle connection at the moment it is used again ends here too: what was
-    written to it is either lost or not, and nothing tells which.
+    This also happens if a server closes an idle connection just when it is used again. Then nothing
+    tells whether the server has read the request.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderResponse:
-    """What the server said; ``body`` is cut at 64 KiB."""
+    """The server's answer. ``body`` is cut at 64 KiB."""
 
     status: int
     phrase: str
@@ -29,7 +29,7 @@ class ProviderResponse:
     body: bytes
 
     def json_object(self) -> dict[str, object]:
-        """Return the JSON object that the body is, or an empty one."""
+        """Return the JSON object in the body, or an empty one if the body is something else."""
         try:
             document = orjson.loads(self.body)
         except orjson.JSONDecodeError:

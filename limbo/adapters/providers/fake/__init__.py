@@ -1,1 +1,1 @@
-"""A provider that does what it is told."""
+"""A provider that follows a script and sends nothing."""

@@ -1,17 +1,17 @@
-"""A provider that does what it is told, to see limbo fall back, retry and bury without one.
+"""A provider that follows a script, to see limbo fall back, retry and bury without a real one.
 
 A script is a list of steps, each for one call: ``ok``, ``reject`` (blames the mail), ``account``,
 ``rate``, ``outage``, ``unknown`` or ``slow`` (accepts after a while). ``rate(60)`` and
 ``slow(0.5)`` set the seconds; ``outage*3`` stands for three calls.
 
-The script of ``LIMBO_FAKE_SCRIPT`` ("outage*3, ok") is for all mails, in the order of the calls;
-after its end every call is ok. A recipient at ``limbo.test`` whose local part is a script with
-``+`` for its commas ("outage+ok@limbo.test") sets one for its mail alone, instead of the other:
-the first call for that mail takes the first step, and the last step repeats for ever. The first
-such recipient counts; another local part is an ordinary one.
+The script of ``LIMBO_FAKE_SCRIPT`` ("outage*3, ok") is for all mails, in the order of the calls.
+After its end each call is ok. A mail gets its own script if a recipient at ``limbo.test`` has a
+script as its local part, with ``+`` for the commas ("outage+ok@limbo.test"). The first call for
+this mail then takes the first step, and the last step repeats forever. Only the first such
+recipient counts. Other local parts have no meaning.
 
-The fakes of a process share one script, and so its positions: with "outage, ok" the first
-provider that is tried fails, and the next one takes the mail, whichever they are.
+The fakes of a process share one script and its position. With "outage, ok", the provider that is
+tried first fails, and the next one takes the mail, whatever their names.
 """
 
 import re
@@ -37,7 +37,7 @@ _FAULTS = {"reject": Fault.MAIL} | {fault.value: fault for fault in Fault if fau
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What ``times`` calls in a row come to."""
+    """What ``times`` calls in a row do."""
 
     token: str
     seconds: float | None = None
@@ -45,7 +45,7 @@ class Step:
 
 
 def parse_script(text: str) -> tuple[Step, ...]:
-    """Read "outage*3, ok"; raises ValueError that names the step it cannot read, and the known."""
+    """Read "outage*3, ok". Raises ValueError, which names the bad step and the known ones."""
     return tuple(_step(part.strip()) for part in text.split(",")) if text.strip() else ()
 
 
@@ -61,9 +61,10 @@ def _step(text: str) -> Step:
 
 
 class FakeScript:
-    """What the fakes of a process do next; thread-safe.
+    """The script that all fakes of a process follow. Thread-safe.
 
-    It remembers the last 10,000 mails with a script of their own: an older one starts anew.
+    It remembers the positions of the last 10,000 mails with their own script. An older mail starts
+    its script again.
     """
 
     def __init__(self, steps: Sequence[Step] = ()) -> None:
@@ -73,7 +74,7 @@ class FakeScript:
         self._lock = threading.Lock()
 
     def next(self, mail: Mail) -> Step:
-        """Return the step for this call, and move on."""
+        """Return the step for this call, and advance."""
         own = _own_steps(mail)
         with self._lock:
             if own:
@@ -87,7 +88,7 @@ class FakeScript:
 
 
 class FakeSender:
-    """Accepts every mail unless its script says otherwise, and keeps the last 1,000 it accepted."""
+    """Accepts every mail unless its script says otherwise. Keeps the last 1,000 accepted mails."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class FakeSender:
         on_call: Callable[[str], None] = lambda _line: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``on_call`` is given a line for every call: the sender, the mail's id and the step."""
+        """``on_call`` gets a line for each call: the sender, the mail's id and the step."""
         self.name = name
         self.accepted: deque[Mail] = deque(maxlen=1000)
         self._script = script or FakeScript()
@@ -105,7 +106,7 @@ class FakeSender:
         self._sleep = sleep
 
     def send(self, mail: Mail) -> Verdict:
-        """Do what the script says."""
+        """Do the next step of the script."""
         step = self._script.next(mail)
         self._on_call(f"{self.name}: {mail.id}: {step.token}")
         if step.token == "slow":  # noqa: S105 - a word of the script
@@ -116,7 +117,7 @@ class FakeSender:
         return verdict
 
     def check(self) -> str | None:
-        """Say that all is well: what the script holds is no surprise."""
+        """Return None: a fake is always ready, whatever its script says."""
         return None
 
 
@@ -149,7 +150,7 @@ _shared: WeakValueDictionary[str, FakeScript] = WeakValueDictionary()
 
 
 def _build(options: SenderOptions) -> FakeSender:
-    """Build a fake that follows its script together with the others that have the same."""
+    """Build a fake. Fakes with equal scripts share one script and its position."""
     text = options.values.get("script", "")
     try:
         script = _shared.setdefault(text, FakeScript(parse_script(text)))

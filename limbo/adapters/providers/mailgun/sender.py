@@ -1,4 +1,4 @@
-"""Mailgun, by its HTTP API: POST /v3/<domain>/messages."""
+"""Mailgun, over its HTTP API: POST /v3/<domain>/messages."""
 
 import base64
 import time
@@ -40,7 +40,7 @@ class MailgunSender:
         secrets: tuple[str, ...],
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Take an API that has the credentials; ``secrets`` is what of them reasons must hide."""
+        """Take an API that has the credentials. ``secrets`` are masked in the reasons."""
         self.name = name
         self._api = api
         self._path = f"/v3/{quote(domain, safe='')}/messages"
@@ -58,10 +58,10 @@ class MailgunSender:
         pool_size: int = 64,
         timeout: float = 10.0,
     ) -> Self:
-        """Build a sender with a pool of its own; nothing is called yet.
+        """Build a sender with its own connection pool. Nothing is called yet.
 
-        ``pool_size`` is how many sends may be under way at once; ``timeout`` is how many seconds
-        Mailgun has for its answer.
+        ``pool_size`` is how many sends may run at once. ``timeout`` is how many seconds Mailgun has
+        for its answer.
         """
         from limbo.adapters.providers.http_api import HttpApi
 
@@ -76,7 +76,7 @@ class MailgunSender:
         return cls(api, name=name, domain=domain, secrets=secrets)
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         self._api.close()
 
     def send(self, mail: Mail) -> Verdict:
@@ -84,9 +84,9 @@ class MailgunSender:
         return self._post(_payload(mail))
 
     def check(self) -> str | None:
-        """Post a mail without sender and recipients, to be refused for just that.
+        """Post a mail without a From address and recipients, which Mailgun must refuse.
 
-        A key that may only send may ask nothing else of Mailgun.
+        A sending key allows no other request.
         """
         match self._post([("o:testmode", "yes")]):
             case Accepted() | Failed(fault=Fault.MAIL):

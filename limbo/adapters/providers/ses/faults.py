@@ -7,7 +7,7 @@ from botocore import exceptions
 from limbo.adapters.providers.faults import status_fault
 from limbo.domain.delivery.verdict import Failed, Fault
 
-# By code, without the "Exception" that version 2 of the API adds to some.
+# By error code. Version 2 of the API adds "Exception" to some codes, which is removed before.
 _FAULTS = {
     **dict.fromkeys(("InvalidParameterValue", "BadRequest", "MessageRejected"), Fault.MAIL),
     **dict.fromkeys(
@@ -32,17 +32,17 @@ _FAULTS = {
     **dict.fromkeys(("InternalFailure", "ServiceUnavailable", "RequestTimeout"), Fault.OUTAGE),
 }
 _DENIED = ("AccessDenied", "AccessDeniedException")
-_FAMILIES = ("AccessDenied", "ExpiredToken")  # any code that begins so
-# Of the two, "Email address is not verified" is what SES says now.
+_FAMILIES = ("AccessDenied", "ExpiredToken")  # prefixes of codes
+# SES now says "Email address is not verified". The other text is an older one.
 _UNVERIFIED = ("not verified", "not have authority to send from")
-# What a rate's text says, and how many seconds it means.
+# A part of a throttle's text, and the pause in seconds.
 _PAUSES = {"daily message quota exceeded": 3600.0, "maximum sending rate exceeded": 2.0}
-# Access keys are 40 characters; session tokens and signatures are longer.
+# Access keys have 40 characters. Session tokens and signatures are longer.
 _SECRET = re.compile(r"[A-Za-z0-9+/=]{40,}")
 
 
 def failure_of(error: Exception) -> Failed:
-    """Judge whatever a call of SES raised: botocore's parsers trip over a strange answer."""
+    """Return the failure for any error of a call. botocore's parsers may fail on odd answers."""
     match error:
         case exceptions.ClientError():
             return _refusal(error)
@@ -53,17 +53,17 @@ def failure_of(error: Exception) -> Failed:
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether our credentials are good, and may not do what they were used for."""
+    """Tell whether our credentials are valid, but lack the permission for this call."""
     return isinstance(error, exceptions.ClientError) and _code(error) in _DENIED
 
 
 def _refusal(error: exceptions.ClientError) -> Failed:
-    """Judge an answer of SES: by its code, then its text, then its status."""
+    """Return the failure for an answer of SES: by its code, then its text, then its status."""
     code = _code(error)
     text = str(error.response.get("Error", {}).get("Message", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     fault, pause = fault_of(code, text, status)
-    # From its second line on, a wrong signature's text repeats the headers of the request.
+    # The further lines of a wrong signature's text repeat the headers of the request.
     said = text.strip().partition("\n")[0]
     return Failed(fault, _SECRET.sub("<secret>", f"{status} {code}: {said}"), pause)
 
@@ -73,7 +73,7 @@ def _code(error: exceptions.ClientError) -> str:
 
 
 def fault_of(code: str, text: str, status: int) -> tuple[Fault, float | None]:
-    """Return the fault of an answer, and for how many seconds SES asks to be left alone."""
+    """Return the fault of an answer, and the seconds that SES wants us to wait."""
     text = text.lower()
     pause = next((seconds for said, seconds in _PAUSES.items() if said in text), None)
     if code == "MessageRejected" and any(said in text for said in _UNVERIFIED):
@@ -89,15 +89,15 @@ def fault_of(code: str, text: str, status: int) -> tuple[Fault, float | None]:
 
 
 def _breakdown(error: exceptions.BotoCoreError) -> Failed:
-    """Judge what botocore met before there was an answer."""
+    """Return the failure for an error that botocore met before there was an answer."""
     kind = type(error).__name__
     match error:
         case exceptions.ConnectionError():
             return Failed(Fault.OUTAGE, f"not reached: {kind}: {error}")
         case exceptions.HTTPClientError():
-            # A connection that closed while the request was written looks like one that closed
-            # after it: the mail may have been sent.
+            # A connection that closes while the request is written looks like one that closes after
+            # it. So the mail may have been sent.
             return Failed(Fault.UNKNOWN, f"no answer: {kind}: {error}")
         case _:
-            # All others come before a connection: no credentials, no token, no such endpoint.
-            return Failed(Fault.ACCOUNT, kind)  # its text may hold what a helper program printed
+            # All other errors come before a connection: no credentials, no token, no such endpoint.
+            return Failed(Fault.ACCOUNT, kind)  # its text may contain a helper program's output

@@ -1,6 +1,6 @@
-"""Amazon SES, by version 2 of its API: SendEmail with a raw message.
+"""Amazon SES, over version 2 of its API: SendEmail with a raw message.
 
-boto3 is imported where it is used: a process without this sender does not load it.
+boto3 is imported inside the functions, so that a process without this sender does not load it.
 """
 
 from typing import TYPE_CHECKING, Self
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SesSender:
-    """Sends through one AWS account's SES in one region."""
+    """Sends through SES in one region of one AWS account."""
 
     def __init__(self, client: "SESV2Client", *, name: str, source: Address | None = None) -> None:
         self.name = name
@@ -36,11 +36,11 @@ class SesSender:
         pool_size: int = 64,
         timeout: float = 10.0,
     ) -> Self:
-        """Build a sender with the credentials and endpoint that botocore finds; nothing is called.
+        """Build a sender with botocore's credentials and endpoint. Nothing is called yet.
 
-        ``pool_size`` is how many sends may be under way at once; ``timeout`` is how many seconds
-        SES has for its answer. Raises ValueError for a ``source`` that is no address, and
-        BotoCoreError where no region is known or the credentials cannot be read.
+        ``pool_size`` is how many sends may run at once. ``timeout`` is how many seconds SES has for
+        its answer. Raises ValueError if ``source`` is no address, and BotoCoreError if no region is
+        known or the credentials cannot be read.
         """
         import boto3
         from botocore.config import Config
@@ -49,14 +49,14 @@ class SesSender:
             connect_timeout=3,
             read_timeout=timeout,
             max_pool_connections=pool_size,
-            retries={"total_max_attempts": 1},  # a second try could double the mail
+            retries={"total_max_attempts": 1},  # a second try could send the mail twice
         )
         session = boto3.Session(region_name=region)
         client = session.client("sesv2", config=config)
         return cls(client, name=name, source=parse_address(source) if source else None)
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         self._client.close()
 
     def send(self, mail: Mail) -> Verdict:
@@ -66,18 +66,18 @@ class SesSender:
         payload = _payload(mail, self._source)
         try:
             answer = self._client.send_email(**payload)
-        except Exception as error:  # noqa: BLE001 - botocore's parsers trip over a strange answer
+        except Exception as error:  # noqa: BLE001 - botocore's parsers may fail on odd answers
             return failure_of(error)
         provider_id = answer.get("MessageId")
         if not provider_id or not isinstance(provider_id, str):
-            # botocore takes an answer that was cut off for a whole one.
+            # botocore takes an answer that was cut off for a complete one.
             return Failed(Fault.UNKNOWN, "no readable answer: no MessageId")
         return Accepted(provider_id)
 
     def check(self) -> str | None:
         """Ask whether the account may send.
 
-        Credentials that may send and not ask (``ses:GetAccount``) are no reason for doubt.
+        Credentials that lack the permission to ask (``ses:GetAccount``) may still send.
         """
         from limbo.adapters.providers.ses.faults import failure_of, is_denied
 
@@ -111,7 +111,7 @@ def _build(options: SenderOptions) -> SesSender:
             pool_size=options.pool_size,
             timeout=options.timeout,
         )
-    except (BotoCoreError, ValueError) as error:  # its text may hold what a program printed
+    except (BotoCoreError, ValueError) as error:  # its text may contain a program's output
         raise SettingsError(
             f"LIMBO_REGION and the AWS_ variables must let {options.name} be set up"
             f" ({type(error).__name__})"
