@@ -1,1 +1,1 @@
-"""How a mail, a cause and attempts are written down."""
+"""How a mail, a cause and attempts are written as JSON."""

@@ -1,8 +1,8 @@
-"""A mail, a cause and attempts as versioned JSON: what lies in a queue.
+"""A mail, a cause and attempts as versioned JSON: the contents of a queue.
 
-The document of a mail is the one a client posts, with ``v``, ``id`` and ``submitted_at`` added. A
-reader keeps what it does not know, so that a mail survives workers of two versions; what changes
-the meaning of a mail for those who ignore it raises ``v``.
+A mail's document is the one that the client posted, with ``v``, ``id`` and ``submitted_at`` added.
+A reader keeps fields that it does not know, so that a mail survives workers of two versions. ``v``
+is raised when ignoring a new field would change what the mail means.
 """
 
 import re
@@ -29,9 +29,9 @@ def encode_mail(mail: Mail) -> bytes:
 
 
 def decode_mail(body: bytes | str, name: str, kind: type[Mail] = Mail) -> Mail | Undecodable:
-    """Read a mail that anybody may have put into the queue, by the rules a client's mail meets.
+    """Read a mail that anybody may have put into the queue, by the rules for clients' mails.
 
-    ``name`` is the queue's own name for the message, for a body that is no mail.
+    ``name`` is the queue's own id of the message. It names a body that is no mail.
     """
     try:
         document = orjson.loads(body)
@@ -108,7 +108,7 @@ def _envelope_problem(document: dict[str, object]) -> str | None:
 
 
 def _is_encodable(extra: dict[str, object]) -> bool:
-    """Tell whether the mail can be written back: orjson reads deeper than it writes."""
+    """Tell whether the mail can be written back: orjson reads deeper nesting than it writes."""
     try:
         orjson.dumps(extra)
     except orjson.JSONEncodeError:

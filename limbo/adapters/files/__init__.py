@@ -1,1 +1,1 @@
-"""What is kept in plain files."""
+"""What limbo stores in plain files."""

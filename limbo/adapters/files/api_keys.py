@@ -15,8 +15,8 @@ from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 
 _MAX_BYTES = 16 * 1024 * 1024
 _LOCK_SECONDS = 10.0
-# However unchanged it looks: two changes within one tick of the clock may leave the same times,
-# and a network file system may be late to tell.
+# Read the file again after this time even if it looks unchanged. Two changes within one tick of the
+# clock may have the same times, and a network file system may report a change late.
 _TRUSTED_SECONDS = 10.0
 
 _Signature = tuple[int, ...]
@@ -25,7 +25,7 @@ _Signature = tuple[int, ...]
 class FileApiKeys:
     """ApiKeys in a file, which is read again whenever it has changed.
 
-    While it is missing or broken, no key is known to be good: one that was may have been revoked
+    While the file is missing or broken, no API key is accepted: a known one may have been revoked
     since.
     """
 
@@ -46,7 +46,7 @@ class FileApiKeys:
 
     @classmethod
     def connect(cls, path: str) -> "FileApiKeys":
-        """Read the file for the first time; raises SettingsError, in one line, if that fails."""
+        """Read the file for the first time. Raises SettingsError, in one line, if that fails."""
         keys = cls(Path(path))
         try:
             keys.list()
@@ -55,15 +55,15 @@ class FileApiKeys:
         return keys
 
     def find(self, id: str) -> ApiKey | None:  # noqa: A002
-        """Look up one key in memory, once the file is known not to have changed."""
+        """Look up one API key in memory, after checking that the file has not changed."""
         return self._current().get(id)
 
     def list(self) -> Sequence[ApiKey]:
-        """Return what the file holds."""
+        """Return the API keys in the file."""
         return sorted(self._current().values(), key=lambda key: (key.created_at, key.id))
 
     def add(self, key: ApiKey) -> None:
-        """Put the key into the file, which is made if it is missing."""
+        """Add the API key to the file. Create the file if it is missing."""
         with self._errors(), locked(self._path, self._lock_seconds):
             keys = self._read()[1] if self._path.exists() else {}
             if key.id in keys:
@@ -71,7 +71,7 @@ class FileApiKeys:
             replace_file(self._path, encode_keys([*keys.values(), key]))
 
     def revoke(self, id: str, at: float) -> bool:  # noqa: A002
-        """Mark the key in the file; a first revocation stands."""
+        """Mark the API key in the file. A second revocation changes nothing."""
         with self._errors(), locked(self._path, self._lock_seconds):
             keys = self._read()[1]
             key = keys.get(id)
@@ -86,7 +86,7 @@ class FileApiKeys:
             started = self._now()
             seen = _signature(self._path.stat())
             if seen != self._signature or started >= self._trusted_until:
-                self._signature = None  # a reading that fails is tried again
+                self._signature = None  # if reading fails, the next call tries again
                 self._signature, self._keys = self._read()
                 self._trusted_until = started + _TRUSTED_SECONDS
             return self._keys
@@ -101,7 +101,7 @@ class FileApiKeys:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Translate what is wrong with the file, without what is in it."""
+        """Translate errors of the file. Their texts contain nothing from the file."""
         try:
             yield
         except TimeoutError:
@@ -114,5 +114,5 @@ class FileApiKeys:
 
 
 def _signature(status: os.stat_result) -> _Signature:
-    """Return what differs between two states of the file."""
+    """Return values that differ if the file has changed."""
     return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)

@@ -1,6 +1,6 @@
 """API keys as a JSON document, for a file that people may read and edit.
 
-Read strictly: were a misspelt ``revoked_at`` ignored, the revocation would be undone.
+Unknown names are refused: ignoring a misspelt ``revoked_at`` would undo a revocation.
 """
 
 import re
@@ -26,7 +26,7 @@ def encode_keys(keys: Iterable[ApiKey]) -> bytes:
 
 
 def decode_keys(body: bytes) -> dict[str, ApiKey]:
-    """Return the keys by their ids; raises ValueError, which says where and what is wrong."""
+    """Return the API keys by id. Raises ValueError, which says where and what is wrong."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -64,7 +64,7 @@ def _document(key: ApiKey) -> Mapping[str, object]:
 
 def _key(item: object) -> ApiKey:
     if not isinstance(item, dict):
-        raise ValueError("must be an object")  # noqa: TRY004 - a mistake of the file
+        raise ValueError("must be an object")  # noqa: TRY004 - the file is wrong, not the code
     for name in item:
         if name not in _READERS:
             raise ValueError(f"{one_line(name)}: is none of {', '.join(_READERS)}")

@@ -1,4 +1,4 @@
-"""A small file that is replaced as a whole: a reader sees the old one or the new, never a part."""
+"""A small file that is replaced as a whole. A reader sees the old file or the new one."""
 
 import contextlib
 import fcntl
@@ -13,9 +13,9 @@ _POLL_SECONDS = 0.02
 
 @contextlib.contextmanager
 def locked(path: Path, seconds: float) -> Iterator[None]:
-    """Return a block in which no other process replaces the file; raises TimeoutError.
+    """Return a block in which no other process replaces the file. Raises TimeoutError.
 
-    The lock is on a file beside it, as the file itself is another after each replacement.
+    It locks a second file beside it, because each replacement makes the file a new one.
     """
     path = path.resolve()
     descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -27,8 +27,8 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 
 
 def replace_file(path: Path, body: bytes) -> None:
-    """Write the file, durably; a new one only its owner may read, else it keeps owner and mode."""
-    path = path.resolve()  # a link stays one
+    """Write the file durably. An existing file keeps its owner and mode; a new one is private."""
+    path = path.resolve()  # so that a symbolic link stays one
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -57,7 +57,7 @@ def _lock(descriptor: int, seconds: float) -> None:
 
 
 def _keep_owner_and_mode(path: Path, descriptor: int) -> None:
-    """Let its readers now, such as the api, read the file that root puts in its place."""
+    """Let the current readers, such as the api, read a file that root has replaced."""
     with contextlib.suppress(FileNotFoundError):
         before = path.stat()
         with contextlib.suppress(PermissionError):
