@@ -1,18 +1,18 @@
 """The tree of everything limbo raises on purpose.
 
-An error that one room raises stands in that room, beside what raises it.
+An error that only one package raises is defined there, beside the code that raises it.
 
 LimboError
 ├── InvalidMail              a mail breaks its rules; carries every problem found
-├── SettingsError            the environment says something limbo cannot start with
-├── QueueUnavailable         the queue did not answer, or answered that it cannot
-├── LedgerUnavailable        the ledger did not
-├── ApiKeysUnavailable       the store of API keys did not, or holds what cannot be read
-├── DatabaseUnavailable      a database did not; each port's edge makes it one of those three
+├── SettingsError            limbo cannot start with these settings
+├── QueueUnavailable         the queue did not answer, or answered with an error
+├── LedgerUnavailable        the same of the ledger
+├── ApiKeysUnavailable       the same of the store of API keys, or a key in it cannot be read
+├── DatabaseUnavailable      the same of a database; each port turns it into one of these three
 │   └── CommitInDoubt        it was asked to commit, and may have done so
 ├── NotSent                  a request to a provider was not written in full
-├── ResponseLost             it was, and no whole response came
-├── HttpRefusal              a request is not done as asked; becomes the response
+├── ResponseLost             the request was, but no complete response came
+├── HttpRefusal              a request is refused; this becomes the response
 ├── ClientGone               the client left before its request was complete
 ├── Overloaded               too many calls are under way
 └── NotJson                  a body is no JSON object

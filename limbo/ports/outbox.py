@@ -73,7 +73,7 @@ class Reservations(Protocol):
     def reserve(self, submissions: Sequence[Submission]) -> list[Reserved | Replayed | KeyConflict]:
         """Enter the mails as SUBMITTING. No two submissions may have the same idempotency key.
 
-        A mail reserved a minute ago and never concluded is reserved again, under its old id.
+        A mail reserved over a minute ago and never concluded is reserved again, under its old id.
         """
         ...
 

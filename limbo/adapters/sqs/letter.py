@@ -38,7 +38,7 @@ def attributes_of(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapp
 
 
 def read_letter(message: Message) -> DeadLetter:
-    """Read a message of the dead-letter queue, whoever put it there."""
+    """Read a message of the dead-letter queue, even if limbo did not put it there."""
     return DeadLetter(
         id=message.id,
         mail=decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id)),

@@ -35,7 +35,7 @@ REMEMBERED = 100_000  # mails whose touches a process remembers
 
 
 class SqsQueue:
-    """A MailQueue on SQS. The names end in .fifo or not: both kinds work, also mixed.
+    """A MailQueue on SQS. It works with names that end in .fifo or not, also mixed.
 
     Except in ``ack``, a lease that has run out by our clock is lost, without asking SQS. Standard
     queues accept old receipts, and would take the mail away from the worker that has it now.
@@ -192,9 +192,10 @@ class SqsQueue:
         *,
         until: float,
     ) -> list[Lease]:
-        """Do ``call`` for the leases that have not run out. They are then valid ``until`` then.
+        """Do ``call`` for the leases that have not run out, and return all lost leases.
 
-        ``call`` returns the receipts that SQS reports as lost. All lost leases are returned.
+        ``call`` returns the receipts that SQS reports as lost. The other leases are then valid
+        until ``until``.
         """
         now = self._now()
         good = [own for own in map(own_lease, leases) if own.term.until > now]

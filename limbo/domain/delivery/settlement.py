@@ -81,7 +81,7 @@ def settlement_of(
     told: int,
     now: float,
 ) -> Settlement:
-    """Return what follows from a touch. The ledger already knows the attempts in ``told``.
+    """Return what follows from a touch. The ledger already knows the first ``told`` attempts.
 
     ``touches`` and ``possible_duplicate`` are the mail's values before the touch. ``mail_id`` is
     None for a body that is no mail. No ledger knows such a body.
