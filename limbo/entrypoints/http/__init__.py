@@ -1,1 +1,1 @@
-"""The HTTP side of limbo: takes mails, and answers only once the queue has them."""
+"""The HTTP side of limbo: it accepts mails, and answers once the queue has them."""

@@ -1,4 +1,4 @@
-"""Puts the HTTP application together; a server is another matter."""
+"""Builds the HTTP application; ``server`` serves it."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -37,7 +37,7 @@ _V1 = "/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpLimits:
-    """How much is taken on at once; times in seconds."""
+    """How much the application accepts at once; times in seconds."""
 
     body_bytes: int = 1_048_576
     body_seconds: float = 10.0
@@ -64,10 +64,10 @@ def create_app(
     gather: GatherLimits | None = None,
     deduplicates: bool = True,
 ) -> Starlette:
-    """Return the application; its lifespan must be run, as it owns the threads of the outbox.
+    """Return the application; its lifespan must run, because it starts the outbox's threads.
 
-    Without a ``ledger_reader`` or ``dead_letters``, what needs one answers 501. So does a
-    submission with an Idempotency-Key unless the outbox ``deduplicates``.
+    Without a ``ledger_reader`` or ``dead_letters``, the operations that need one answer 501. So
+    does a submission with an Idempotency-Key, unless the outbox ``deduplicates``.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
@@ -88,7 +88,9 @@ def create_app(
     mails = Mails(ledger_reader, offload=reading, polls=polls)
     letters = DeadLetterHandlers(dead_letters, offload=clearing)
     routes = [
-        route(op.SUBMIT, submission),  # the first to be tried, as it is asked for most
+        route(
+            op.SUBMIT, submission
+        ),  # the first that is tried, because most requests are submissions
         group(_V1, _version_one(mails, letters, partial(Endpoint, access=access, reader=reader))),
         *_open_routes(
             Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds),

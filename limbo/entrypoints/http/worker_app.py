@@ -1,4 +1,4 @@
-"""The little that a worker serves: its metrics, and whether it lives."""
+"""The HTTP application of a worker: its metrics, and whether it lives."""
 
 from starlette.applications import Starlette
 

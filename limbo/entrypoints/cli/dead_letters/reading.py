@@ -9,7 +9,7 @@ from limbo.entrypoints.cli.dead_letters.view import (
     letter_row,
     letter_text,
 )
-from limbo.entrypoints.http.api.representations import causes_shape
+from limbo.entrypoints.http.api.representations import causes_representation
 from limbo.ports.dead_letters import DeadLetters
 
 
@@ -51,7 +51,7 @@ def causes(call: Call, dead_letters: DeadLetters) -> int:
     console = call.console
     counts = dead_letters.causes()
     if call.arguments.json:
-        console.print_json_list(causes_shape(counts)["data"])
+        console.print_json_list(causes_representation(counts)["data"])
     elif counts:
         console.print_table([cause_row(*count) for count in counts], headings=CAUSE_HEADINGS)
     else:

@@ -10,7 +10,7 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed
 from limbo.domain.mail.mail import Mail
 from limbo.domain.mail.text import one_line
 from limbo.entrypoints.cli.times import local_time
-from limbo.entrypoints.http.api.representations import dead_letter_shape
+from limbo.entrypoints.http.api.representations import dead_letter_representation
 from limbo.ports.dead_letters import DeadLetter
 from limbo.ports.queue import Undecodable
 
@@ -21,7 +21,7 @@ CAUSE_HEADINGS = ("MAILS", "CAUSE", "KIND", "SENDER", "REASON")
 
 def letter_document(letter: DeadLetter, *, with_mail: bool = False) -> Document:
     """Return the dead letter as HTTP clients see it, and the mail itself if that is wanted."""
-    document: Document = {**dead_letter_shape(letter)}
+    document: Document = {**dead_letter_representation(letter)}
     if with_mail:
         document["mail"] = _mail_document(letter.mail)
     return document

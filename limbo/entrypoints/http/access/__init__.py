@@ -1,1 +1,1 @@
-"""Who makes a request, and whether they may."""
+"""Authentication: which client makes a request, and whether it may."""

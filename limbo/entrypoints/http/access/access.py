@@ -1,4 +1,4 @@
-"""Who makes a request, and whether they may."""
+"""Authentication: which client makes a request, and whether it may."""
 
 import math
 import time
@@ -29,22 +29,24 @@ _MOST_BUCKETS = 10_000
 
 
 class Access:
-    """Tells who makes a request by its API key, and refuses what that key is not for.
+    """Finds the client of a request by its API key, and refuses what that key may not do.
 
-    Without ``keys`` nobody has one, and all are anonymous. ``now`` must never go back; what
-    was found out about a key holds for ``cache_seconds``. A key's rate is kept within this
-    process: N processes let N times as much through.
+    Without ``api_keys`` all clients are anonymous. ``now`` must never go back. An API key that was
+    looked up is remembered for ``cache_seconds``. Each process limits the rate of an API key by
+    itself: N processes let N times as many requests through.
     """
 
     def __init__(
         self,
-        keys: ApiKeys | None,
+        api_keys: ApiKeys | None,
         *,
         now: Callable[[], float] = time.monotonic,
         cache_seconds: float = 30.0,
         anonymous_scopes: Collection[KeyScope] = (),
     ) -> None:
-        self._cache = None if keys is None else KeyCache(keys, seconds=cache_seconds, now=now)
+        self._cache = (
+            None if api_keys is None else KeyCache(api_keys, seconds=cache_seconds, now=now)
+        )
         self._now = now
         self._buckets: dict[str, tuple[Rate, TokenBucket]] = {}
         self._anonymous = Client(
@@ -55,7 +57,7 @@ class Access:
 
     @property
     def anonymous_scopes(self) -> frozenset[KeyScope]:
-        """What may be done without a key."""
+        """The scopes of clients without an API key."""
         return self._anonymous.scopes
 
     async def authenticate(
@@ -63,8 +65,8 @@ class Access:
     ) -> Client:
         """Return who makes the request; raises HttpRefusal with 401, 403, 429 or 503.
 
-        To be called before the body is read: a refusal of a request that has one closes the
-        connection.
+        Call it before the body is read: if it refuses a request that has a body, the connection is
+        closed.
         """
         try:
             cache = self._cache
@@ -112,9 +114,9 @@ class Access:
             raise HttpRefusal(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=[retry_after])
 
 
-def check_from(client: Client, sender: Address) -> None:
-    """Raise HttpRefusal with 403 if the client's mails may not be from the address."""
-    if not client.may_send_from(sender):
+def check_from(client: Client, from_address: Address) -> None:
+    """Raise HttpRefusal with 403 if the client may not send mails from the address."""
+    if not client.may_send_from(from_address):
         detail = "from: this API key may not send from that address"
         raise HttpRefusal(HTTPStatus.FORBIDDEN, [Problem(pointer="/from", detail=detail)])
 
@@ -127,7 +129,10 @@ def _credential(scope: Scope) -> Credential | None:
 
 
 def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
-    """Return the key if the credential is its own; an unknown id and a wrong secret look alike."""
+    """Return the API key if the credential belongs to it.
+
+    An unknown id and a wrong secret get the same answer.
+    """
     if not is_secret_of(credential, key) or key is None:
         raise _unauthorized("the API key is not known here")
     if key.is_revoked:

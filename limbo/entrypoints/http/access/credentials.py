@@ -16,8 +16,8 @@ HOW = "send it as Authorization: Bearer limbo_…, or as the password of Basic"
 def read_credential(scope: Scope) -> Credential | None:
     """Return the API key of the request, or None if it has no Authorization header.
 
-    It is a Bearer token (RFC 6750, section 2.1), or the password of Basic (RFC 7617), whatever the
-    user name. Raises ValueError, whose text says what is wrong and repeats nothing.
+    It is a Bearer token (RFC 6750, section 2.1), or the password of Basic (RFC 7617) with any user
+    name. Raises ValueError; its text says what is wrong, and repeats nothing of the header.
     """
     values = headers(scope, b"authorization")
     if not values:

@@ -1,4 +1,4 @@
-"""API keys as the HTTP side knows them: looked up off the event loop, and remembered a while."""
+"""A cache of API keys; it looks them up off the event loop."""
 
 import time
 from collections.abc import Callable
@@ -17,29 +17,29 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")
 
 _MOST = 10_000
-_UNKNOWN_SECONDS = 5.0  # a key that is only just being rolled out is not refused for long
+_UNKNOWN_SECONDS = 5.0  # a new API key must not be refused for long
 _THREADS = 4
 _CALLS = _THREADS + 256
 _LOOK_UP_SECONDS = 5.0
 
 
 class KeyCache:
-    """Finds keys; what was found holds for ``seconds`` from when the store was asked.
+    """Finds API keys; a result is used for ``seconds`` from when the store was asked.
 
-    Ids that nobody has are remembered, and looked up, apart from the keys: guesses displace no key,
-    delay no refresh of one, and cause only a few look-ups at a time.
+    Unknown ids are remembered and looked up separately. So requests with guessed ids displace no
+    API key, delay the refresh of none, and cause only a few look-ups at a time.
     """
 
     def __init__(
         self,
-        keys: ApiKeys,
+        api_keys: ApiKeys,
         *,
         seconds: float,
         now: Callable[[], float] = time.monotonic,
         most: int = _MOST,
         look_up_seconds: float = _LOOK_UP_SECONDS,
     ) -> None:
-        self._keys = keys
+        self._api_keys = api_keys
         self._now = now
         self._known = _Recent[ApiKey](seconds, most)
         self._unknown = _Recent[bool](min(seconds, _UNKNOWN_SECONDS), most)
@@ -49,7 +49,7 @@ class KeyCache:
         self._is_failing = False
 
     async def find(self, id_: str) -> ApiKey | None:
-        """Return the key, revoked or not, or None; raises ApiKeysUnavailable."""
+        """Return the API key, revoked or not, or None; raises ApiKeysUnavailable."""
         now = self._now()
         if (key := self._known.get(id_, now)) is not None:
             return key
@@ -65,9 +65,9 @@ class KeyCache:
             raise ApiKeysUnavailable("too many look-ups of API keys wait") from None
         except (ApiKeysUnavailable, TimeoutError) as error:
             problem = str(error) or "the store of API keys did not answer in time"
-            self._note(problem)
+            self._remember_outage(problem)
             raise ApiKeysUnavailable(problem) from None
-        self._note(None)
+        self._remember_outage(None)
         if key is None:
             self._known.forget(id_)
             self._unknown.remember(id_, value=True, at=asked_at)
@@ -77,12 +77,12 @@ class KeyCache:
         return key
 
     def _ask(self, id_: str) -> tuple[float, ApiKey | None]:
-        """Ask the store, in a thread; the answer is as old as the question."""
+        """Ask the store, in a thread; return when it was asked, and its answer."""
         asked_at = self._now()
-        return asked_at, self._keys.find(id_)
+        return asked_at, self._api_keys.find(id_)
 
-    def _note(self, problem: str | None) -> None:
-        """Log when the store stops answering, and when it answers again."""
+    def _remember_outage(self, problem: str | None) -> None:
+        """Remember whether the store fails; log once when that begins, and once when it ends."""
         if problem is not None and not self._is_failing:
             log.error("API keys unavailable", reason=redact(problem))
         if problem is None and self._is_failing:
@@ -91,7 +91,7 @@ class KeyCache:
 
 
 class _Recent(Generic[T]):
-    """Values that hold for ``seconds``; of too many, the oldest go first."""
+    """Values that are valid for ``seconds``; of more than ``most``, the oldest are forgotten."""
 
     def __init__(self, seconds: float, most: int) -> None:
         self._seconds = seconds

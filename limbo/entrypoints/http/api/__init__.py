@@ -1,1 +1,1 @@
-"""The table of operations, and what is made of it: routes, schemas, openapi.json."""
+"""The table of operations, and what is made from it: routes, schemas, openapi.json."""

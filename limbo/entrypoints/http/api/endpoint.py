@@ -1,4 +1,4 @@
-"""What all operations but the submission have in common: access, parameters, problems."""
+"""What all operations except the submission share: access, parameters, problems."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request that its client may make: ``query`` and ``document`` are what was sent."""
+    """An authenticated request; ``query`` and ``document`` are what the client sent."""
 
     request: Request
     client: Client
@@ -41,7 +41,10 @@ Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
 
 
 class Store(Generic[S]):
-    """What handlers ask, off the event loop; None where there is none, and ``missing`` says so."""
+    """A store that handlers ask, off the event loop.
+
+    Where limbo has no such store, ``store`` is None, and ``missing`` tells the client so.
+    """
 
     def __init__(self, store: S | None, *, offload: Offload, missing: str) -> None:
         self._store = store
@@ -57,7 +60,7 @@ class Store(Generic[S]):
 
 
 class Endpoint:
-    """The endpoint of one operation: its handler returns what to answer, or refuses."""
+    """The endpoint of one operation; its handler returns the JSON to answer, or raises."""
 
     def __init__(
         self, operation: Operation, handler: Handler, *, access: Access, reader: BodyReader
@@ -72,7 +75,7 @@ class Endpoint:
         self._reader = reader
 
     async def respond(self, request: Request) -> Response:
-        """Return what the handler does; raises HttpRefusal, or what the handler raises."""
+        """Return the response; raises HttpRefusal, or what the handler raises."""
         operation = self._operation
         client = await self._access.authenticate(
             request.scope, self._needs, message=operation.failed

@@ -1,4 +1,4 @@
-"""What is answered to an error: Starlette's exception handlers, the same for all routes."""
+"""The responses to errors: Starlette's exception handlers, the same for all routes."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -30,16 +30,16 @@ _FAILED = {operation.id: operation.failed for operation in OPERATIONS}
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    return _refusal_response(request, cast("HttpRefusal", error))  # registered for it alone
+    return _refusal_response(request, cast("HttpRefusal", error))  # registered for this type only
 
 
 def _refusal_response(request: Request, refusal: HttpRefusal) -> Response:
-    """Say why the request is not done, beginning as all failures of its operation do."""
+    """Say why the request is refused, with the message that its operation uses for failures."""
     return problem_response(refusal, request.scope, _FAILED.get(_name(request), NOT_SUBMITTED))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
-    """Answer that a store cannot be asked."""
+    """Answer that a store is not available."""
     _log_unavailable(request, error)
     detail = "limbo cannot do that now; try again later"
     refusal = HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
@@ -47,7 +47,10 @@ async def _unavailable(request: Request, error: Exception) -> Response:
 
 
 async def _timed_out(request: Request, error: Exception) -> Response:
-    """Claim nothing of what may still be under way; no Retry-After, lest it is begun once more."""
+    """Answer that the outcome is unknown: what was asked for may still be under way.
+
+    There is no Retry-After, which would ask the client to start it a second time.
+    """
     if request.method in ("GET", "HEAD"):
         return await _unavailable(request, error)
     _log_unavailable(request, error)
@@ -62,13 +65,13 @@ def _log_unavailable(request: Request, error: Exception) -> None:
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
-    """Answer that no route has the path."""
+    """Answer that the path does not exist."""
     detail = "no such path; mails go to POST /v1/mail"
     return problem_response(HttpRefusal(HTTPStatus.NOT_FOUND, detail), request.scope)
 
 
 async def _wrong_method(request: Request, _: Exception) -> Response:
-    """Answer which methods the path has, over all its routes: Starlette names those of one."""
+    """Answer which methods the path has: Starlette would name those of only one of its routes."""
     template = matched_template(request.scope)
     methods = {operation.method for operation in OPERATIONS if operation.path == template}
     known = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
@@ -79,18 +82,18 @@ async def _wrong_method(request: Request, _: Exception) -> Response:
 
 
 async def _client_gone(_: Request, __: Exception) -> Response:
-    """Answer nothing, as nobody would get it."""
+    """Send nothing: the client has gone away."""
     return NoResponse()
 
 
 async def _failed(request: Request, _: Exception) -> Response:
-    """Answer a defect of limbo; Starlette raises it again, and Observation logs it."""
+    """Answer that limbo has a defect; Starlette raises the error again, and Observation logs it."""
     detail = "limbo itself failed; its log has the cause, under the id in X-Request-ID"
     return problem_response(HttpRefusal(HTTPStatus.INTERNAL_SERVER_ERROR, detail), request.scope)
 
 
 def _name(request: Request) -> str:
-    """Return the id of the operation whose route has matched."""
+    """Return the id of the operation whose route matched the request, or an empty string."""
     return getattr(request.scope.get("route"), "name", None) or ""
 
 

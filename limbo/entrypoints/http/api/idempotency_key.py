@@ -14,7 +14,7 @@ from limbo.ports.outbox import Idempotency
 
 _NAME = b"idempotency-key"
 _BARE = r"[\x21\x23-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?"
-# A string of RFC 8941, section 3.3.3, which has no escapes but these two.
+# A string of RFC 8941, section 3.3.3: it has only these two escapes.
 _QUOTED = r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"'
 PATTERN = f"^(?:{_BARE}|{_QUOTED})$"
 _KEY = re.compile(f"{_BARE}|{_QUOTED}")
@@ -35,10 +35,10 @@ def read_key(scope: Scope) -> str | None:
 
 
 def idempotency(key: str, mail: Mail) -> Idempotency:
-    """Return the key with the fingerprint of what is submitted under it.
+    """Return the key with the fingerprint of the mail that is submitted under it.
 
-    Of the mail that results and not of the body's bytes: a client that writes the same JSON with
-    its names in another order, or one receiver without a list, says the same.
+    The fingerprint is made from the mail, not from the bytes of the body: the same JSON with its
+    names in another order, or with a single recipient that is not in a list, is the same mail.
     """
     content = mail.fields.identity(mail)
     return Idempotency(key, hashlib.sha256(orjson.dumps(content)).hexdigest())

@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of the types that annotate what is asked and answered."""
+"""JSON Schema (2020-12) of the types of requests and responses."""
 
 from enum import StrEnum
 from inspect import cleandoc
@@ -33,9 +33,9 @@ class Facts:
 
 
 class Schemas:
-    """Writes the schema of a type, and keeps that of each TypedDict once, under its name.
+    """Makes the schema of a type, and keeps the schema of each TypedDict once, under its name.
 
-    A TypedDict whose name is in ``closed`` allows no other names than its own.
+    A TypedDict whose name is in ``closed`` allows no names except its own.
     """
 
     def __init__(self, closed: frozenset[str] = frozenset()) -> None:
@@ -60,10 +60,10 @@ class Schemas:
             return {"const": arguments[0]} if len(arguments) == 1 else {"enum": [*arguments]}
         if origin is list:
             return {"type": "array", "items": self.of(arguments[0])}
-        return self.of(arguments[0])  # what a TypedDict says is, or is not, required
+        return self.of(arguments[0])  # Required or NotRequired in a TypedDict
 
     def _plain(self, kind: Any) -> Schema:  # noqa: ANN401
-        if kind is object:  # whose schema the Facts around it give
+        if kind is object:  # the Facts around it hold its schema
             return {}
         if is_typeddict(kind):
             return self._reference(kind)

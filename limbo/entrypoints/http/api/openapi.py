@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, written from the operations and the types of their JSON.
+"""The OpenAPI 3.1 document, made from the operations and the types of their JSON.
 
 ``python -m limbo.entrypoints.http.api.openapi`` prints it.
 """
@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from limbo import __version__
 from limbo.domain.access.api_key import KeyScope
-from limbo.entrypoints.http.api import schemas as shapes
 from limbo.entrypoints.http.api.json_schema import Schema, Schemas
 from limbo.entrypoints.http.api.operation import HeaderField, Operation
 from limbo.entrypoints.http.api.operations import OPERATIONS
+from limbo.entrypoints.http.api.schemas import REQUESTS, Id, ProblemDetails, ShortProblem
 from limbo.entrypoints.http.server.phrases import PHRASES
 
 _EVERYWHERE = (
@@ -53,14 +53,14 @@ _SCHEMES: Schema = {
 def openapi_document(
     operations: Iterable[Operation] = OPERATIONS, *, anonymous_scopes: Collection[KeyScope] = ()
 ) -> Schema:
-    """Return the document; what needs one of those scopes can be had without a key."""
-    schemas = Schemas(closed=shapes.REQUESTS)
+    """Return the document; operations of the ``anonymous_scopes`` need no API key."""
+    schemas = Schemas(closed=REQUESTS)
     paths: dict[str, Schema] = {}
     for operation in operations:
         path = paths.setdefault(operation.path, {})
         path[operation.method.lower()] = _operation(operation, schemas, anonymous_scopes)
-    problem = schemas.of(shapes.ShortProblem)
-    details = schemas.of(shapes.ProblemDetails)
+    problem = schemas.of(ShortProblem)
+    details = schemas.of(ProblemDetails)
     return {
         "openapi": "3.1.1",
         "info": {
@@ -115,7 +115,7 @@ def _operation(
 
 def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
     path = [
-        {"name": name, "in": "path", "required": True, "schema": schemas.of(shapes.Id)}
+        {"name": name, "in": "path", "required": True, "schema": schemas.of(Id)}
         for name in re.findall(r"\{(\w+)\}", operation.path)
     ]
     query = [
@@ -137,8 +137,8 @@ def _parameters(operation: Operation, schemas: Schemas) -> list[Schema]:
 def _responses(operation: Operation, schemas: Schemas) -> Schema:
     done = {
         "description": "Done.",
-        "headers": {**_fields(operation.answer_headers, schemas), **_REFERENCES},
-        "content": {operation.media_type: {"schema": schemas.of(operation.answer)}},
+        "headers": {**_fields(operation.response_headers, schemas), **_REFERENCES},
+        "content": {operation.media_type: {"schema": schemas.of(operation.response)}},
     }
     statuses = {*_EVERYWHERE, *operation.problems}
     if operation.scope is not None:
@@ -218,7 +218,7 @@ _REFERENCES: Schema = {"X-Request-ID": {"$ref": "#/components/headers/X-Request-
 
 
 def render(document: Mapping[str, Any]) -> bytes:
-    """Return the document as it is committed."""
+    """Return the document as the bytes of openapi.json."""
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 

@@ -1,4 +1,4 @@
-"""What an operation of the API is: what it is asked, who may, and what it answers."""
+"""The description of one operation of the API: its request, its scope, its responses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from limbo.entrypoints.http.server.problems import NOT_DONE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeaderField:
-    """A header of a request or an answer."""
+    """A header of a request or a response."""
 
     kind: Any
     description: str
@@ -20,9 +20,10 @@ class HeaderField:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
-    """One method of one path; ``scope`` is what a key must be good for, None what is open to all.
+    """One method of one path.
 
-    ``problems`` are the failures of its own, ``failed`` is how they begin.
+    ``scope`` is the scope that an API key must have; None means that the operation is open to all.
+    ``problems`` are the statuses of its own failures, and ``failed`` is their message.
     """
 
     id: str
@@ -35,8 +36,8 @@ class Operation:
     parameters: tuple[Parameter[Any], ...] = ()
     request_headers: Mapping[str, HeaderField] | None = None
     request: Any = None
-    answer: Any = None
-    answer_headers: Mapping[str, HeaderField] | None = None
+    response: Any = None
+    response_headers: Mapping[str, HeaderField] | None = None
     media_type: str = "application/json"
     problems: tuple[HTTPStatus, ...] = ()
     failed: str = NOT_DONE

@@ -1,6 +1,6 @@
-"""Every operation of the API: what it is asked, who may, and what it answers.
+"""The table of operations: each with its request, its scope and its responses.
 
-The routes are made of this table, and so is the OpenAPI document.
+The routes and the OpenAPI document are made from this table.
 """
 
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.mail import YEAR_10000
 from limbo.entrypoints.http.api import idempotency_key as idempotency
-from limbo.entrypoints.http.api import schemas as shapes
+from limbo.entrypoints.http.api import schemas
 from limbo.entrypoints.http.api.json_schema import Facts
 from limbo.entrypoints.http.api.operation import HeaderField, Operation
 from limbo.entrypoints.http.api.parameters import (
@@ -35,7 +35,7 @@ LIMIT = Parameter(
 )
 AFTER: Parameter[str | None] = Parameter(
     name="after",
-    kind=shapes.Id,
+    kind=schemas.Id,
     description="The id of the last entry of the page before.",
     parse=parse_id,
     default=None,
@@ -45,14 +45,14 @@ STATUS: Parameter[Status | None] = Parameter(
 )
 TO: Parameter[str | None] = Parameter(
     name="to",
-    kind=shapes.Address,
+    kind=schemas.Address,
     description="Somebody who gets the mail.",
     parse=parse_email,
     default=None,
 )
 SINCE: Parameter[float | None] = Parameter(
     name="since",
-    kind=shapes.Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)],
+    kind=schemas.Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)],
     description="Submitted then or later: by RFC 3339, or in seconds since the epoch.",
     parse=parse_since,
     default=None,
@@ -93,9 +93,9 @@ SUBMIT = Operation(
             description="`return=representation` (RFC 7240) gets the mail as a resource.",
         ),
     },
-    request=shapes.NewMail,
-    answer=shapes.Submitted | shapes.SubmittedMail,
-    answer_headers={
+    request=schemas.NewMail,
+    response=schemas.Submitted | schemas.SubmittedMail,
+    response_headers={
         "Location": HeaderField(kind=str, description="The path of the mail."),
         "Idempotent-Replayed": HeaderField(
             kind=Annotated[str, Facts(const="true")],
@@ -125,7 +125,7 @@ LIST = Operation(
     tag="mails",
     scope=KeyScope.READ,
     parameters=(STATUS, TO, SINCE, LIMIT, AFTER),
-    answer=shapes.MailPage,
+    response=schemas.MailPage,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 SHOW = Operation(
@@ -137,7 +137,7 @@ SHOW = Operation(
     tag="mails",
     scope=KeyScope.READ,
     parameters=(WAIT,),
-    answer=shapes.MailResource,
+    response=schemas.MailResource,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 CANCEL = Operation(
@@ -148,7 +148,7 @@ CANCEL = Operation(
     description="A mail that is cancelled already stays so. 409 says that it is too late.",
     tag="mails",
     scope=KeyScope.SEND,
-    answer=shapes.MailResource,
+    response=schemas.MailResource,
     problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 LIST_DEAD = Operation(
@@ -162,7 +162,7 @@ LIST_DEAD = Operation(
         LIMIT,
         AFTER,
     ),
-    answer=shapes.DeadLetterPage,
+    response=schemas.DeadLetterPage,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 CAUSES = Operation(
@@ -172,7 +172,7 @@ CAUSES = Operation(
     summary="Count the dead letters by cause",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    answer=shapes.Causes,
+    response=schemas.Causes,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 SHOW_DEAD = Operation(
@@ -182,7 +182,7 @@ SHOW_DEAD = Operation(
     summary="Show a dead letter, by its id or its mail's",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    answer=shapes.DeadLetterShape,
+    response=schemas.DeadLetterShape,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 REDRIVE = Operation(
@@ -192,8 +192,8 @@ REDRIVE = Operation(
     summary="Put dead letters back into the queue",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    request=shapes.Selection,
-    answer=shapes.Redriven,
+    request=schemas.Selection,
+    response=schemas.Redriven,
     problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP = Operation(
@@ -203,8 +203,8 @@ DROP = Operation(
     summary="Delete dead letters for good",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    request=shapes.Selection,
-    answer=shapes.Dropped,
+    request=schemas.Selection,
+    response=schemas.Dropped,
     problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP_ONE = Operation(
@@ -214,11 +214,11 @@ DROP_ONE = Operation(
     summary="Delete a dead letter for good",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    answer=shapes.Dropped,
+    response=schemas.Dropped,
     problems=(*_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 HELLO = Operation(
-    id="hello", method="GET", path="/", summary="Say hello", tag="probes", answer=shapes.Hello
+    id="hello", method="GET", path="/", summary="Say hello", tag="probes", response=schemas.Hello
 )
 HEALTH = Operation(
     id="health",
@@ -226,7 +226,7 @@ HEALTH = Operation(
     path="/health",
     summary="Say that limbo is there",
     tag="probes",
-    answer=shapes.Health,
+    response=schemas.Health,
 )
 LIVE = Operation(
     id="live",
@@ -234,7 +234,7 @@ LIVE = Operation(
     path="/livez",
     summary="Say whether the process runs",
     tag="probes",
-    answer=shapes.Live,
+    response=schemas.Live,
 )
 READY = Operation(
     id="ready",
@@ -242,7 +242,7 @@ READY = Operation(
     path="/readyz",
     summary="Say whether the queue answers",
     tag="probes",
-    answer=shapes.Ready,
+    response=schemas.Ready,
     problems=_UNAVAILABLE,
 )
 METRICS = Operation(
@@ -251,7 +251,7 @@ METRICS = Operation(
     path="/metrics",
     summary="Show the metrics in the Prometheus text format",
     tag="probes",
-    answer=str,
+    response=str,
     media_type="text/plain",
     problems=_UNAVAILABLE,
 )
@@ -261,7 +261,7 @@ DOCUMENT = Operation(
     path="/openapi.json",
     summary="Show this document",
     tag="probes",
-    answer=dict,
+    response=dict,
 )
 OPERATIONS = (
     SUBMIT,

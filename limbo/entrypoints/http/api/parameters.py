@@ -1,4 +1,4 @@
-"""What a query string may hold: each parameter knows its schema, and reads its own text."""
+"""The parameters of a query string: each knows its schema, and parses its own text."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ _RFC3339 = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter(Generic[T]):
-    """One parameter; ``parse`` raises ValueError, whose text says what would be right."""
+    """One parameter; ``parse`` raises ValueError with a text that says what is allowed."""
 
     name: str
     kind: Any
@@ -38,7 +38,7 @@ class Parameter(Generic[T]):
     default: T
 
     def read(self, query: Mapping[str, str]) -> T:
-        """Return its value; raises HttpRefusal with 400."""
+        """Return its value in the query; raises HttpRefusal with 400."""
         text = query.get(self.name)
         if text is None:
             return self.default
@@ -71,7 +71,7 @@ def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
 
 
 def parse_status(text: str) -> Status:
-    """Return it; raises ValueError that names all there are, as the others say what is right."""
+    """Return the status; raises ValueError that names all statuses."""
     try:
         return Status(text)
     except ValueError:
@@ -98,14 +98,14 @@ def parse_wait(text: str) -> float:
 
 
 def parse_id(text: str) -> str:
-    """Return what may be an id, whether or not there is a mail of it."""
+    """Return the text if it has the form of an id, whether or not a mail has that id."""
     if not is_mail_id(text):
         raise ValueError("must be an id: 1 to 64 of A-Z a-z 0-9 _ -")
     return text
 
 
 def parse_since(text: str) -> float:
-    """Return seconds since the epoch, also of a time by RFC 3339, up to the year 9999."""
+    """Return seconds since the epoch, given as such or as a time of RFC 3339, to the year 9999."""
     if _NUMBER.fullmatch(text) and float(text) < YEAR_10000:
         return float(text)
     found = _RFC3339.fullmatch(text)
@@ -113,7 +113,7 @@ def parse_since(text: str) -> float:
     if found is None:
         raise ValueError(problem)
     day, minute, second, fraction, offset = found.groups()
-    leap = second == "60"  # a leap second, which Python does not know
+    leap = second == "60"  # a leap second; Python does not know them
     zone = "+00:00" if offset in "Zz" else offset.replace(" ", "+")
     try:
         at = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}{zone}")

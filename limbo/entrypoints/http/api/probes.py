@@ -1,4 +1,4 @@
-"""What is asked about limbo rather than of it: health, readiness, metrics."""
+"""Requests about limbo itself: health, readiness, metrics."""
 
 import time
 from http import HTTPStatus
@@ -16,7 +16,7 @@ _READY_SECONDS = 1.0
 
 
 class Probes:
-    """The answers for people, orchestrators and Prometheus; none of them calls a provider."""
+    """The handlers for people, orchestrators and Prometheus; none of them calls a provider."""
 
     def __init__(self, *, queue: QueueDepth, metrics: Metrics, seconds: float) -> None:
         self._queue = queue
@@ -52,7 +52,7 @@ class Probes:
         if time.monotonic() >= self._stale_at:
             try:
                 self._queue.depth()
-            except Exception:  # noqa: BLE001 - whatever keeps the queue from answering
+            except Exception:  # noqa: BLE001 - any error means that the queue does not answer
                 self._is_ready = False
             else:
                 self._is_ready = True

@@ -1,4 +1,4 @@
-"""Mails and dead letters as clients see them; a version to come may add fields."""
+"""Mails and dead letters as clients see them; later versions may add fields."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -31,7 +31,7 @@ def submitted_mail(mail: Mail) -> SubmittedMail:
 
 
 def mail_entry(record: Record) -> MailEntry:
-    """Return an entry of the list; ``to`` is everybody who gets the mail."""
+    """Return an entry of the list of mails; ``to`` holds all recipients: to, cc and bcc."""
     entry: MailEntry = {
         "id": record.id,
         "status": record.status,
@@ -45,62 +45,71 @@ def mail_entry(record: Record) -> MailEntry:
     if record.next_at is not None:
         entry["next_attempt_at"] = rfc3339(record.next_at)
     if record.cause is not None:
-        entry["cause"] = cause_shape(record.cause)
+        entry["cause"] = cause_representation(record.cause)
     return entry
 
 
 def mail_resource(record: Record) -> MailResource:
-    """Return a mail with all that is known of it but its body."""
-    tries = [_try(each.sender, each.started_at, each.attempt) for each in record.attempts]
-    resource: MailResource = {**mail_entry(record), "attempts": tries}
+    """Return all that is known of a mail, except its body."""
+    attempts = [
+        _attempt_representation(each.sender, each.started_at, each.attempt)
+        for each in record.attempts
+    ]
+    resource: MailResource = {**mail_entry(record), "attempts": attempts}
     if record.mail is not None:
         resource |= record.mail.fields.shown(record.mail)
     return resource
 
 
-def dead_letter_shape(letter: DeadLetter) -> DeadLetterShape:
-    """Return a dead letter without anything that a client wrote."""
-    shape: DeadLetterShape = {
+def dead_letter_representation(letter: DeadLetter) -> DeadLetterShape:
+    """Return a dead letter, without what a client wrote: addresses, subject, body."""
+    representation: DeadLetterShape = {
         "id": letter.id,
         "buried_at": rfc3339_or_none(letter.buried_at),
-        "cause": cause_shape(letter.cause),
+        "cause": cause_representation(letter.cause),
         "possible_duplicate": letter.possible_duplicate,
-        "attempts": [_try(each.sender, each.started_at, each) for each in letter.attempts],
+        "attempts": [
+            _attempt_representation(each.sender, each.started_at, each) for each in letter.attempts
+        ],
     }
     if isinstance(letter.mail, Mail):
-        shape["mail_id"] = letter.mail.id
-        shape["submitted_at"] = rfc3339(letter.mail.submitted_at)
-    return shape
+        representation["mail_id"] = letter.mail.id
+        representation["submitted_at"] = rfc3339(letter.mail.submitted_at)
+    return representation
 
 
-def cause_shape(cause: Cause) -> CauseShape:
+def cause_representation(cause: Cause) -> CauseShape:
     """Return a cause of death."""
     return {"id": cause.id, "kind": cause.kind, "provider": cause.sender, "reason": cause.reason}
 
 
-def causes_shape(counts: Sequence[tuple[Cause, int]]) -> Causes:
-    """Return how many died of which cause."""
-    return {"data": [{"cause": cause_shape(cause), "count": count} for cause, count in counts]}
+def causes_representation(counts: Sequence[tuple[Cause, int]]) -> Causes:
+    """Return how many mails died of each cause."""
+    return {
+        "data": [{"cause": cause_representation(cause), "count": count} for cause, count in counts]
+    }
 
 
-def _try(sender: str, started_at: float, attempt: Attempt | None) -> AttemptShape:
-    shape: AttemptShape = {
+def _attempt_representation(
+    sender: str, started_at: float, attempt: Attempt | None
+) -> AttemptShape:
+    representation: AttemptShape = {
         "provider": sender,
         "started_at": rfc3339_or_none(started_at),
         "outcome": None,
     }
     if attempt is None:
-        return shape
+        return representation
     if 0 <= attempt.duration < YEAR_10000:
-        shape["duration_ms"] = round(attempt.duration * 1000)
+        representation["duration_ms"] = round(attempt.duration * 1000)
     match attempt.verdict:
         case Accepted(provider_id=provider_id):
-            shape["outcome"] = "accepted"
+            representation["outcome"] = "accepted"
             if provider_id:
-                shape["provider_id"] = provider_id
+                representation["provider_id"] = provider_id
         case Failed(fault=fault, reason=reason):
-            shape["outcome"] = fault
-            shape["reason"] = reason
+            representation["outcome"] = fault
+            representation["reason"] = reason
         case never:
             assert_never(never)
-    return shape
+    return representation

@@ -1,4 +1,4 @@
-"""The JSON that clients send and get; the OpenAPI document is written from these types."""
+"""The types of the JSON that clients send and get; the OpenAPI document is made from them."""
 
 from typing import (
     TYPE_CHECKING,
@@ -238,13 +238,13 @@ def _hint(schema: JsonSchema, is_required: bool) -> object:  # noqa: FBT001 - pr
 
 
 def _typed_dict(name: str, doc: str, hints: dict[str, object]) -> Any:  # noqa: ANN401
-    make: Any = TypedDict  # a type checker wants the keys to be literals
+    make: Any = TypedDict  # a type checker wants the names to be literals
     made = make(name, hints)
     made.__doc__ = doc
     return made
 
 
-if TYPE_CHECKING:  # no type checker can know the keys
+if TYPE_CHECKING:  # no type checker can know the names
     NewMail = dict[str, object]
     SubmittedMail = dict[str, object]
     MailResource = dict[str, object]

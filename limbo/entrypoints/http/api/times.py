@@ -12,5 +12,5 @@ def rfc3339(seconds: float) -> str:
 
 
 def rfc3339_or_none(seconds: float) -> str | None:
-    """Return the time, or None for what is none: another program may have written it."""
+    """Return the time, or None if it is out of range: another program may have written it."""
     return rfc3339(seconds) if 0 <= seconds < YEAR_10000 else None

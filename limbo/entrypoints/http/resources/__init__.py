@@ -1,1 +1,1 @@
-"""What answers each operation."""
+"""The handlers of the operations."""

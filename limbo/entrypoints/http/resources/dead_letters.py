@@ -1,4 +1,4 @@
-"""The dead letters, for admins: look, put back, delete."""
+"""The handlers of dead letters, for admins: read, redrive, drop."""
 
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -8,7 +8,10 @@ import structlog
 from limbo.domain.mail.ids import is_mail_id
 from limbo.entrypoints.http.api.endpoint import Call, Store
 from limbo.entrypoints.http.api.operations import AFTER, LIMIT
-from limbo.entrypoints.http.api.representations import causes_shape, dead_letter_shape
+from limbo.entrypoints.http.api.representations import (
+    causes_representation,
+    dead_letter_representation,
+)
 from limbo.entrypoints.http.api.schemas import (
     MAX_IDS,
     Causes,
@@ -29,7 +32,7 @@ _HOW = 'must be {"ids": […]}, {"cause": "…"} or {"all": true}'
 
 
 class DeadLetterHandlers:
-    """The handlers; they never show whom a mail is from or to, or what it says."""
+    """The handlers; they never show the addresses or the content of a mail."""
 
     def __init__(self, letters: DeadLetters | None, *, offload: Offload) -> None:
         missing = "this limbo cannot reach its dead letters"
@@ -39,19 +42,19 @@ class DeadLetterHandlers:
         """Show a page of dead letters."""
         limit, after = LIMIT.read(call.query), AFTER.read(call.query)
         found = await self._ask(lambda letters: letters.list(limit + 1, after))
-        data = [dead_letter_shape(letter) for letter in found[:limit]]
+        data = [dead_letter_representation(letter) for letter in found[:limit]]
         return {"data": data, "has_more": len(found) > limit}
 
     async def causes(self, _: Call) -> Causes:
         """Count by cause."""
-        return causes_shape(await self._ask(lambda letters: letters.causes()))
+        return causes_representation(await self._ask(lambda letters: letters.causes()))
 
     async def show(self, call: Call) -> DeadLetterShape:
         """Show one dead letter."""
         letter = await self._ask(lambda letters: _find(letters, call.id))
         if letter is None:
             raise _no_such_letter()
-        return dead_letter_shape(letter)
+        return dead_letter_representation(letter)
 
     async def redrive(self, call: Call) -> Redriven:
         """Put dead letters back into the queue."""
@@ -91,7 +94,10 @@ def _no_such_letter() -> HttpRefusal:
 
 
 def parse_choice(document: Mapping[str, object]) -> Choice:
-    """Return which dead letters are meant; raises HttpRefusal with 400."""
+    """Return a function that finds the ids of the dead letters that the body names.
+
+    Raises HttpRefusal with 400.
+    """
     match dict(document):
         case {"ids": list(ids), **rest} if not rest and 0 < len(ids) <= MAX_IDS:
             names = [text for text in ids if isinstance(text, str) and 0 < len(text) <= _MAX_TEXT]

@@ -1,4 +1,4 @@
-"""What became of mails: one, many, and no longer wanted."""
+"""The handlers of mails after their submission: show one, list many, cancel one."""
 
 from http import HTTPStatus
 
@@ -19,7 +19,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Mails:
-    """The handlers; a client finds its own mails alone, and an admin everybody's."""
+    """The handlers; a client finds only its own mails, an admin those of all clients."""
 
     def __init__(
         self, ledger_reader: LedgerReader | None, *, offload: Offload, polls: LongPolls
@@ -28,7 +28,7 @@ class Mails:
         self._polls = polls
 
     async def show(self, call: Call) -> MailResource:
-        """Show a mail, perhaps once it is settled."""
+        """Show a mail; with ``wait``, once its status is final."""
         wait = WAIT.read(call.query)
 
         async def look() -> Record | None:
@@ -37,7 +37,7 @@ class Mails:
             )
 
         _check_id(call.id)
-        return _found(await self._polls.settled(look, call.request.receive, wait))
+        return _found(await self._polls.wait_until_final(look, call.request.receive, wait))
 
     async def list(self, call: Call) -> MailPage:
         """Show a page of mails."""
@@ -72,7 +72,7 @@ class Mails:
 
 
 def _check_id(text: str) -> None:
-    """Keep from the ledger what can be no id: it may not even be able to ask for it."""
+    """Refuse a text that cannot be an id; a database may not even accept it in a query."""
     if not is_mail_id(text):
         raise _no_such_mail()
 

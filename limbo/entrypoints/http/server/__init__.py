@@ -1,1 +1,1 @@
-"""Bounded HTTP: requests, bodies, responses, problems; it knows no operation of limbo."""
+"""HTTP within limits: requests, bodies, responses, problems; independent of the operations."""

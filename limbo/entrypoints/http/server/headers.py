@@ -1,4 +1,4 @@
-"""What a client's request headers ask for."""
+"""Reads the headers of a request."""
 
 import re
 
@@ -24,7 +24,7 @@ def headers(scope: Scope, name: bytes) -> list[bytes]:
 
 
 def _table(scope: Scope) -> dict[bytes, bytes]:
-    """Make a table of all headers by name, once a request."""
+    """Make a table of all headers by name, once for each request."""
     table: dict[bytes, bytes] = dict(scope["headers"])
     if len(table) < len(scope["headers"]):
         values: dict[bytes, list[bytes]] = {}
@@ -36,14 +36,14 @@ def _table(scope: Scope) -> dict[bytes, bytes]:
 
 
 def wants_problem_json(accept: str) -> bool:
-    """Say whether RFC 9457 is named in an Accept header, and liked no less than plain JSON."""
+    """Say whether an Accept header names RFC 9457, and prefers plain JSON no more than that."""
     qualities = dict(_quality(media_range) for media_range in accept.lower().split(","))
     liked = qualities.get(PROBLEM_JSON, 0.0)
     return liked > 0 and liked >= qualities.get(_PLAIN_JSON, 0.0)
 
 
 def wants_representation(prefer: str) -> bool:
-    """Say whether a Prefer header (RFC 7240) asks for the mail as a resource."""
+    """Say whether a Prefer header (RFC 7240) asks for the whole mail in the response."""
     preferences = (item.partition(";")[0] for item in prefer.lower().replace('"', "").split(","))
     first = next((item for item in map(_compact, preferences) if item.startswith("return=")), "")
     return first == REPRESENTATION

@@ -1,4 +1,4 @@
-"""Holds a request until its mail is settled."""
+"""Holds a request until the status of its mail is final."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ Look = Callable[[], Awaitable[Record | None]]
 
 
 class LongPolls:
-    """Looks again and again for ``most`` requests at a time, and once for any more."""
+    """Polls for up to ``most`` requests at a time; for any further request it looks only once."""
 
     def __init__(self, *, most: int = 200, pause: float = 0.2) -> None:
         self._most = most
@@ -21,13 +21,13 @@ class LongPolls:
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Answer all that wait with what is known: the server is about to end."""
+        """Answer all requests that wait with what is known now: the server is about to stop."""
         self._stopping.set()
 
-    async def settled(self, look: Look, receive: Receive, seconds: float) -> Record | None:
-        """Return the entry once it is settled, or as it is after that many seconds.
+    async def wait_until_final(self, look: Look, receive: Receive, seconds: float) -> Record | None:
+        """Return the record once its status is final, or as it is after ``seconds``.
 
-        Raises ClientGone when nobody waits for the answer any more.
+        Raises ClientGone when the client goes away.
         """
         record = await look()
         if not seconds or self._held >= self._most or _is_final(record):

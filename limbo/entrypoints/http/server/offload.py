@@ -1,4 +1,4 @@
-"""Calls what blocks, off the event loop and within bounds."""
+"""Runs blocking calls in threads, off the event loop and within limits."""
 
 import asyncio
 import threading
@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 from limbo.domain.errors import LimboError
 
 T = TypeVar("T")
-_IDLE_SECONDS = 1.0  # to start a thread costs more than a call
+_IDLE_SECONDS = (
+    1.0  # an idle thread waits for the next call: starting a thread costs more than a call
+)
 
 
 class Overloaded(LimboError):  # noqa: N818 - a state, not a mistake
-    """Too many calls are under way."""
+    """Too many calls are under way already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +28,10 @@ class _Call:
 
 
 class Offload:
-    """Makes calls in a few threads: ``calls`` at most run or wait, for ``seconds`` each at most.
+    """Makes calls in ``threads`` threads; up to ``calls`` run or wait, each for up to ``seconds``.
 
-    The threads are daemons, and end once there is nothing to do: a call that hangs holds up neither
-    the event loop nor the exit.
+    The threads are daemons, and end when there is nothing to do: a call that hangs blocks neither
+    the event loop nor the exit of the process.
     """
 
     def __init__(self, *, threads: int, calls: int, seconds: float) -> None:
@@ -46,8 +48,8 @@ class Offload:
     async def call(self, function: Callable[[], T], *, key: Hashable | None = None) -> T:
         """Return what the function returns; raises what it raises, Overloaded or TimeoutError.
 
-        Those who ask under one key at the same time share one call, which is made even if they are
-        gone by then; a call without a key is not.
+        Callers that use the same ``key`` at the same time share one call. A shared call is made
+        even when its callers have gone away meanwhile; a call without a key is not.
         """
         future: asyncio.Future[T] | None = None if key is None else self._shared.get(key)
         if future is None:
@@ -69,20 +71,22 @@ class Offload:
         self._under_way += 1
         if key is not None:
             self._shared[key] = future
-            future.add_done_callback(asyncio.Future.exception)  # seen, even if all are gone
+            future.add_done_callback(
+                asyncio.Future.exception
+            )  # mark an error as seen, even if no caller is left
         return future
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
             value, error = None, None
-            if not call.result.done():  # else nobody waits any more
+            if not call.result.done():  # else its caller has gone away
                 try:
                     value = call.function()
-                except Exception as raised:  # noqa: BLE001 - it is raised where it is awaited
+                except Exception as raised:  # noqa: BLE001 - it is raised where the call is awaited
                     error = raised
             try:
                 call.loop.call_soon_threadsafe(self._resolve, call, value, error)
-            except RuntimeError:  # the loop was closed meanwhile
+            except RuntimeError:  # the loop was closed in the meantime
                 continue
 
     def _next(self) -> _Call | None:

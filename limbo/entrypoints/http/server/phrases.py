@@ -1,4 +1,7 @@
-"""The names of the statuses that limbo answers, the same on every Python: 3.13 changed some."""
+"""The names of the statuses that limbo answers.
+
+They stand here so that they are the same on every Python: 3.13 changed some.
+"""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Everything that is answered instead of "submitted", in the two forms a client may ask for."""
+"""The responses to requests that fail, in the two forms that a client may ask for."""
 
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -21,10 +21,10 @@ _MAX_SHOWN = 20
 
 
 class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
-    """A request that is not done as asked, and why; it becomes the answer.
+    """Raised to refuse a request; it says why, and becomes the response.
 
-    ``message`` is said instead of what all failures of the operation begin with.
-    ``close`` ends the connection after it, for a request that was not read to its end.
+    ``message`` replaces the message that the operation uses for all its failures. ``close`` closes
+    the connection after the response, for a request that was not read to its end.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
 
     @property
     def pointers(self) -> list[str]:
-        """Where the problems are, fit for a log: a name that limbo does not know is left out."""
+        """Where the problems are, safe for a log: names that limbo does not know are left out."""
         return [_without_foreign_names(problem.pointer) for problem in self.problems[:_MAX_SHOWN]]
 
 
 def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMITTED) -> Response:
     """Return the response in the form that the request's Accept header asks for.
 
-    ``failed`` is the message of a refusal that has none of its own.
+    ``failed`` is the message of a refusal that has no message of its own.
     """
     status = refusal.status.value
     detail = _joined(refusal.problems)
@@ -75,7 +75,7 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
         document = {"Message": refusal.message or failed, "Problem": detail}
     kind = ClosingResponse if refusal.close else Response
     response = kind(orjson.dumps(document), status, media_type=media_type)
-    response.raw_headers += refusal.headers  # a name may be there more than once
+    response.raw_headers += refusal.headers  # a header may be there more than once
     return response
 
 
@@ -86,5 +86,5 @@ def _joined(problems: Sequence[Problem]) -> str:
 
 
 def _without_foreign_names(pointer: str) -> str:
-    """Return the pointer if its first name is a field of a mail, else that of the whole."""
+    """Return the pointer if its first name is a field of a mail, else the empty pointer."""
     return pointer if pointer[1:].partition("/")[0] in FIELDS else ""

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1, with the bounds that it leaves to a proxy in front of it."""
+"""uvicorn's HTTP/1.1, with the limits that uvicorn leaves to a proxy in front of it."""
 
 import asyncio
 
@@ -13,14 +13,14 @@ HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
 MAX_PIPELINE = 64  # requests that wait for the answer to an earlier one
 STOP = "limbo.stop"
-"""In the lifespan's state: a function that ends what holds requests up on purpose."""
+"""The name, in the lifespan's state, of a function that answers the long polls at once."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Bounds the time and size of a request's head: pass it to uvicorn as ``http``.
+    """Limits the time and the size of a request's head; pass it to uvicorn as ``http``.
 
-    Without it a connection that sends nothing stays for ever, and a header that does not end fills
-    the memory. Nor may a client keep sending a body that nobody reads.
+    Without it, a connection that sends nothing stays open for ever, and a header without an end
+    fills the memory. It also stops a client that keeps sending a body that nobody reads.
     """
 
     head_seconds = HEAD_SECONDS
@@ -31,47 +31,47 @@ class BoundedProtocol(HttpToolsProtocol):
     _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start to wait for the first request."""
         super().connection_made(JoinedTransport(transport))  # type: ignore[arg-type]
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop to wait."""
+        """Stop waiting."""
         self._stop()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        """Begin a graceful shutdown: let go of the requests that only wait."""
+        """Start a graceful shutdown: answer the requests that only wait."""
         stop = self.app_state.get(STOP)
         if stop is not None:
             stop()
         super().shutdown()
 
     def data_received(self, data: bytes) -> None:
-        """Refuse a head that is too long; it is noticed after at most one read more (256 KiB)."""
+        """Refuse a head that is too long; that is noticed at most one read (256 KiB) too late."""
         self._head_bytes += len(data)
         super().data_received(data)
         if not self._in_head or not self._head_bytes:
             return
         if self._head_bytes > self.max_head_bytes:
             self._refuse(431, f"the request's head is longer than {self.max_head_bytes} bytes")
-        elif self._timer is None:  # which a head that came in one piece never needed
+        elif self._timer is None:  # a head that came in one piece needs no timer
             self._start()
 
     def on_message_begin(self) -> None:
-        """Wait again, for the rest of this head if it is not there already."""
+        """Start again: the rest of this head may not have arrived yet."""
         super().on_message_begin()
         self._in_head = True
         self._stop()
 
     def on_headers_complete(self) -> None:
-        """Stop to wait: the application bounds the body."""
+        """Stop waiting: the application limits the body."""
         self._in_head = False
         self._stop()
         if len(self.pipeline) >= MAX_PIPELINE or self.transport.is_closing():
             self.transport.abort()
         elif self.parser.should_upgrade() and self._has_body():
-            # The parser would skip the body, and read it as the next request.
+            # The parser would not read the body as such, but as the next request.
             self._refuse(400, "no Upgrade is known here; send HTTP/1.1 without that header")
         else:
             super().on_headers_complete()
@@ -89,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the form of all other answers."""
+        """Answer bytes that are not HTTP, in the form of all other responses."""
         self._refuse(400, msg)
 
     def _has_body(self) -> bool:
@@ -107,7 +107,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _expire(self) -> None:
         self._timer = None
         unread, self._unread = self._unread, self.transport.get_write_buffer_size()
-        if 0 < unread <= self._unread:  # nobody has read any of it for all that time
+        if 0 < unread <= self._unread:  # the client has read nothing for all that time
             self.transport.abort()
         elif self._is_answering():
             self._start()
@@ -117,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _is_answering(self) -> bool:
-        """Say whether an answer is due or on its way; what is written now would be taken for it."""
+        """Say whether a response is due or being sent: bytes written now would mix with it."""
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or cycle.response_complete:
             return False

@@ -1,6 +1,6 @@
-"""Reads JSON by the letter of RFC 8259, and says where it breaks it.
+"""Reads JSON strictly by RFC 8259, and says where a body breaks it.
 
-Python's own parser, as it alone shows every name of an object, also one that is there twice.
+It uses Python's own parser, because only that one shows a name that an object has twice.
 """
 
 import json
@@ -14,12 +14,12 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _MAX_DIGITS = 18
 _MAX_SEARCHED = 65_536
 _MAX_SHOWN = 40
-# A string may end with the text, so that no string is ever tried twice.
+# A string may also end where the text ends: so the search tries no string twice.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:]|NaN|-?Infinity')
 
 
 class NotJson(LimboError):  # noqa: N818 - a state of the body
-    """The body is no JSON object; the text says why and where, and repeats nothing of it."""
+    """The body is no JSON object; the text says why and where, and quotes nothing of it."""
 
 
 class _ConstantError(NotJson):
@@ -75,7 +75,7 @@ def _decode(body: bytes) -> str:
 
 
 def _decoded(text: str) -> object:
-    """Return what ``decode`` does, without its search for space around the document."""
+    """Return what ``decode`` returns, without its search for space around the document."""
     if text[0] == "{":
         document, end = _DECODER.raw_decode(text)
         if end == len(text):
@@ -99,7 +99,7 @@ def _constant(_: str) -> object:
 
 
 def _integer(digits: str) -> int | float:
-    """Never spend quadratic time on a number; one that long is inexact for most readers anyway."""
+    """Read a long number as a float: reading it as an integer would take quadratic time."""
     return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
@@ -111,7 +111,7 @@ def _shown(name: str) -> str:
 
 
 def _second(text: str, name: str) -> str:
-    """Find where an object gets the name that it already has."""
+    """Find where an object gets a name that it already has."""
     objects: list[set[str]] = []
     before: re.Match[str] | None = None
     for token in _tokens(text):
@@ -132,7 +132,7 @@ def _second(text: str, name: str) -> str:
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
-    """Yield strings, brackets, colons and constants of what is JSON but for its names."""
+    """Yield the strings, brackets, colons and constants of a text."""
     return _TOKEN.finditer(text, 0, _MAX_SEARCHED)
 
 

@@ -1,4 +1,4 @@
-"""Sends the head of an answer together with its body."""
+"""Sends the head of a response together with its body."""
 
 import asyncio
 from typing import Any
@@ -7,22 +7,22 @@ _FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
 
 
 class JoinedTransport:
-    """A connection's transport that keeps a head back for its body, until the loop's next turn.
+    """A transport that holds a head back until its body is written, or the loop's next turn.
 
-    uvicorn writes them one by one, which takes two calls of the system, and perhaps two packets.
+    uvicorn writes head and body separately: that takes two system calls, and may take two packets.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._head = b""
-        self.is_closing = transport.is_closing  # asked several times a request
+        self.is_closing = transport.is_closing  # called several times for each request
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a transport has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else that a transport has
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Write the data with the head before it, or keep it a moment if it is a head."""
+        """Write the data after the head that is held back; if it is a head itself, hold it back."""
         if not self._head and data.startswith(_FINAL):
             self._head = data
             self._loop.call_soon(self._flush)
@@ -31,7 +31,7 @@ class JoinedTransport:
             self._transport.write(data)
 
     def close(self) -> None:
-        """Close the connection once all is written."""
+        """Close the connection once everything is written."""
         self._flush()
         self._transport.close()
 

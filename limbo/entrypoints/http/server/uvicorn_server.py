@@ -18,7 +18,7 @@ _MOST_CONNECTIONS = 2000  # idle ones included; each may hold a body of 1 MiB
 
 
 class HttpServer:
-    """Listens from its construction on, so that a port that is taken is told before anything."""
+    """Listens from its construction on, so that a port in use is an error before anything runs."""
 
     def __init__(
         self, app: ASGIApp, *, host: str, port: int, variable: str, shutdown_seconds: float
@@ -42,7 +42,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Return the root of what is served."""
+        """Return the URL of the root."""
         host, port = self._socket.getsockname()[:2]
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -51,7 +51,7 @@ class HttpServer:
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Start to stop."""
         self._server.should_exit = True
 
     def wait_until_started(self, seconds: float = 10.0) -> bool:

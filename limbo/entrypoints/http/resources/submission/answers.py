@@ -1,4 +1,4 @@
-"""What a submission is answered, whatever the outbox said."""
+"""The responses to a submission: one for each result of the outbox."""
 
 from dataclasses import replace
 from http import HTTPStatus
@@ -27,7 +27,7 @@ _REPLAYED = (b"idempotent-replayed", b"true")
 
 
 def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> ReadyResponse:
-    """Return the response for a mail that is kept, in the form that the client prefers."""
+    """Return the response for a mail that is kept, in the form that the client asked for."""
     headers = [_location(mail)]
     if is_replay:
         headers.append(_REPLAYED)
@@ -39,13 +39,13 @@ def submitted(mail: Mail, scope: Scope, *, is_replay: bool = False) -> ReadyResp
 
 
 def replayed(mail: Mail, first_id: str) -> Mail:
-    """Return the mail as it was first submitted, of which just id and time differ."""
+    """Return the mail as it was first submitted: with the first id, and the time in that id."""
     milliseconds = int(first_id.replace("-", "")[:12], 16)  # RFC 9562, section 5.7
     return replace(mail, id=first_id, submitted_at=milliseconds / 1000)
 
 
 def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> HttpRefusal:
-    """Say that the queue did not take the mail, or that this is in doubt."""
+    """Return the refusal for a mail that the queue did not take, or may not have taken."""
     if refusal.in_doubt:
         log.warning("mail perhaps kept", mail_id=mail.id, reason=redact(refusal.reason))
         return _unknown(mail, has_key=has_key)
@@ -58,7 +58,7 @@ def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> HttpRefusal:
 
 
 def conflict(clash: KeyConflict) -> HttpRefusal:
-    """Say what else the idempotency key stands for."""
+    """Return the refusal for an idempotency key that belongs to another submission."""
     match clash:
         case KeyConflict.REUSED:
             detail = "Idempotency-Key: another mail was submitted under it; take a new one"
@@ -71,7 +71,11 @@ def conflict(clash: KeyConflict) -> HttpRefusal:
 
 
 def _unknown(mail: Mail, *, has_key: bool) -> HttpRefusal:
-    """Claim nothing. Without a key no Retry-After, lest a client doubles the mail by itself."""
+    """Say that the outcome is unknown.
+
+    Without an idempotency key there is no Retry-After: a client that follows it would send the
+    mail twice.
+    """
     again = (
         "post it again under the same Idempotency-Key to be sure"
         if has_key

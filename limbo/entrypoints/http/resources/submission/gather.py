@@ -1,4 +1,4 @@
-"""Gathers the mails that many requests submit into few calls of the outbox."""
+"""Gathers the mails of many requests into few calls of the outbox."""
 
 import asyncio
 import queue
@@ -15,7 +15,7 @@ import structlog
 from limbo.ports.outbox import KeptAs, Outbox, Replayed, Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
-# What arrives in one turn of the loop is submitted in the next.
+# Requests that arrive in one turn of the event loop submit their mails in the next turn.
 _CALM_TURNS = 2
 _LATE = NotKept(reason="the queue has not answered in time", in_doubt=True)
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -25,8 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class GatherLimits:
     """How much may be gathered before mails are refused; times in seconds.
 
-    ``calls`` is how many calls of the outbox are made at once, of ``batch`` mails at most. Once
-    ``enough`` mails wait, they go out without waiting for more.
+    At most ``calls`` calls of the outbox run at the same time, each with at most ``batch`` mails.
+    Once ``enough`` mails wait, they are submitted at once, without waiting for more.
     """
 
     batch: int = 500
@@ -46,11 +46,11 @@ class _Entry:
 
 
 class Gatherer:
-    """Hands mails to the outbox, in threads of its own.
+    """Submits mails to the outbox, in threads of its own.
 
-    What comes while a call is under way goes out in the next, or at once when it is enough and
-    another call may be made: batches grow with the load, and no mail waits for a timer. Used as an
-    async context manager; leaving it answers what was gathered.
+    Mails that arrive while a call runs are submitted in the next call, or at once when they are
+    enough and another call may start. So batches grow with the load, and no mail waits for a timer.
+    Use it as an async context manager; leaving it waits until all gathered mails are answered.
     """
 
     def __init__(self, outbox: Outbox, limits: GatherLimits | None = None) -> None:
@@ -85,7 +85,7 @@ class Gatherer:
             self._batches.put(None)
 
     async def submit(self, submission: Submission, size: int) -> SubmitResult:
-        """Return what became of the mail, whose request had ``size`` bytes."""
+        """Return the result for a mail whose request had ``size`` bytes."""
         if refusal := self._refusal(size):
             return refusal
         entry = _Entry(
@@ -112,7 +112,7 @@ class Gatherer:
         return None
 
     def _gather(self) -> None:
-        """Start calls for what waits: at once if it is enough, else once the loop is calm."""
+        """Start calls for the waiting mails: at once if enough wait, or once the loop is calm."""
         while len(self._waiting) >= self._enough and not self._is_busy():
             self._send()
         if self._waiting and not self._gathering and not self._under_way:
@@ -123,9 +123,9 @@ class Gatherer:
         return len(self._under_way) >= self._limits.calls
 
     def _send_when_calm(self, before: int = 0, turns: int = _CALM_TURNS) -> None:
-        """Start a call once some turns of the loop have brought no further mails.
+        """Start a call once some turns of the event loop have brought no further mails.
 
-        The outbox and the loop share one interpreter: at the same time, both are slower.
+        The outbox and the loop share one interpreter, and slow each other down when both run.
         """
         waiting = len(self._waiting)
         if before < waiting:
@@ -138,7 +138,7 @@ class Gatherer:
                 self._send()
 
     def _send(self) -> None:
-        """Start the next call of the outbox with what has been gathered."""
+        """Start the next call of the outbox with the mails that wait."""
         batch: list[_Entry] = []
         while self._waiting and len(batch) < self._limits.batch:
             entry = self._waiting.popleft()
@@ -156,13 +156,13 @@ class Gatherer:
             results = self._ask([entry.submission for entry in batch])
             try:
                 self._loop.call_soon_threadsafe(self._resolve, batch, results)
-            except RuntimeError:  # the loop was closed: nobody waits any more
+            except RuntimeError:  # the loop is closed, and nobody waits for the results
                 return
 
     def _ask(self, submissions: Sequence[Submission]) -> Sequence[SubmitResult]:
         try:
             results = self._outbox.submit(submissions)
-        except Exception as error:  # one batch fails, and not the thread
+        except Exception as error:  # only this batch fails, the thread goes on
             log.exception("the outbox failed", exc_info=error)
             results = []
         if len(results) == len(submissions):
@@ -188,7 +188,10 @@ class Gatherer:
         self._bytes -= entry.size
 
     def _expire(self) -> None:
-        """Answer what has waited too long; one timer serves all, as all wait equally long."""
+        """Answer the mails that have waited too long.
+
+        One timer is enough for all mails, because all have the same time limit.
+        """
         now = self._loop.time()
         for entry in chain.from_iterable(self._under_way):
             if entry.until <= now and not entry.result.done():

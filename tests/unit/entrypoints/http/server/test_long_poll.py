@@ -59,7 +59,7 @@ def wait(looks, seconds, *, receive=stays, polls=None):
     async def run():
         started = time.monotonic()
         held = polls or LongPolls(pause=0.02)
-        record = await held.settled(looks, receive, seconds)
+        record = await held.wait_until_final(looks, receive, seconds)
         return record, time.monotonic() - started
 
     return asyncio.run(run())
@@ -105,14 +105,14 @@ def test_a_client_that_goes_away_frees_its_place():
     async def run():
         polls = LongPolls(most=1, pause=5)
         with pytest.raises(ClientGone):
-            await polls.settled(Looks(QUEUED), leaves_after(0.05), 30)
-        task = asyncio.create_task(polls.settled(Looks(QUEUED), stays, 30))
+            await polls.wait_until_final(Looks(QUEUED), leaves_after(0.05), 30)
+        task = asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 30))
         await asyncio.sleep(0.02)
         assert not task.done()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await polls.settled(Looks(QUEUED), stays, 0.01) is QUEUED
+        assert await polls.wait_until_final(Looks(QUEUED), stays, 0.01) is QUEUED
 
     started = time.monotonic()
     asyncio.run(run())
@@ -122,10 +122,12 @@ def test_a_client_that_goes_away_frees_its_place():
 def test_so_many_wait_and_no_more():
     async def run():
         polls = LongPolls(most=2, pause=0.02)
-        tasks = [asyncio.create_task(polls.settled(Looks(QUEUED), stays, 0.3)) for _ in range(2)]
+        tasks = [
+            asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 0.3)) for _ in range(2)
+        ]
         await asyncio.sleep(0.05)
         started = time.monotonic()
-        assert await polls.settled(Looks(QUEUED), stays, 30) is QUEUED
+        assert await polls.wait_until_final(Looks(QUEUED), stays, 30) is QUEUED
         assert time.monotonic() - started < 0.2
         assert await asyncio.gather(*tasks) == [QUEUED, QUEUED]
 
@@ -135,11 +137,13 @@ def test_so_many_wait_and_no_more():
 def test_a_stop_answers_all_that_wait_and_lets_none_wait_any_more():
     async def run():
         polls = LongPolls(pause=5)
-        tasks = [asyncio.create_task(polls.settled(Looks(QUEUED), stays, 30)) for _ in range(5)]
+        tasks = [
+            asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 30)) for _ in range(5)
+        ]
         await asyncio.sleep(0.02)
         polls.stop()
         assert await asyncio.gather(*tasks) == [QUEUED] * 5
-        assert await polls.settled(Looks(QUEUED), stays, 30) is QUEUED
+        assert await polls.wait_until_final(Looks(QUEUED), stays, 30) is QUEUED
 
     started = time.monotonic()
     asyncio.run(run())
