@@ -1,1 +1,1 @@
-"""One process: its parts, its signals, its clock."""
+"""A process: its parts, its signals, its clock."""

@@ -1,11 +1,11 @@
-"""The time as a worker sees it."""
+"""The clock of a worker."""
 
 import threading
 import time
 
 
 class Clock:
-    """Seconds since the epoch that never jump, even when the machine's clock is set."""
+    """Tells the seconds since the epoch; it never jumps, even when the machine's clock is set."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -15,5 +15,5 @@ class Clock:
         return self._offset + time.monotonic()
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
-        """Wait, with the condition held, until it is notified or the seconds have passed."""
+        """Wait until the condition is notified or the seconds have passed; the caller holds it."""
         condition.wait(min(seconds, threading.TIMEOUT_MAX))

@@ -1,4 +1,4 @@
-"""Runs the parts of a process until a signal, and stops them in order."""
+"""Runs the parts of a process until a signal arrives, and stops them in order."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ import structlog
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 _LOOK_SECONDS = 0.5
-# How many objects are made and not freed before the garbage collector looks for cycles.
+# The garbage collector looks for cycles after this many new objects that are not freed.
 _COLLECT_AFTER = (10_000, 20, 100)
 _log = structlog.get_logger()
 
@@ -20,21 +20,21 @@ class Part(Protocol):
     """Something that runs until it is told to stop."""
 
     def run(self) -> object:
-        """Run, blocking, until ``stop`` has been called and obeyed."""
+        """Block and work until ``stop`` was called and everything is finished."""
         ...
 
     def stop(self) -> None:
-        """Begin to stop; any thread may call it, more than once."""
+        """Start to stop; any thread may call it, more than once."""
         ...
 
 
 def hold_signals() -> None:
-    """Block the signals that stop a process, before it has threads that they could be given to."""
+    """Block the signals that stop a process; call it before any thread is started."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
 
 
 def collect_less() -> None:
-    """Let the garbage collector look more rarely, and never at what exists by now and stays."""
+    """Let the garbage collector run more rarely, and skip the objects that exist by now."""
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
 
@@ -42,11 +42,11 @@ def collect_less() -> None:
 def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None) -> int:
     """Run the parts, each on a thread, until SIGTERM or SIGINT; return the exit code.
 
-    They are stopped in their order, each ended before the next is told. A second signal exits at
-    once, with 1. A part that ends by itself ends the process, with 1.
+    The parts are stopped in their order; each has ended before the next is stopped. A second signal
+    exits at once, with 1. A part that ends by itself ends the process, with 1.
     """
     collect_less()
-    # Blocked in every thread, and waited for in this one: no handler runs amid other code.
+    # All threads block the signals, and this one waits for them: no handler interrupts other code.
     hold_signals()
     threads = [threading.Thread(target=_run, args=(part,), daemon=True) for part in parts]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The metrics that are looked up only when they are scraped."""
+"""The metrics that are read only when they are scraped."""
 
 import math
 import threading
@@ -21,10 +21,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class QueueCollector(Collector):
-    """Shows what the queue last said, and asks it again in a thread: it may hang, or fail slowly.
+    """Shows the last known depth of the queue, and asks the queue again in a thread.
 
-    A scrape waits for the answer, a second at most, only when there is nothing to show and the
-    queue did not fail last time.
+    The thread is needed because the queue may hang, or fail slowly. A scrape waits for the answer,
+    for a second at most, and only if there is nothing to show and the queue did not fail last time.
     """
 
     def __init__(self, queue: QueueDepth, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -37,7 +37,7 @@ class QueueCollector(Collector):
         self._depth: Depth | None = None
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """Yield the metrics of the depth, if the queue told it in the last minute."""
+        """Yield the metrics of the depth, if the queue has answered in the last minute."""
         thread = self._begin()
         if thread is not None and self._recent() is None and not self._has_failed:
             thread.join(_PATIENCE_SECONDS)
@@ -48,7 +48,7 @@ class QueueCollector(Collector):
         return self._depth if self._now() - self._told_at < _STALE_SECONDS else None
 
     def _begin(self) -> threading.Thread | None:
-        """Start to ask the queue, unless it is being asked or was asked just now."""
+        """Start a thread that asks the queue, unless one is running or has asked just now."""
         with self._lock:
             if self._is_asking or self._now() - self._asked_at < _FRESH_SECONDS:
                 return None

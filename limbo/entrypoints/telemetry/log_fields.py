@@ -1,4 +1,4 @@
-"""What every log line shows beside its event: the request, the level, the time, the error."""
+"""The fields of every log line: those of the request, the level, the time, the error."""
 
 import time
 import traceback
@@ -6,26 +6,26 @@ from contextvars import ContextVar
 
 import structlog
 
-# One variable holds all fields: structlog has one for each, and setting each costs a call.
+# One variable holds all fields: structlog's own context has one for each, which is slower to set.
 _REQUEST: ContextVar[dict[str, object] | None] = ContextVar("limbo_request", default=None)
 
 
 def begin_request(**fields: object) -> None:
-    """Show these fields in each line that is logged in this context from now on."""
+    """Add these fields to every line that is logged in this context from now on."""
     _REQUEST.set(fields)
 
 
 def note_request(**fields: object) -> None:
-    """Add fields to those of the request that was begun, if one was."""
+    """Add fields to those of the current request, if there is one."""
     if (known := _REQUEST.get()) is not None:
         known.update(fields)
 
 
 class Completion:
-    """Adds what every line shows: the request's fields, its level, its time, where it was raised.
+    """Adds the fields of the request, the level, the time, and the place of an error.
 
-    It is one processor, as each costs a call. The part of the time before its fraction is made
-    once a second.
+    It is one processor instead of several, which would each cost a call. The time without its
+    fraction is formatted only once a second.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Completion:
     def __call__(
         self, logger: object, level: str, event: structlog.typing.EventDict
     ) -> structlog.typing.EventDict:
-        """Return the line with what it lacks."""
+        """Return the line with these fields."""
         if (fields := _REQUEST.get()) is not None:
             event = {**fields, **event}
         event["level"] = level
@@ -51,7 +51,7 @@ class Completion:
 
 
 def _frames(exc_info: structlog.typing.ExcInfo) -> str:
-    """Say what was raised and where, without its text, which might hold an address."""
+    """Return the type of the error and where it was raised; its text might hold an address."""
     frames = traceback.extract_tb(exc_info[2])
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Where log lines go."""
+"""Writes log lines to standard output."""
 
 import asyncio
 import threading
@@ -8,10 +8,10 @@ from typing import IO, Any
 
 
 class LogOutput:
-    """Standard output, where a full disk or a reader that is gone costs lines and no mails.
+    """Standard output; if it cannot be written, lines are lost, and nothing else fails.
 
-    What an event loop logs in one of its turns is written together after it, as each call of the
-    operating system gives other threads the interpreter.
+    The lines that an event loop logs in one turn are written together after it, because each call
+    of the operating system hands the interpreter to other threads.
     """
 
     def __init__(self, stream: IO[Any], end: str | bytes) -> None:
@@ -22,19 +22,19 @@ class LogOutput:
         self._writing = threading.Lock()
 
     def msg(self, line: str | bytes) -> None:
-        """Write the line: now, or after this turn of the loop."""
+        """Write the line: at once, or after this turn of the event loop."""
         self._lines.append(line)
-        loop = self._flushing  # which another thread may change at any time
+        loop = self._flushing  # another thread may change it at any time
         if loop is None or not loop.is_running():
             try:
                 loop = self._flushing = asyncio.get_running_loop()
-            except RuntimeError:  # a thread without one
+            except RuntimeError:  # a thread without a loop
                 self._flush()
             else:
                 loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Write, or lose the lines; in turn, so that no line of a thread overtakes another."""
+        """Write the lines, or lose them; the lock keeps the lines of each thread in order."""
         self._flushing = None
         with self._writing, suppress(OSError, ValueError):
             lines = [self._lines.popleft() for _ in range(len(self._lines))]

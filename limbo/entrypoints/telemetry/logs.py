@@ -1,4 +1,4 @@
-"""Logs by structlog, set up once a process: one line an event, no address in any."""
+"""The logs, by structlog: one line for each event, without addresses; set up once a process."""
 
 import hashlib
 import logging
@@ -13,7 +13,7 @@ from limbo.entrypoints.telemetry.log_output import LogOutput
 
 
 def configure_logging(*, pretty: bool | None = None) -> None:
-    """Send every log line to standard output: as JSON, or readable when that is a terminal."""
+    """Write log lines to standard output: as JSON, or as readable text for a terminal."""
     pretty = sys.stdout.isatty() if pretty is None else pretty
     complete = Completion()
     renderer: structlog.typing.Processor = _as_json
@@ -35,7 +35,7 @@ def configure_logging(*, pretty: bool | None = None) -> None:
 def _configure_foreign_logs(
     complete: structlog.typing.Processor, renderer: structlog.typing.Processor
 ) -> None:
-    """Give the lines of libraries (uvicorn, botocore, urllib3) the same form, from warnings up."""
+    """Give warnings and errors of libraries (uvicorn, botocore, urllib3) the same form."""
 
     def text(logger: object, name: str, event: structlog.typing.EventDict) -> str:
         rendered = renderer(logger, name, event)
@@ -52,7 +52,7 @@ def _configure_foreign_logs(
 
 
 class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]
-    """structlog's logger without what limbo does not use, as every request logs a line."""
+    """structlog's logger without the steps that limbo does not use: each request logs a line."""
 
     def _proxy_to_logger(self, level: str, event: str, **fields: object) -> None:
         line = {**self._context, **fields, "event": event}
@@ -69,9 +69,9 @@ def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> bytes:
 
 
 def hash_address(email: str) -> str:
-    """Return what stands for an address in a log: the first 12 hex digits of its SHA-256."""
+    """Return the form of an address in a log: the first 12 hex digits of its SHA-256."""
     return hashlib.sha256(email.encode()).hexdigest()[:12]
 
 
 hash_from = lru_cache(maxsize=1024)(hash_address)
-"""``hash_address`` that remembers, for the few addresses that send much."""
+"""``hash_address`` with a cache, for the few addresses that send many mails."""

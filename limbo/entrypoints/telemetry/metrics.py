@@ -80,13 +80,13 @@ class Metrics:
         build.labels(__version__).set(1)
 
     def watch_queue(self, queue: QueueDepth) -> None:
-        """Show how full the queue is and what the dead letters died of, as it last said."""
+        """Show the last known depth of the queue, and its dead letters by cause."""
         self.registry.register(QueueCollector(queue))
 
     def watch_breakers(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
-        """Show the state of each provider's breaker when scraped."""
+        """Show the state of each provider's breaker."""
         self.registry.register(BreakerCollector(states))
 
     def render(self) -> bytes:
-        """Return all metrics in the Prometheus text format; wait a second at most for the queue."""
+        """Return all metrics in the Prometheus text format; may wait a second for the queue."""
         return generate_latest(self.registry)

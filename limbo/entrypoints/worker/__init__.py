@@ -1,1 +1,1 @@
-"""The worker: receives, dispatches, settles."""
+"""The worker: it receives, dispatches and settles mails."""

@@ -1,4 +1,4 @@
-"""Forgets what the ledger has kept for long enough, a little at a time."""
+"""Deletes from the ledger what has been kept for long enough, in small steps."""
 
 import threading
 
@@ -11,12 +11,12 @@ from limbo.ports.ledger import Ledger
 _DAY = 86_400.0
 _ROUND_SECONDS = 60.0
 _STEP = 200  # entries in one transaction
-_PAUSE_SECONDS = 0.05  # between two of them, in which others write
+_PAUSE_SECONDS = 0.05  # between two transactions, so that others can write
 _log = structlog.get_logger()
 
 
 class Janitor:
-    """A part of the worker's process; several at once do no harm."""
+    """A part of the worker's process; several of them may run at the same time."""
 
     def __init__(
         self, ledger: Ledger, *, clock: Clock, body_days: float, record_days: float
@@ -37,16 +37,16 @@ class Janitor:
                     self._clock.wait(self._changed, seconds)
 
     def stop(self) -> None:
-        """Begin to stop."""
+        """Start to stop."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def purge(self) -> bool:
-        """Take one step; return whether there is more to forget."""
+        """Take one step; return whether there is more to delete."""
         now = self._clock.now()
         try:
-            forgotten = self._ledger.purge(
+            deleted = self._ledger.purge(
                 bodies_before=now - self._body_days * _DAY,
                 records_before=now - self._record_days * _DAY,
                 limit=_STEP,
@@ -57,4 +57,4 @@ class Janitor:
         except Exception:  # noqa: BLE001 - housekeeping must not end a process that sends mails
             _log.exception("cannot purge the ledger")
             return False
-        return forgotten >= _STEP
+        return deleted >= _STEP

@@ -1,4 +1,4 @@
-"""The leases that a worker holds, kept alive while it works on them."""
+"""The leases that a worker holds; they are extended while it works on the mails."""
 
 import threading
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from limbo.domain.errors import QueueUnavailable
 from limbo.entrypoints.process.clock import Clock
 from limbo.ports.queue import Lease, MailQueue
 
-MAX_HELD_SECONDS = 900.0  # A send that hangs for longer is given up, and another worker tries.
+MAX_HELD_SECONDS = 900.0  # The lease of a send that hangs longer ends, and another worker tries.
 _log = structlog.get_logger()
 
 
@@ -21,7 +21,7 @@ class _Held:
 
 
 class HeldLeases:
-    """Knows which leases are still this worker's own; thread-safe."""
+    """Knows which leases this worker still holds; thread-safe."""
 
     def __init__(self, queue: MailQueue, *, lease_seconds: float, clock: Clock) -> None:
         self._queue = queue
@@ -38,24 +38,24 @@ class HeldLeases:
         threading.Thread(target=self._run, name="leases", daemon=True).start()
 
     def add(self, lease: Lease, received_at: float) -> None:
-        """Hold a lease from the time its receive was begun."""
+        """Hold a lease, from the time when its receive began."""
         until = received_at + self._lease_seconds
         with self._lock:
-            self._held[_key(lease)] = _Held(lease, received_at, until)
+            self._held[_identity(lease)] = _Held(lease, received_at, until)
 
     def drop(self, lease: Lease) -> None:
         """Forget a lease that is settled."""
         with self._lock:
-            self._held.pop(_key(lease), None)
+            self._held.pop(_identity(lease), None)
 
     def holds(self, lease: Lease) -> bool:
-        """Say whether nobody else can have got the mail."""
+        """Say whether the lease is certainly still held: no other worker can have the mail."""
         with self._lock:
-            held = self._held.get(_key(lease))
+            held = self._held.get(_identity(lease))
         return held is not None and self._clock.now() < held.until
 
     def extend(self) -> None:
-        """Extend the leases that have run for a third of their time or more; forget lost ones."""
+        """Extend the leases of which a third or more has passed; forget those that are lost."""
         now = self._clock.now()
         with self._lock:
             due = [held for held in self._held.values() if self._is_due(held, now)]
@@ -64,12 +64,12 @@ class HeldLeases:
         try:
             lost = self._queue.extend([held.lease for held in due])
         except QueueUnavailable:
-            return  # each lease ends by itself unless a later call succeeds
-        lost_keys = {_key(lease) for lease in lost}
+            return  # each lease ends by itself, unless a later call extends it
+        lost_identities = {_identity(lease) for lease in lost}
         with self._lock:
             for held in due:
-                if _key(held.lease) in lost_keys:
-                    self._held.pop(_key(held.lease), None)
+                if _identity(held.lease) in lost_identities:
+                    self._held.pop(_identity(held.lease), None)
                 else:
                     held.until = now + self._lease_seconds
 
@@ -80,7 +80,7 @@ class HeldLeases:
                 self._clock.wait(pause, self._lease_seconds / 3)
             try:
                 self.extend()
-            except Exception:  # noqa: BLE001 - without heartbeats every lease would be lost
+            except Exception:  # noqa: BLE001 - without this thread every lease would be lost
                 _log.exception("cannot extend the leases")
 
     def _is_due(self, held: _Held, now: float) -> bool:
@@ -88,6 +88,6 @@ class HeldLeases:
         return not fresh and now - held.since < MAX_HELD_SECONDS
 
 
-def _key(lease: Lease) -> tuple[str, str]:
-    """Tell leases apart: a queue may give all mails of one receive the same receipt."""
+def _identity(lease: Lease) -> tuple[str, str]:
+    """Return what identifies the lease: a receipt alone may stand for all mails of a receive."""
     return lease.mail.id, lease.receipt

@@ -1,4 +1,4 @@
-"""Logs and counts what a worker did; the domain does neither."""
+"""Logs and counts what a worker does, as the domain does neither."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 class WorkerReport:
-    """One line of log and one count for each thing that happened to a mail."""
+    """Writes one log line and counts one metric for each thing that happens to a mail."""
 
     def __init__(self, metrics: Metrics, now: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -27,9 +27,9 @@ class WorkerReport:
         self._states: Mapping[str, BreakerState] = {}
 
     def touched(self, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]) -> None:
-        """Record one touch: its attempts, what follows, and breakers that changed with it.
+        """Report one touch: its attempts, its outcome, and the breakers that changed with it.
 
-        ``lease`` is as it is settled: with this touch counted, and marked if it has to be.
+        ``lease`` is the lease as it was settled, with this touch counted and duplicates marked.
         """
         log = _log.bind(mail_id=lease.mail.id)
         for attempt in outcome.attempts:
@@ -69,7 +69,7 @@ class WorkerReport:
                 assert_never(attempt.verdict)
 
     def _sent(self, log: _Log, lease: Lease, outcome: Sent) -> None:
-        if isinstance(lease.mail, Undecodable):  # pragma: no cover - no provider is asked to
+        if isinstance(lease.mail, Undecodable):  # pragma: no cover - it is never sent
             raise TypeError(lease)
         latency = max(0.0, self._now() - lease.mail.submitted_at)
         self._metrics.mails_settled.labels("sent").inc()
@@ -116,6 +116,6 @@ class WorkerReport:
 
 
 def _mark(lease: Lease) -> dict[str, bool]:
-    """Say so if the mail may have been sent before, as a body that is no mail cannot be."""
+    """Return the field that marks a possible duplicate; a body that is no mail cannot be one."""
     is_mail = not isinstance(lease.mail, Undecodable)
     return {"possible_duplicate": True} if lease.possible_duplicate and is_mail else {}

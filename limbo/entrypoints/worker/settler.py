@@ -1,4 +1,4 @@
-"""Settles mails: keeps telling ledger and queue until both have heard what follows."""
+"""Settles mails: it tells ledger and queue the outcome, again and again until both know it."""
 
 import threading
 import time
@@ -10,21 +10,21 @@ from limbo.entrypoints.worker.teller import Teller, Unsettled
 from limbo.ports.ledger import Ledger
 from limbo.ports.queue import Lease, MailQueue
 
-LINGER_SECONDS = 0.05  # how long it may be waited until a call of the queue is worth its price
-_REST_SECONDS = 0.02  # between two rounds: what is sent meanwhile goes into the next one, as one
+LINGER_SECONDS = 0.05  # how long mails may wait until they fill a call of the queue
+_REST_SECONDS = 0.02  # between two rounds: mails sent in the meantime share the next round
 _BACKOFF_SECONDS = (0.5, 5.0)
 
 
 def whole_calls(count: int, batch: int) -> int:
-    """Return how many of ``count`` mails fill calls of ``batch`` mails; all if they fill none."""
+    """Return how many of ``count`` mails fill whole calls of ``batch``; all if they fill none."""
     return count - count % batch if count > batch else count
 
 
 class Settler:
-    """Acknowledges in batches, on a thread of its own; defers and buries at once if it can.
+    """Acknowledges mails in batches, on a thread of its own; defers and buries them at once.
 
-    What ledger or queue does not take is kept and told again, so that an outage between a send and
-    its acknowledgement does not end in a second send.
+    If ledger or queue is not available, it keeps the mail and tells them again later. So an outage
+    between a send and its acknowledgement does not lead to a second send.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Settler:
         settled: Callable[[Lease], None],
         batch: int = 1,
     ) -> None:
-        """``settled`` is told each lease that is over, ``batch`` how many mails go into a call."""
+        """``settled`` is called with each settled lease; ``batch`` mails fill a call."""
         self._teller = Teller(queue, ledger, settled=settled)
         self._clock = clock
         self._batch = batch
@@ -59,7 +59,7 @@ class Settler:
                 self._changed.notify_all()
 
     def flush(self, deadline: float) -> bool:
-        """Wait until all is settled, or the deadline (by the clock) is over; say which."""
+        """Wait until all mails are settled or the deadline has passed; return whether they are."""
         with self._changed:
             while self._waiting or self._busy:
                 left = deadline - self._clock.now()
@@ -84,7 +84,7 @@ class Settler:
             backoff = min(2 * backoff, _BACKOFF_SECONDS[1]) if left else _BACKOFF_SECONDS[0]
 
     def _next(self, *, all_of_them: bool) -> list[Unsettled]:
-        """Wait for mails, and return as many as fill calls: after a failure those behind it too."""
+        """Wait for mails; return as many as fill whole calls, or all of them (after a failure)."""
         with self._changed:
             while not self._waiting:
                 self._changed.wait()

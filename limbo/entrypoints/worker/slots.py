@@ -1,4 +1,4 @@
-"""How many mails a worker has room for."""
+"""The slots of a worker: how many more mails it may receive."""
 
 import threading
 
@@ -7,13 +7,13 @@ from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.worker.leases import HeldLeases
 from limbo.entrypoints.worker.settler import LINGER_SECONDS, whole_calls
 
-_PAUSE_SECONDS = 1.0  # How often a paused worker looks again, whatever it was told.
+_PAUSE_SECONDS = 1.0  # A paused worker looks again this often, even if nobody notifies it.
 
 
 class Slots:
-    """One slot for each mail in flight; the worker's threads wait here for one another.
+    """One slot for each mail in flight; here the worker's threads wait for each other.
 
-    Once ``is_closed``, no mail is to be started, and what has started has until ``deadline``.
+    Once ``is_closed``, no mail is started; mails that have started have time until ``deadline``.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Slots:
         self.deadline = 0.0
 
     def take(self, count: int) -> None:
-        """Take slots for mails that there was room for."""
+        """Take slots for mails that were received."""
         with self._changed:
             self._free -= count
 
@@ -47,19 +47,21 @@ class Slots:
             self._changed.notify_all()
 
     def look_again(self) -> None:
-        """Tell those that wait that fewer leases are held."""
+        """Wake the threads that wait: fewer leases are held."""
         with self._changed:
             self._changed.notify_all()
 
     def room(self) -> int | None:
-        """Wait until a mail is worth receiving; return how many are, or None once closed."""
+        """Wait until there is room; return how many mails to receive, or None once closed."""
         patient_until = self._clock.now() + LINGER_SECONDS
         with self._changed:
             while not self.is_closed:
                 capacity = self._dispatcher.capacity()
-                # What is sent and not yet settled is held as well, while ledger or queue is down.
+                # Mails that are sent but not settled, as in an outage, hold their leases too.
                 room = min(self._free, 2 * self._count - len(self._held))
-                if capacity is not None:  # only probes: one mail for each, those in flight included
+                if (
+                    capacity is not None
+                ):  # only probes: one mail for each, including those in flight
                     room = min(room, capacity - (self._count - self._free))
                 elif 0 < room < self._batch and (left := patient_until - self._clock.now()) > 0:
                     self._clock.wait(self._changed, left)
@@ -71,13 +73,13 @@ class Slots:
         return None
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not once closed."""
+        """Wait, unless it is closed."""
         with self._changed:
             if not self.is_closed:
                 self._clock.wait(self._changed, seconds)
 
     def close(self, seconds: float) -> None:
-        """Let no more be started, and set the deadline; a second call changes nothing."""
+        """Let no mail be started any more, and set the deadline; a second call changes nothing."""
         with self._changed:
             if not self.is_closed:
                 self.is_closed = True
@@ -85,7 +87,7 @@ class Slots:
             self._changed.notify_all()
 
     def drain(self) -> int:
-        """Wait until all are given back, or until the deadline; return how many are not."""
+        """Wait until all slots are given back, or the deadline; return how many are missing."""
         with self._changed:
             while self._free < self._count and (left := self.deadline - self._clock.now()) > 0:
                 self._clock.wait(self._changed, left)

@@ -1,4 +1,4 @@
-"""Tells ledger and queue what follows for the mails of a worker."""
+"""Tells ledger and queue how the mails of a worker are settled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Unsettled:
-    """A leased mail, what its queue is to do, and what its ledger has yet to hear."""
+    """A leased mail, the action for its queue, and the event that its ledger does not know yet."""
 
     lease: Lease
     action: Action
@@ -25,9 +25,9 @@ class Unsettled:
 
 
 class Teller:
-    """Tells many at once, the ledger first.
+    """Tells ledger and queue about many mails at once, the ledger first.
 
-    A crash in between leaves a mail in the queue whose acceptance is on record.
+    After a crash in between, the mail is still in the queue, and the ledger knows that it was sent.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Teller:
         self._down = False
 
     def tell(self, batch: Sequence[Unsettled]) -> list[Unsettled]:
-        """Return what has to be told again, as ledger or queue did not answer.
+        """Return the mails that must be told again, because ledger or queue was not available.
 
-        A mail that cannot be settled at all is given up: its lease runs out, and it comes again.
+        A mail that cannot be settled at all is given up: its lease ends, and it is received again.
         """
         try:
             return self._tell(batch)
-        except Exception:  # noqa: BLE001 - a defect met with one mail must not cost the others
+        except Exception:  # noqa: BLE001 - a defect with one mail must not affect the others
             if len(batch) > 1:
                 return [left for mail in batch for left in self.tell([mail])]
             _log.exception("cannot settle a mail", mail_id=batch[0].lease.mail.id)
@@ -58,7 +58,7 @@ class Teller:
         try:
             self._acknowledge(acks)
         except QueueUnavailable as error:
-            self._note(error)
+            self._remember_outage(error)
             left += acks
         for mail in ready:
             if isinstance(mail.action, Ack):
@@ -66,21 +66,21 @@ class Teller:
             try:
                 self._give_back(mail)
             except QueueUnavailable as error:
-                self._note(error)
+                self._remember_outage(error)
                 left.append(mail)
         if not left:
-            self._note(None)
+            self._remember_outage(None)
         return left
 
     def _record(self, batch: Sequence[Unsettled]) -> tuple[Sequence[Unsettled], list[Unsettled]]:
-        """Tell the ledger; return what the queue may be told, and what has to wait."""
+        """Tell the ledger; return the mails for the queue, and those that must wait."""
         ends = [mail.end for mail in batch if mail.end is not None]
         if not ends:
             return batch, []
         try:
             self._ledger.write(ends)
         except LedgerUnavailable as error:
-            self._note(error)
+            self._remember_outage(error)
             return [m for m in batch if m.end is None], [m for m in batch if m.end is not None]
         for mail in batch:
             mail.end = None
@@ -106,8 +106,8 @@ class Teller:
                 assert_never(mail.action)
         self._settled(mail.lease)
 
-    def _note(self, error: QueueUnavailable | LedgerUnavailable | None) -> None:
-        """Log an outage once, and its end."""
+    def _remember_outage(self, error: QueueUnavailable | LedgerUnavailable | None) -> None:
+        """Remember whether there is an outage; log its beginning once, and its end once."""
         if error is not None and not self._down:
             _log.error("cannot settle mails", reason=str(error))
         elif error is None and self._down:

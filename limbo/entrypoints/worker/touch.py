@@ -1,4 +1,4 @@
-"""One touch of one mail by a worker, which asks before each call of a provider."""
+"""One touch of one mail: before each call of a provider, the worker asks here."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,9 +14,9 @@ from limbo.ports.queue import Lease
 
 
 class Touch:
-    """Permits calls while the lease is held and the ledger agrees, and remembers what it said.
+    """Permits a call while the lease is held and the ledger agrees.
 
-    ``lease`` is as it is known by now: once there is a settlement, as it is settled.
+    ``lease`` has what is known so far; after ``settlement``, it is the lease to settle.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class Touch:
         self.lease = lease
 
     def permit(self, *, sender: str, started_at: float, earlier: Sequence[Attempt]) -> Stop | None:
-        """Record that a provider is about to be called; say why it may not, if it may not."""
+        """Record that a provider is about to be called; return why it may not, or None."""
         if not self._holds(self.lease):
             return Stop.LEASE_LOST
         mail_id = self.lease.mail.id
         start = Start(mail_id=mail_id, sender=sender, started_at=started_at)
         try:
-            # What is over is told with what begins, or it would look unfinished.
+            # Attempts that have ended are recorded too, or they would look unfinished.
             *_, reply = self._ledger.write([*self._ended(earlier), start])
         except LedgerUnavailable:
             return Stop.NO_LEDGER
@@ -48,14 +48,14 @@ class Touch:
         if reply is None:  # pragma: no cover - each Start is answered
             raise AssertionError(start)
         if reply.possible_duplicate is not None:
-            # The ledger knows better than a queue that only counts its receives.
+            # The ledger knows this better than a queue that only counts how often it gave the mail.
             self._change_lease(
                 touches=self.lease.touches, possible_duplicate=reply.possible_duplicate
             )
         return reply.stop
 
     def settlement(self, outcome: Outcome) -> Settlement:
-        """Return what ledger and queue are to be told."""
+        """Return what to tell ledger and queue, for the outcome of the touch."""
         lease = self.lease
         settlement = settlement_of(
             outcome,

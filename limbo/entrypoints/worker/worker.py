@@ -1,4 +1,4 @@
-"""The worker: receives what it has room for, dispatches on threads, and settles what came of it."""
+"""The worker: receives mails while it has room, sends them on threads, and settles them."""
 
 import threading
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 class Worker:
-    """One process's share of the sending; ``run`` blocks until ``stop`` is called and obeyed."""
+    """Sends the mails of the queue; ``run`` blocks until ``stop`` was called and obeyed."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class Worker:
         poll_seconds: float,
         batch: int = 1,
     ) -> None:
-        """``poll_seconds`` is how long a receive waits for a mail; a stop waits for its end.
+        """``poll_seconds`` is how long a receive waits for a mail; a stop has to wait for it.
 
-        ``batch`` is how many mails go into one call of the queue: the worker waits a little until
+        ``batch`` is how many mails fit into one call of the queue: the worker waits a little until
         it can receive or acknowledge that many.
         """
         self._queue = queue
@@ -64,7 +64,7 @@ class Worker:
         self._work: SimpleQueue[Lease] = SimpleQueue()
 
     def run(self) -> bool:
-        """Work until told to stop; return whether everything that was started is settled."""
+        """Work until ``stop`` is called; return whether all mails that were started are settled."""
         self._settler.start()
         self._held.start()
         for number in range(self._concurrency):
@@ -73,7 +73,7 @@ class Worker:
         return self._finish()
 
     def stop(self) -> None:
-        """Receive no more, give back what has not started, finish the rest in the time set."""
+        """Receive no more mails, release those not started, finish the others in the time set."""
         self._slots.close(self._shutdown_seconds)
 
     def _receive(self) -> None:
@@ -92,7 +92,7 @@ class Worker:
                 self._work.put(lease)
 
     def _ask_queue(self, limit: int) -> Sequence[Lease] | None:
-        """Return what the queue has, or None if it failed."""
+        """Return leases from the queue, or None if it failed."""
         try:
             return self._queue.receive(limit, self._poll_seconds)
         except QueueUnavailable as error:
@@ -108,7 +108,7 @@ class Worker:
                 self._touch(lease)
             except Exception:  # noqa: BLE001 - the thread must outlive a defect
                 _log.exception("touch failed", mail_id=lease.mail.id)
-                self._held.drop(lease)  # it runs out by itself, and the mail comes again
+                self._held.drop(lease)  # it ends by itself, and the mail is received again
             finally:
                 self._slots.give_back()
 
