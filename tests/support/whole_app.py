@@ -20,27 +20,15 @@ from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.http.access.access import Access
 from limbo.ports.outbox import Submission
+from tests.support.api_keys import MemoryApiKeys
 from tests.support.http_app import MAIL, HttpApp
 
 ACCEPTED = Accepted("p-1")
 FAILED = Failed(Fault.OUTAGE, "cannot reach it")
 
 
-class MemoryKeys:
-    def __init__(self) -> None:
-        self.keys: dict[str, ApiKey] = {}
-
-    def find(self, id: str) -> ApiKey | None:  # noqa: A002
-        return self.keys.get(id)
-
-    def list(self):
-        return [*self.keys.values()]
-
-    def add(self, key):
-        self.keys[key.id] = key
-
-    def revoke(self, id, at):  # noqa: A002
-        raise NotImplementedError
+class ClientKeys(MemoryApiKeys):
+    """The API keys of the clients that a test makes."""
 
     def create(self, *scopes: KeyScope, allowed_from: Iterable[str] = ("*",)) -> tuple[str, str]:
         """Return the new client's id, and the key as it is sent."""
@@ -69,7 +57,7 @@ class WholeApp(HttpApp):
         ledger: MemoryLedger | None = None,
         **options: Any,
     ) -> None:
-        self.keys = MemoryKeys()
+        self.keys = ClientKeys()
         if database is None:
             self.mails = MemoryQueue()
             self.ledger = self.ledger_reader = ledger or MemoryLedger()

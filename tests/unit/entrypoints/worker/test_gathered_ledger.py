@@ -7,23 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.domain.delivery.lifecycle import Start, StartReply
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
 from limbo.ports.outbox import Submission
+from tests.support.cut_off import CutLedger
 from tests.support.mails import a_mail
-
-
-class CutLedger(MemoryLedger):
-    """A real ledger in memory that can be cut off, as by a broken network."""
-
-    down = False
-
-    def write(self, events):
-        if self.down:
-            raise LedgerUnavailable("cut off")
-        return super().write(events)
 
 
 @pytest.fixture

@@ -2,63 +2,44 @@
 
 import pytest
 
-from limbo.adapters.memory.ledger import MemoryLedger
-from limbo.adapters.memory.queue import MemoryQueue
 from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.delivery.settlement import Ack, Bury, Defer
 from limbo.domain.delivery.verdict import Cause, Death
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.worker.teller import Teller, Unsettled
+from tests.support.cut_off import CutLedger, CutQueue
 from tests.support.mails import a_mail
 
 BURY = Bury(Death(cause=Cause(kind="mail", reason="refused")))
 ACTIONS = [Ack(), Defer(30.0), BURY, None]
 
 
-class CutQueue(MemoryQueue):
-    """A real queue in memory that can be cut off, or has a defect with some mails."""
+class DefectiveQueue(CutQueue):
+    """A real queue that can be cut off, or has a defect with some mails."""
 
-    down = False
     defect_with: frozenset[str] = frozenset()
 
     def ack(self, leases):
-        self._answer()
         if self.defect_with & {lease.mail.id for lease in leases}:
             raise KeyError("QueueUrl")
         return super().ack(leases)
 
-    def release(self, lease, delay):
-        self._answer()
-        super().release(lease, delay)
 
-    def bury(self, lease, death):
-        self._answer()
-        super().bury(lease, death)
-
-    def _answer(self):
-        if self.down:
-            raise QueueUnavailable("cut off")
-
-
-class ListeningLedger(MemoryLedger):
-    """A real ledger that can be cut off, and says what it was told."""
-
-    down = False
+class ListeningLedger(CutLedger):
+    """A real ledger that can be cut off, and remembers the events that it was told."""
 
     def __init__(self):
         super().__init__()
         self.heard = []
 
     def write(self, events):
-        if self.down:
-            raise LedgerUnavailable("cut off")
+        replies = super().write(events)
         self.heard += events
-        return super().write(events)
+        return replies
 
 
 @pytest.fixture
 def queue():
-    return CutQueue()
+    return DefectiveQueue()
 
 
 @pytest.fixture
@@ -138,8 +119,8 @@ def test_what_is_no_news_for_the_ledger_needs_none(teller, queue, ledger, settle
 
 
 def test_the_ledger_does_not_hear_twice_what_the_queue_did_not_take(teller, queue, ledger, settled):
-    queue.down = True
     mails = unsettled(queue, *ACTIONS)
+    queue.down = True
     assert teller.tell(mails) == mails[:3]
     queue.down = False
     assert teller.tell(mails[:3]) == []
@@ -156,8 +137,8 @@ def test_a_defect_with_one_mail_costs_no_other(teller, queue, settled):
 
 
 def test_an_outage_is_logged_once_and_so_is_its_end(teller, queue, capsys):
-    queue.down = True
     mails = unsettled(queue, Ack(), Ack())
+    queue.down = True
     for _ in range(3):
         assert teller.tell(mails) == mails
     queue.down = False

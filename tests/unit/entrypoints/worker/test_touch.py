@@ -4,27 +4,15 @@ import time
 
 import pytest
 
-from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
 from limbo.domain.delivery.lifecycle import Start, Status
 from limbo.domain.delivery.retry import RetryPolicy
-from limbo.domain.errors import LedgerUnavailable
 from limbo.ports.outbox import Submission
 from tests.support.clock import Clock, FastClock
+from tests.support.cut_off import CutLedger
 from tests.support.mails import a_mail
 from tests.support.working import until, working
-
-
-class CutLedger(MemoryLedger):
-    """A real ledger in memory that can be cut off, as by a broken network."""
-
-    down = False
-
-    def write(self, events):
-        if self.down:
-            raise LedgerUnavailable("cut off")
-        return super().write(events)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
 from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
 from limbo.domain.delivery.retry import RetryPolicy
-from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Undecodable
 from tests.support.clock import Clock, FastClock
+from tests.support.cut_off import CutQueue
 from tests.support.mails import a_mail
 from tests.support.working import until, working
 
@@ -41,34 +41,11 @@ class GateSender:
         return None
 
 
-class FlakyQueue(MemoryQueue):
-    """A real queue in memory that can be cut off, as by a broken network."""
-
-    down = False
+class FlakyQueue(CutQueue):
+    """A real queue that can be cut off, and never waits long for a mail."""
 
     def receive(self, limit, wait):
-        self._answer()
         return super().receive(limit, min(wait, 0.05))
-
-    def ack(self, leases):
-        self._answer()
-        return super().ack(leases)
-
-    def release(self, lease, delay):
-        self._answer()
-        super().release(lease, delay)
-
-    def bury(self, lease, death):
-        self._answer()
-        super().bury(lease, death)
-
-    def extend(self, leases):
-        self._answer()
-        return super().extend(leases)
-
-    def _answer(self):
-        if self.down:
-            raise QueueUnavailable("cut off")
 
 
 def fakes(script: str = "") -> list[FakeSender]:

@@ -17,6 +17,7 @@ from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.access.key_cache import KeyCache
 from limbo.entrypoints.http.server.problems import HttpRefusal, problem_response
 from tests.contracts.api_keys import READER, REVOKED, a_key
+from tests.support.api_keys import MemoryApiKeys
 from tests.support.asgi import call
 from tests.support.clock import Clock
 
@@ -33,11 +34,11 @@ GUESS = Credential(SHOP.id, NOBODY.secret)
 OLD_GUESS = Credential(OLD.id, NOBODY.secret)
 
 
-class ScriptedKeys:
+class ScriptedKeys(MemoryApiKeys):
     """Finds keys, or does as told; ``gate`` holds it up while cleared."""
 
     def __init__(self, *keys: ApiKey) -> None:
-        self.keys = {key.id: key for key in keys}
+        super().__init__(*keys)
         self.asked: list[str] = []
         self.at_once = self.most_at_once = 0
         self.error: Exception | None = None
@@ -52,16 +53,7 @@ class ScriptedKeys:
         self.at_once -= 1
         if self.error is not None:
             raise self.error
-        return self.keys.get(id)
-
-    def list(self):
-        return [*self.keys.values()]
-
-    def add(self, key):
-        self.keys[key.id] = key
-
-    def revoke(self, id, at):  # noqa: A002
-        raise NotImplementedError
+        return super().find(id)
 
 
 @pytest.fixture
