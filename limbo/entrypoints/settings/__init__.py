@@ -1,1 +1,1 @@
-"""What limbo can be told, by variables of the environment."""
+"""The settings of limbo, read from variables of the environment."""

@@ -1,9 +1,11 @@
-"""What the settings have to know of a backend: where mails wait, or where their fate is kept."""
+"""What the settings must know about a backend of the queue or the ledger."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from limbo.entrypoints.settings.variables import Variable
+
+NO_LEDGER = "none"
 
 
 def _never(_: str) -> bool:
@@ -12,12 +14,12 @@ def _never(_: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRules:
-    """How a backend is recognised in LIMBO_QUEUE and LIMBO_LEDGER, and what it is able to do.
+    """How a backend is recognised in LIMBO_QUEUE and LIMBO_LEDGER, and what it can do.
 
-    ``form`` is how the README writes its URL, and ``schemes`` how such a URL begins.
-    ``deduplicates`` says whether the queue of that URL takes a mail's id once, without a ledger.
-    A backend that is not ``shared`` lives and ends with its process. ``needs`` are the variables
-    that must be set beside it, each with the end of the sentence "LIMBO_… must …".
+    ``form`` is its URL as the README writes it, and ``schemes`` is how such a URL begins.
+    ``deduplicates`` says whether the queue of that URL accepts each mail's id only once, without a
+    ledger. A backend that is not ``shared`` exists only within its process. ``needs`` are the other
+    variables that it needs, each with the end of the sentence "LIMBO_… must …".
     """
 
     name: str
@@ -32,16 +34,49 @@ class BackendRules:
 
     @property
     def plain_form(self) -> str:
-        """The form without the README's marks."""
+        """The form without the README's markup."""
         return self.form.replace("`", "")
 
 
 def find_backend(url: str, backends: Iterable[BackendRules]) -> BackendRules | None:
     """Return the first backend that recognises the URL.
 
-    A scheme without its colon is a slip, and hardly the name of a queue on SQS.
+    A scheme without its colon, such as "memory", is taken for a slip, not for the name of a queue
+    on SQS.
     """
     known = tuple(backends)
     if url in {scheme.partition(":")[0] for backend in known for scheme in backend.schemes}:
         return None
     return next((backend for backend in known if backend.matches(url)), None)
+
+
+def queue_parser(
+    backends: Sequence[BackendRules],
+) -> Callable[[str], tuple[str, BackendRules]]:
+    """Return a parser of LIMBO_QUEUE, which gives the URL and its backend."""
+
+    def parse(url: str) -> tuple[str, BackendRules]:
+        backend = find_backend(url, backends)
+        if backend is None:
+            *forms, last_form = (backend.plain_form for backend in backends)
+            raise ValueError(f"{', '.join(forms)}, or {last_form}")
+        return url, backend
+
+    return parse
+
+
+def ledger_parser(
+    backends: Sequence[BackendRules],
+) -> Callable[[str], tuple[str, BackendRules | None]]:
+    """Return a parser of LIMBO_LEDGER, which gives the URL and its backend, or None for none."""
+
+    def parse(url: str) -> tuple[str, BackendRules | None]:
+        if url == NO_LEDGER:
+            return url, None
+        backend = find_backend(url, backends)
+        if backend is None or not backend.holds_ledger:
+            forms = (b.plain_form for b in backends if b.holds_ledger and b.shared)
+            raise ValueError(f"{', '.join(forms)} or {NO_LEDGER}")
+        return url, backend
+
+    return parse

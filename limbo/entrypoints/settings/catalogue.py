@@ -1,4 +1,4 @@
-"""Every variable that these backends and kinds of senders make of the environment."""
+"""The list of all variables, including those of the backends and the kinds of senders."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ from limbo.ports.sender_kind import SenderKind, SenderVariable
 def every_variable(
     backends: Sequence[BackendRules], kinds: Sequence[SenderKind]
 ) -> Iterator[Variable]:
-    """Yield the variables in the README's order, without those of labelled senders."""
+    """Yield all variables in the order of the README, without those of labelled senders."""
     for variable in VARIABLES:
         yield describe(variable, backends, kinds)
         if variable is SENDERS:

@@ -1,4 +1,4 @@
-"""Reads variables, and remembers where each value is from."""
+"""Reads variables, and remembers where each value comes from."""
 
 import difflib
 import re
@@ -10,12 +10,12 @@ from limbo.domain.errors import SettingsError
 from limbo.entrypoints.settings.variables import PREFIX, Variable
 
 T = TypeVar("T")
-_SECRETIVE = re.compile(r":[^@]*@|password", re.IGNORECASE)  # a URL or DSN gone wrong
+_SECRETIVE = re.compile(r":[^@]*@|password", re.IGNORECASE)  # as in a URL or DSN with a mistake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One value in force: as shown to an operator, and the variable or default it is from."""
+    """A value in force: as an operator sees it, and the variable or default it comes from."""
 
     name: str
     shown: str
@@ -23,24 +23,24 @@ class Reading:
 
 
 class Environment:
-    """Reads variables, and remembers what it read for ``limbo check``."""
+    """Reads variables, and remembers for ``limbo check`` what it has read."""
 
     def __init__(self, environ: Mapping[str, str], defaults: Mapping[str, str]) -> None:
-        """``defaults`` go before those of the variables, by name."""
+        """``defaults``, by name, take precedence over the defaults of the variables."""
         self._environ = environ
         self._defaults = defaults
         self.readings: list[Reading] = []
 
     def has(self, variable: Variable) -> bool:
-        """Say whether the variable is set, to more than nothing, under either of its names."""
+        """Say whether the variable is set, and not empty, under one of its names."""
         return self._find(variable) is not None
 
     def read(
         self, variable: Variable, parse: Callable[[str], T], fallback: Variable | None = None
     ) -> T | None:
-        """Return the parsed value of the variable, else of ``fallback``, else of the default.
+        """Return the parsed value of the variable, or of ``fallback``, or of the default.
 
-        Raises SettingsError with the variable's name and what ``parse`` says it should be.
+        Raises SettingsError with the variable's name, and what ``parse`` says it must be.
         """
         found = self._find(variable) or (self._find(fallback) if fallback else None)
         default = self._defaults.get(variable.name, variable.default)
@@ -66,7 +66,7 @@ class Environment:
         return value
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Raise SettingsError for a LIMBO_ variable that nobody reads, with the nearest known."""
+        """Raise SettingsError for an unknown LIMBO_ variable; it names the nearest known one."""
         names = set(known)
         for name in self._environ:
             if name.startswith(PREFIX) and name not in names:
@@ -82,10 +82,10 @@ class Environment:
 
 
 def _without_password(text: str) -> str:
-    """Mask the password, and what else may hide one, of a URL."""
+    """Mask the password of a URL, and each other part that may hold one."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         return "(not shown)" if _SECRETIVE.search(text) else text
     rest, query, _ = rest.partition("?")
-    _, at, rest = rest.rpartition("@")  # the last: a password that is not encoded may hold more
+    _, at, rest = rest.rpartition("@")  # the last @: a password that is not encoded may hold more
     return f"{scheme}://{'***@' if at else ''}{rest}{'?***' if query else ''}"

@@ -1,6 +1,6 @@
-"""Turn the text of a variable into a value, or say what it must be.
+"""Parsers for the texts of variables.
 
-Each raises ValueError whose text ends the sentence "LIMBO_… must be …".
+Each raises ValueError with a text that ends the sentence "LIMBO_… must be …".
 """
 
 import math
@@ -23,7 +23,7 @@ def boolean(value: str) -> bool:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers between two bounds."""
+    """Return a parser of whole numbers from ``least`` to ``most``."""
 
     def parse(value: str) -> int:
         if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not least <= int(value) <= most:
@@ -34,7 +34,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:
-    """Return a reader of seconds between two bounds."""
+    """Return a parser of seconds from ``least`` to ``most``."""
 
     def parse(value: str) -> float:
         number = _number(value)

@@ -1,4 +1,4 @@
-"""Which senders there are, and what the environment says of each."""
+"""Reads which senders there are, and the variables of each."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ _SENDER_NAME = re.compile(r"([a-z]+)(?:\.([a-z0-9]+))?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderSettings:
-    """One sender: ``values`` holds what its variables say, by their names within the kind."""
+    """One sender; ``values`` are its variables' values, by their names within the kind."""
 
     kind: SenderKind
     label: str = ""
@@ -23,7 +23,7 @@ class SenderSettings:
 
     @property
     def name(self) -> str:
-        """What logs and metrics call it: ``mailgun.eu``."""
+        """Its name in logs and metrics: ``mailgun.eu``."""
         return f"{self.kind.name}.{self.label}" if self.label else self.kind.name
 
     @property
@@ -33,7 +33,7 @@ class SenderSettings:
 
 
 def read_senders(env: Environment, kinds: Sequence[SenderKind]) -> tuple[SenderSettings, ...]:
-    """Read LIMBO_SENDERS, or see by their settings which senders are meant, and their variables."""
+    """Read the senders of LIMBO_SENDERS; if it is not set, those whose variables are set."""
     named = env.read(SENDERS, _sender_names({kind.name: kind for kind in kinds}))
     if named is None:
         named = [(kind, "") for kind in kinds if any(env.has(v) for v in _implying(kind))]
@@ -41,7 +41,7 @@ def read_senders(env: Environment, kinds: Sequence[SenderKind]) -> tuple[SenderS
 
 
 def missing_senders(kinds: Sequence[SenderKind]) -> SettingsError:
-    """Return the error of a process that has to send and has no sender."""
+    """Return the error for a process that must send mails and has no sender."""
     ways = (
         " and ".join(
             sender_variable(kind, own).name

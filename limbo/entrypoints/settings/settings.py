@@ -1,11 +1,11 @@
 """The settings: read from the environment once, checked, and frozen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.settings.backend import BackendRules, find_backend
+from limbo.entrypoints.settings.backend import NO_LEDGER, BackendRules, ledger_parser, queue_parser
 from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.settings.environment import Environment, Reading
 from limbo.entrypoints.settings.parsers import (
@@ -41,12 +41,10 @@ from limbo.entrypoints.settings.variables import (
 )
 from limbo.ports.sender_kind import SenderKind
 
-_NO_LEDGER = "none"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that limbo can be told; times are in seconds."""
+    """The settings of a process; times are in seconds."""
 
     queue: str = field(repr=False)
     queue_backend: BackendRules
@@ -74,7 +72,7 @@ class Settings:
 
     @property
     def queue_kind(self) -> str:
-        """What the backend of the queue is called."""
+        """The name of the queue's backend."""
         return self.queue_backend.name
 
     @property
@@ -86,7 +84,7 @@ class Settings:
 
     @property
     def ledger_kind(self) -> str:
-        """What the backend of the ledger is called, if it is not the queue's."""
+        """The name of the ledger's backend, or ``none``, or ``shared`` if it is the queue's."""
         if self.ledger_backend is None or self.ledger_place == "shared":
             return self.ledger_place
         return self.ledger_backend.name
@@ -96,17 +94,17 @@ class Settings:
         """Where API keys are: in a file, in the ledger's database, or nowhere."""
         if self.api_keys_file is not None:
             return "file"
-        holds_keys = self.ledger_backend is not None and self.ledger_backend.holds_api_keys
-        return "database" if holds_keys else "none"
+        holds_api_keys = self.ledger_backend is not None and self.ledger_backend.holds_api_keys
+        return "database" if holds_api_keys else "none"
 
     @property
     def deduplicates(self) -> bool:
-        """False where neither a ledger nor the queue itself recognises an Idempotency-Key."""
+        """Whether the ledger, or the queue itself, recognises an Idempotency-Key."""
         return self.ledger_backend is not None or self.queue_backend.deduplicates(self.queue)
 
     @property
     def only_fakes(self) -> bool:
-        """True when no mail can leave this machine."""
+        """Whether all senders are fakes, so that no mail can leave this machine."""
         return bool(self.senders) and all(sender.kind.is_fake for sender in self.senders)
 
 
@@ -116,14 +114,14 @@ def load(
     kinds: Sequence[SenderKind],
     defaults: Mapping[str, str],
 ) -> Settings:
-    """Read the settings; ``defaults`` go before those of the variables, by name.
+    """Read the settings; ``defaults``, by name, take precedence over those of the variables.
 
-    Raises SettingsError with one line that names the variable and says what it should be.
+    Raises SettingsError, with one line that names the variable and says what it must be.
     """
     env = Environment(environ, defaults)
-    queue, queue_backend = env.need(QUEUE, _queue(backends))
-    own_ledger = queue if queue_backend.holds_ledger else _NO_LEDGER
-    ledger, ledger_backend = env.need(replace(LEDGER, default=own_ledger), _ledger(backends))
+    queue, queue_backend = env.need(QUEUE, queue_parser(backends))
+    own_ledger = queue if queue_backend.holds_ledger else NO_LEDGER
+    ledger, ledger_backend = env.need(replace(LEDGER, default=own_ledger), ledger_parser(backends))
     senders = read_senders(env, kinds)
     settings = Settings(
         queue=queue,
@@ -156,27 +154,3 @@ def load(
         if not env.has(variable):
             raise SettingsError(f"{variable.name} must {what}")
     return settings
-
-
-def _queue(backends: Sequence[BackendRules]) -> Callable[[str], tuple[str, BackendRules]]:
-    def parse(url: str) -> tuple[str, BackendRules]:
-        backend = find_backend(url, backends)
-        if backend is None:
-            *forms, last_form = (backend.plain_form for backend in backends)
-            raise ValueError(f"{', '.join(forms)}, or {last_form}")
-        return url, backend
-
-    return parse
-
-
-def _ledger(backends: Sequence[BackendRules]) -> Callable[[str], tuple[str, BackendRules | None]]:
-    def parse(url: str) -> tuple[str, BackendRules | None]:
-        if url == _NO_LEDGER:
-            return url, None
-        backend = find_backend(url, backends)
-        if backend is None or not backend.holds_ledger:
-            forms = (b.plain_form for b in backends if b.holds_ledger and b.shared)
-            raise ValueError(f"{', '.join(forms)} or {_NO_LEDGER}")
-        return url, backend
-
-    return parse

@@ -1,6 +1,6 @@
 """The variables of the environment that limbo itself reads: their names, meanings and defaults.
 
-What a meaning says in braces is made of the backends and the kinds of senders: see ``catalogue``.
+``catalogue`` fills the braces in a meaning from the backends and the kinds of senders.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ PREFIX = "LIMBO_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One setting; ``original`` is the name it had in the first limbo, which works as well."""
+    """One setting; ``original`` is its name in the first limbo, which still works."""
 
     name: str
     meaning: str
