@@ -1,6 +1,6 @@
-"""The backends that limbo knows, one record each: the only place that asks for their kind.
+"""The backends that limbo knows, one record each; no other file asks which kind a backend is.
 
-A record is light: what a backend is built of is a container in ``parts/``, loaded when used.
+A record is light: a container in ``parts/`` builds the backend, and is imported when it is used.
 """
 
 import re
@@ -11,8 +11,8 @@ from limbo.entrypoints.settings.backend import BackendRules
 from limbo.entrypoints.settings.parsers import sqs_queue
 from limbo.entrypoints.settings.variables import DEAD_LETTER_QUEUE
 
-# A mail among 32 costs a database little more than among 64, and the loop takes in the next ones
-# meanwhile. A queue in memory does nothing that another thread could be beside.
+# In a batch of 32, a mail costs a database little more than in a larger one, and the event loop
+# accepts the next mails in the meantime. A queue in memory waits for nothing, so it gains nothing.
 _GATHER_FOR_DATABASE = GatherLimits(enough=32)
 _PARTS = "limbo.entrypoints.wiring.parts"
 
@@ -21,9 +21,9 @@ _PARTS = "limbo.entrypoints.wiring.parts"
 class Backend(BackendRules):
     """A backend as it is built and used.
 
-    ``parts`` is the path of what makes its container (see ``parts.base``). A worker waits up to
-    ``poll_seconds`` for ``batch`` mails; an api gathers mails within the limits of ``gather``, or
-    of ``gather_behind_ledger`` where a ledger apart is written first.
+    ``parts`` is the path of its container (see ``parts.base``). A worker waits up to
+    ``poll_seconds`` for up to ``batch`` mails. An api gathers mails within the limits of
+    ``gather``, or of ``gather_behind_ledger`` if a ledger in another backend is written first.
     """
 
     parts: str
@@ -80,8 +80,8 @@ BACKENDS = (
         parts=f"{_PARTS}.sqs:SqsParts",
         deduplicates=lambda url: url.endswith(".fifo"),
         needs=((DEAD_LETTER_QUEUE, "name the dead-letter queue beside an SQS queue"),),
-        poll_seconds=10.0,  # Each poll costs money, and a stop waits for the one under way.
+        poll_seconds=10.0,  # Each poll costs money, and a stop must wait for it.
         batch=10,
-        gather=GatherLimits(batch=10, calls=8),  # It takes ten mails a call, and is far away.
+        gather=GatherLimits(batch=10, calls=8),  # A call takes ten mails, and a round trip is long.
     ),
 )

@@ -1,4 +1,4 @@
-"""The settings of a command that needs no container, and so not its libraries either."""
+"""The settings, for a command that needs no container, nor the libraries of one."""
 
 from functools import partial
 

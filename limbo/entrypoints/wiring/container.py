@@ -1,4 +1,4 @@
-"""The composition root: everything a process of limbo may need, built when first asked for."""
+"""The composition root: all parts of a process, each built when it is first asked for."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,10 +25,10 @@ from limbo.entrypoints.worker.worker import Worker
 
 
 class Container(containers.DeclarativeContainer):
-    """The parts of a process, by their ports' names; ``override`` puts another in a part's place.
+    """The parts of a process, named by their ports; ``override`` replaces a part.
 
-    Where a ledger is needed beside a queue: both in one backend (shared), each in its own (apart),
-    or no ledger (none).
+    ``ledger_place`` says where the ledger is: in the backend of the queue (``shared``), in another
+    one (``apart``), or nowhere (``none``).
     """
 
     environ: providers.Dependency[Mapping[str, str]] = providers.Dependency()
@@ -135,7 +135,7 @@ class Container(containers.DeclarativeContainer):
 
 @contextmanager
 def opened(environ: Mapping[str, str]) -> Iterator[Container]:
-    """Return a block with the container of these settings, and close in the end what it opened."""
+    """Yield the container of these settings, and close in the end what it has opened."""
     container = Container(environ=environ)
     try:
         yield container

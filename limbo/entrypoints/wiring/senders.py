@@ -1,4 +1,4 @@
-"""The kinds of senders that limbo knows, one line each; their files declare the rest."""
+"""The kinds of senders that limbo knows, one line each; their own files declare the rest."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ KIND_PATHS = (
 
 
 def load_kinds(paths: Iterable[str]) -> Sequence[SenderKind]:
-    """Load the kinds that stand at these paths."""
+    """Import the kinds of senders at these paths."""
     return tuple(map(resolve_name, paths))
 
 
@@ -25,23 +25,23 @@ SENDER_KINDS = load_kinds(KIND_PATHS)
 
 
 def open_senders(settings: Settings, kinds: Sequence[SenderKind]) -> Iterator[Sequence[Sender]]:
-    """Build the senders that the settings name, and close them in the end.
+    """Yield the senders that the settings name, and close them in the end.
 
-    Raises SettingsError when there is none, or when one cannot be built.
+    Raises SettingsError if there is none, or if one cannot be built.
     """
     if not settings.senders:
         raise missing_senders(kinds)
     with ExitStack() as closing:
         senders = []
-        for its in settings.senders:
+        for each in settings.senders:
             options = SenderOptions(
-                name=its.name,
-                values=its.values,
+                name=each.name,
+                values=each.values,
                 pool_size=settings.concurrency,
                 timeout=settings.send_timeout,
                 region=settings.region,
             )
-            senders.append(sender := its.kind.build(options))
+            senders.append(sender := each.kind.build(options))
             if isinstance(sender, Closable):
                 closing.callback(sender.close)
         yield senders

@@ -1,1 +1,1 @@
-"""What each backend is built of: a container each, loaded when a process uses the backend."""
+"""The containers of the backends; each is imported when a process uses the backend."""

@@ -1,4 +1,4 @@
-"""What the container of a backend is given, and how it is opened."""
+"""The base of the containers of backends, and how one is opened."""
 
 from collections.abc import Iterator
 from pkgutil import resolve_name
@@ -10,11 +10,11 @@ from limbo.entrypoints.settings.settings import Settings
 
 
 class Parts(containers.DeclarativeContainer):
-    """The container of a backend, which offers ``queue`` and ``dead_letters``.
+    """The container of a backend: it provides ``queue`` and ``dead_letters``.
 
-    One that holds a ledger also has ``ledger`` (the worker's), ``reservations`` (for submissions
-    to another queue), ``ledger_reader``, ``outbox`` (where the queue is here as well) and, if it
-    holds them, ``api_keys``.
+    If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
+    (for submissions to the queue of another backend), ``ledger_reader``, and ``outbox`` (for
+    submissions to its own queue). If it holds API keys, it provides ``api_keys``.
     """
 
     url = providers.Dependency(instance_of=str)
@@ -23,7 +23,7 @@ class Parts(containers.DeclarativeContainer):
 
 
 def open_parts(path: str, url: str, settings: Settings, clock: Clock) -> Iterator[Parts]:
-    """Load a backend's container, and close in the end what was opened of it."""
+    """Yield the container of a backend, and close in the end what it has opened."""
     parts: Parts = resolve_name(path)(url=url, settings=settings, clock=clock)
     yield parts
     parts.shutdown_resources()

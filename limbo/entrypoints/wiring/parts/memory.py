@@ -9,7 +9,7 @@ from limbo.entrypoints.wiring.parts.base import Parts
 
 
 class MemoryParts(Parts):
-    """A queue and a ledger that no other process sees."""
+    """A queue and a ledger that exist only in this process."""
 
     queue = providers.Singleton(MemoryQueue, lease_seconds=Parts.settings.provided.lease)
     dead_letters = queue.provided.dead_letters

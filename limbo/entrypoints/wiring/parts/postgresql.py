@@ -1,4 +1,4 @@
-"""All in a PostgreSQL database, whose driver is not always installed."""
+"""Everything in a PostgreSQL database; its driver is not always installed."""
 
 from functools import partial
 

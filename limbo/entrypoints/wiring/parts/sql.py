@@ -15,7 +15,7 @@ from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
 
 
 class SqlParts(Parts):
-    """All in one database, which ``connect`` opens by its URL."""
+    """Everything in one database; ``connect`` opens it by its URL."""
 
     connect: providers.Dependency[Callable[[str], Database]] = providers.Dependency()
     database = providers.Resource(closing, connect.provided.call(Parts.url))

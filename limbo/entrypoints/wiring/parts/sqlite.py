@@ -1,4 +1,4 @@
-"""All in a SQLite file."""
+"""Everything in a SQLite file."""
 
 from functools import partial
 

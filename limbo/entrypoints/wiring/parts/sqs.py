@@ -1,4 +1,4 @@
-"""A queue on SQS; a ledger beside it is another backend's."""
+"""A queue on SQS; its ledger, if there is one, is in another backend."""
 
 from contextlib import closing
 
@@ -11,7 +11,7 @@ from limbo.entrypoints.wiring.parts.base import Parts
 
 
 class SqsParts(Parts):
-    """Two SQS queues, called through one client."""
+    """Two SQS queues, for mails and dead letters, with one client."""
 
     client = providers.Resource(
         closing, providers.Factory(sqs_client, Parts.settings.provided.region)
