@@ -1,4 +1,4 @@
-"""``limbo check``: what is set, and whether each part answers."""
+"""``limbo check``: the settings in force, and whether each part answers."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,21 +22,21 @@ and each sender without sending a mail. Exits with 0 if all of them answer."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
-    """What became of one part: its problem, or what was counted in it."""
+    """The result of trying one part: its problem, or what was counted in it."""
 
     part: str
     problem: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
-        """Yield what a person reads of it."""
+        """Yield the lines for a person."""
         if self.counts:
             counted = (f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items())
             yield f"{self.part}: {', '.join(counted)}"
         yield f"{self.part}: {'ok' if self.problem is None else self.problem}"
 
     def document(self) -> dict[str, object]:
-        """Return what a program reads of it."""
+        """Return the JSON for a program."""
         document: dict[str, object] = {
             "part": self.part,
             "ok": self.problem is None,
@@ -46,7 +46,7 @@ class _Result:
 
 
 def _run(call: Call) -> int:
-    """Show the settings and try each part; return 0 if all answer, else 1."""
+    """Show the settings and try each part; return 0 if all parts answer, else 1."""
     with opened_container(call.environ) as container:
         settings: Settings = container.settings()
         results = _try_parts(settings, container)
@@ -88,7 +88,7 @@ def _try_parts(settings: "Settings", container: "Container") -> Iterator[_Result
     if settings.ledger_kind != "none":
         yield _try("ledger", lambda: _read_ledger(container))
     if settings.api_keys_kind != "none":
-        yield _try("keys", lambda: _count_keys(container))
+        yield _try("keys", lambda: _count_api_keys(container))
     try:
         senders = container.senders()
     except LimboError as error:
@@ -122,9 +122,9 @@ def _read_ledger(container: "Container") -> Mapping[str, int]:
     return {}
 
 
-def _count_keys(container: "Container") -> Mapping[str, int]:
-    keys: ApiKeys = container.api_keys()
-    return {"active": sum(key.revoked_at is None for key in keys.list())}
+def _count_api_keys(container: "Container") -> Mapping[str, int]:
+    api_keys: ApiKeys = container.api_keys()
+    return {"active": sum(key.revoked_at is None for key in api_keys.list())}
 
 
 COMMAND = Command(

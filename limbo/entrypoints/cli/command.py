@@ -1,4 +1,4 @@
-"""One command of the command line: how it is called, what it takes, what it does."""
+"""One command of the command line: its name, its arguments, and what it does."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from limbo.entrypoints.cli.console import Console
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a command is called with; ``refuse`` ends it as wrong usage, with exit code 2."""
+    """The call of a command; ``refuse`` ends it as wrong usage, with exit code 2."""
 
     arguments: argparse.Namespace
     environ: Mapping[str, str]
@@ -19,8 +19,7 @@ class Call:
 
 
 Run = Callable[[Call], int]
-"""Does what the call says, and returns the exit code."""
-
+"""Runs the command, and returns its exit code."""
 
 AddArguments = Callable[[argparse.ArgumentParser], None]
 
@@ -43,7 +42,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandGroup:
-    """A command that does nothing by itself, but has actions."""
+    """A command that only has actions, such as ``limbo keys``."""
 
     name: str
     summary: str
@@ -58,7 +57,7 @@ def add_commands(
     title: str = "commands",
     metavar: str = "COMMAND",
 ) -> None:
-    """Let the parser know the commands; what it parses is then good for ``call``."""
+    """Add the commands to the parser; ``call`` runs what it has parsed."""
     subparsers = parser.add_subparsers(title=title, metavar=metavar, required=True)
     for command in commands:
         own = subparsers.add_parser(

@@ -1,4 +1,4 @@
-"""Where a command reads from and writes to."""
+"""The console: where a command reads from and writes to."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from limbo.entrypoints.cli.table import table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """What the command reads from and writes to; ``width`` is None where that is no terminal."""
+    """The streams of a command; ``width`` is None if ``out`` is no terminal."""
 
     out: TextIO
     err: TextIO
@@ -34,19 +34,19 @@ class Console:
     def print_table(
         self, rows: Sequence[Sequence[str]], *, headings: Sequence[str] = (), cut: int = -1
     ) -> None:
-        """Write the rows in columns; the column ``cut`` gives way where a terminal is narrow."""
+        """Write the rows in columns; on a narrow terminal the column ``cut`` is shortened."""
         for line in table([headings, *rows] if headings else rows, self.width, cut=cut):
             self.print(line)
 
     def print_json(self, document: object) -> None:
-        """Write the result as one JSON document that no terminal obeys."""
+        """Write the result as one JSON document, without characters that control a terminal."""
         text = json.dumps(document, indent=2, ensure_ascii=False)
         if not text.replace("\n", "").isprintable():
             text = json.dumps(document, indent=2)
         self.print(text)
 
     def print_json_list(self, data: Sequence[object], *, has_more: bool = False) -> None:
-        """Write a list as one JSON document; ``has_more`` says that it goes on after these."""
+        """Write a list as one JSON document; ``has_more`` says that more entries follow."""
         self.print_json({"data": data, "has_more": has_more})
 
     def note(self, text: str) -> None:
@@ -56,6 +56,6 @@ class Console:
         self.err.flush()
 
     def fail(self, text: str) -> None:
-        """Write the line that says why the command failed; it asks nothing of ``out``."""
+        """Write why the command failed; this works even if ``out`` cannot be written."""
         self.err.write(f"limbo: {text}\n")
         self.err.flush()

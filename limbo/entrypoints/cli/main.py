@@ -1,4 +1,4 @@
-"""The command line: one table of commands, and what each exit code means."""
+"""The command line: the table of commands, and the exit codes."""
 
 import argparse
 import os

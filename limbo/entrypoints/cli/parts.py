@@ -1,17 +1,20 @@
-"""The parts of limbo as a command uses them: built from the environment, closed at its end."""
+"""The parts of limbo, for a command that uses them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from limbo.entrypoints.wiring.container import Container
 
 
-@contextmanager
-def opened_container(environ: Mapping[str, str]) -> "Iterator[Container]":
-    """Yield the container for these settings, and close what was opened through it."""
+def opened_container(environ: Mapping[str, str]) -> "AbstractContextManager[Container]":
+    """Return a context manager of the container: it closes what the command opened.
+
+    The container and its libraries are imported only here, because other commands, and ``--help``,
+    must start without them.
+    """
     from limbo.entrypoints.wiring.container import opened
 
-    with opened(environ) as container:
-        yield container
+    return opened(environ)

@@ -1,4 +1,4 @@
-"""Rows in columns, as text that fits a terminal and that no terminal obeys."""
+"""Formats rows as columns that fit a terminal, without characters that control it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,9 +7,9 @@ _LEAST = 24
 
 
 def table(rows: Sequence[Sequence[str]], width: int | None, *, cut: int = -1) -> Iterator[str]:
-    """Yield a line for each row; the column ``cut`` is shortened so that lines fit the width.
+    """Yield a line for each row; the column ``cut`` is shortened so that the lines fit the width.
 
-    It keeps 24 characters, also where the other columns leave less.
+    It keeps 24 characters, even if the other columns leave less room.
     """
     shown = [[printable(cell) or "-" for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -22,7 +22,7 @@ def table(rows: Sequence[Sequence[str]], width: int | None, *, cut: int = -1) ->
 
 
 def printable(text: str) -> str:
-    """Return a text that may be anybody's as one line without control characters."""
+    """Return any text as one line without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 

@@ -1,4 +1,4 @@
-"""Redriving and dropping dead letters, one or many, and saying what was done."""
+"""Redrives and drops dead letters, one or many, and says what was done."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,14 +17,14 @@ _Change = Callable[[Sequence[str], OnProgress], int]
 
 
 def redrive(call: Call, dead_letters: DeadLetters) -> int:
-    """Redrive what is named; return the exit code."""
+    """Redrive the named dead letters; return the exit code."""
     refuse_ambiguity(call)
     ids = selected_ids(call, dead_letters)
     return 1 if ids is None else _apply(call, dead_letters.redrive, ids, done="redriven")
 
 
 def drop(call: Call, dead_letters: DeadLetters) -> int:
-    """Drop what is named, after a question if that is a selection; return the exit code."""
+    """Drop the named dead letters; ask first, unless ids name them; return the exit code."""
     refuse_ambiguity(call)
     is_sure = call.arguments.ids or call.arguments.yes
     if not is_sure and not call.console.input.isatty():

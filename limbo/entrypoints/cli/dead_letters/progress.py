@@ -1,4 +1,4 @@
-"""How far a long command is."""
+"""The progress of a long command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ _TERMINAL_SECONDS, _PLAIN_SECONDS = 0.1, 2.0
 
 @dataclass(slots=True)
 class Progress:
-    """Says how far it is: one line that counts up on a terminal, else a line now and then."""
+    """Shows the progress: on a terminal in one line that changes, else in a line now and then."""
 
     console: Console
     done: str
@@ -33,6 +33,6 @@ class Progress:
         self.console.err.flush()
 
     def clear(self) -> None:
-        """Leave the line free for what comes last."""
+        """Clear the line for the result."""
         if self.console.err.isatty():
             self.console.err.write("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""Reading dead letters: a page of them, one of them, their causes."""
+"""Shows dead letters: a page of them, one of them, their causes."""
 
 from limbo.entrypoints.cli.command import Call
 from limbo.entrypoints.cli.dead_letters.view import (
@@ -14,7 +14,7 @@ from limbo.ports.dead_letters import DeadLetters
 
 
 def list_letters(call: Call, dead_letters: DeadLetters) -> int:
-    """Show a page of dead letters, and how to get the next one."""
+    """Show a page of dead letters, and how to get the next page."""
     arguments, console = call.arguments, call.console
     found = dead_letters.list(arguments.limit + 1, arguments.after)
     letters, has_more = found[: arguments.limit], len(found) > arguments.limit
@@ -32,7 +32,7 @@ def list_letters(call: Call, dead_letters: DeadLetters) -> int:
 
 
 def show(call: Call, dead_letters: DeadLetters) -> int:
-    """Show all about one dead letter; return 1 if there is none of that id."""
+    """Show everything about one dead letter; return 1 if none has that id."""
     arguments, console = call.arguments, call.console
     letter = dead_letters.show(arguments.id)
     if letter is None:
@@ -47,7 +47,7 @@ def show(call: Call, dead_letters: DeadLetters) -> int:
 
 
 def causes(call: Call, dead_letters: DeadLetters) -> int:
-    """Show how many dead letters have which cause."""
+    """Show how many dead letters each cause has."""
     console = call.console
     counts = dead_letters.causes()
     if call.arguments.json:

@@ -1,4 +1,4 @@
-"""Which dead letters a command line names."""
+"""Finds the dead letters that a command line names."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from limbo.entrypoints.cli.console import Console
 from limbo.ports.dead_letters import DeadLetters
 
 MOST_NAMED = 20
-"""How many ids or causes a message names at most."""
+"""The most ids or causes that a message names."""
 
 
 def refuse_ambiguity(call: Call) -> None:
-    """End the command as wrong usage unless it names dead letters in one way."""
+    """End the command as wrong usage, unless it names dead letters in exactly one way."""
     arguments = call.arguments
     if bool(arguments.ids) + (arguments.cause is not None) + arguments.all != 1:
         call.refuse("name the dead letters in one way: by their IDs, by --cause, or as --all")
 
 
 def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
-    """Return the ids, each once, and say how many a selection finds; None for an unknown cause."""
+    """Return the ids, each once, or None for an unknown cause; print how many a selection finds."""
     arguments, console = call.arguments, call.console
     if arguments.ids:
         return list(dict.fromkeys(arguments.ids))

@@ -1,7 +1,7 @@
 """Dead letters as an operator reads them: as JSON, and as text that fits a terminal.
 
-Addresses, subjects and bodies appear only where they are asked for: what a terminal shows ends up
-in tickets.
+Addresses, subjects and bodies are shown only on request, because people copy what a terminal shows
+into tickets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ CAUSE_HEADINGS = ("MAILS", "CAUSE", "KIND", "SENDER", "REASON")
 
 
 def letter_document(letter: DeadLetter, *, with_mail: bool = False) -> Document:
-    """Return the dead letter as HTTP clients see it, and the mail itself if that is wanted."""
+    """Return the dead letter as HTTP clients see it, together with the mail if ``with_mail``."""
     document: Document = {**dead_letter_representation(letter)}
     if with_mail:
         document["mail"] = _mail_document(letter.mail)
@@ -28,7 +28,7 @@ def letter_document(letter: DeadLetter, *, with_mail: bool = False) -> Document:
 
 
 def letter_row(letter: DeadLetter) -> Sequence[str]:
-    """Return the cells of the dead letter, in the order of its headings."""
+    """Return the cells of the dead letter, in the order of LETTER_HEADINGS."""
     return (
         letter.id,
         letter.mail.id,
@@ -41,12 +41,12 @@ def letter_row(letter: DeadLetter) -> Sequence[str]:
 
 
 def cause_row(cause: Cause, count: int) -> Sequence[str]:
-    """Return the cells of the cause and of the number of mails that died of it."""
+    """Return the cells of the cause, and of the number of mails that died of it."""
     return (str(count), cause.id, cause.kind, cause.sender, cause.reason)
 
 
 def letter_text(letter: DeadLetter, *, with_mail: bool) -> Iterator[str]:
-    """Yield the lines that say all about one dead letter."""
+    """Yield the lines that show everything about one dead letter."""
     mail, cause = letter.mail, letter.cause
     facts = [("id", letter.id), ("mail", mail.id)]
     if isinstance(mail, Mail):
@@ -93,7 +93,7 @@ def _mail_facts(mail: Mail | Undecodable) -> list[tuple[str, str]]:
             return [("body", f"no mail: {reason}")]
         case Mail():
             content = mail.fields.content(mail)
-            del content["message"]  # whose lines follow
+            del content["message"]  # its lines follow below
             return [
                 (name, str(item))
                 for name, value in content.items()

@@ -1,4 +1,4 @@
-"""What the actions of ``limbo keys`` do."""
+"""The actions of ``limbo keys``."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -32,8 +32,8 @@ def create(call: Call) -> int:
         )
     except ValueError as error:  # its text begins with the name of the option
         raise SettingsError(f"--{error}") from None
-    with _opened_api_keys(call.environ) as keys:
-        keys.add(key)
+    with _opened_api_keys(call.environ) as api_keys:
+        api_keys.add(key)
     call.console.print(credential.reveal())
     call.console.note(
         f"This is the key {key.id} ({key.name}). It is shown this once; only a hash is kept."
@@ -43,8 +43,8 @@ def create(call: Call) -> int:
 
 def list_keys(call: Call) -> int:
     """Show all keys."""
-    with _opened_api_keys(call.environ) as store:
-        keys = store.list()
+    with _opened_api_keys(call.environ) as api_keys:
+        keys = api_keys.list()
     if call.arguments.json:
         call.console.print_json_list([key_document(key) for key in keys])
     else:
@@ -54,10 +54,10 @@ def list_keys(call: Call) -> int:
 
 
 def revoke(call: Call) -> int:
-    """Revoke a key; return 1 if there is none to revoke."""
+    """Revoke a key; return 1 if no key in force has that id."""
     id_ = _id(call.arguments.id)
-    with _opened_api_keys(call.environ) as keys:
-        is_revoked = keys.revoke(id_, time.time())
+    with _opened_api_keys(call.environ) as api_keys:
+        is_revoked = api_keys.revoke(id_, time.time())
     if not is_revoked:
         call.console.fail("no key of that id is in force; `limbo keys list` shows them")
         return 1
@@ -66,7 +66,7 @@ def revoke(call: Call) -> int:
 
 
 def _id(text: str) -> str:
-    """Return the id, also of a whole key: who finds one that leaked has nothing else."""
+    """Return the id; the text may be a whole key, for an operator who has found a leaked one."""
     try:
         return parse_credential(text.strip()).id
     except ValueError:
@@ -76,9 +76,9 @@ def _id(text: str) -> str:
 @contextmanager
 def _opened_api_keys(environ: Mapping[str, str]) -> Iterator[ApiKeys]:
     with opened_container(environ) as container:
-        keys: ApiKeys | None = container.api_keys()
-        if keys is None:
+        api_keys: ApiKeys | None = container.api_keys()
+        if api_keys is None:
             raise SettingsError(
                 "LIMBO_API_KEYS_FILE must name a file for API keys, or LIMBO_LEDGER a database"
             )
-        yield keys
+        yield api_keys

@@ -55,7 +55,7 @@ def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Let argparse show the text of a ValueError, which it would keep to itself."""
+    """Return the parser with its ValueError turned into an error whose text argparse shows."""
 
     def read(text: str) -> T:
         try:

@@ -10,7 +10,7 @@ HEADINGS = ("ID", "NAME", "SCOPES", "FROM", "RATE", "CREATED", "REVOKED")
 
 
 def key_document(key: ApiKey) -> dict[str, object]:
-    """Return the key as a program reads it."""
+    """Return the JSON of the key, for a program."""
     return {
         "id": key.id,
         "name": key.name,
@@ -23,7 +23,7 @@ def key_document(key: ApiKey) -> dict[str, object]:
 
 
 def key_row(key: ApiKey) -> Sequence[str]:
-    """Return the cells of the key, in the order of the headings."""
+    """Return the cells of the key, in the order of HEADINGS."""
     return (
         key.id,
         key.name,
