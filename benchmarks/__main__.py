@@ -24,7 +24,7 @@ SUBJECTS = (
 
 
 def main() -> int:
-    """Print one table; return 0 unless a benchmark breaks: a missed figure is no error."""
+    """Print one table; return 1 if a benchmark breaks; a figure that is missed is no error."""
     print_header()
     started = time.monotonic()
     commands = [[sys.executable, "-m", f"benchmarks.{name}", ROWS_ONLY] for name in SUBJECTS]

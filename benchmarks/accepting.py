@@ -1,4 +1,4 @@
-"""Mails accepted a second over HTTP, against an application that keeps nothing; and how soon.
+"""Mails accepted per second over HTTP, against an application that keeps nothing; and latency.
 
 python -m benchmarks.accepting
 """

@@ -1,4 +1,4 @@
-"""What a mail costs the queue with a million mails waiting, against a thousand.
+"""The cost of a mail in a queue with a million mails, against one with a thousand.
 
 python -m benchmarks.backlog
 """
@@ -25,8 +25,8 @@ _NUMBERS = {
     """,
     Dialect.POSTGRESQL: "WITH numbers (n) AS (SELECT generate_series(1, {count}))",
 }
-# Ids as a client's mails have them: in the order of the time. They are valid mails, each another's
-# copy but for the id.
+# Ids in the order of time, like those of real mails. The mails are valid; they differ only in their
+# ids.
 _FILL = """
     INSERT INTO limbo_queue (id, body, submitted_at, due)
     SELECT {id}, {body}, :now, :now - 1000 + n * 0.0001 FROM numbers
@@ -61,7 +61,7 @@ def rows() -> Iterator[Row]:
 
 
 def _cost(queue: SqlQueue) -> float:
-    """Put, receive and settle so many mails; return what one took, in µs."""
+    """Put, receive and acknowledge a batch of mails; return the time for one mail, in µs."""
     mails = new_mails(BATCH)
     started = time.perf_counter()
     queue.put(mails)

@@ -36,7 +36,7 @@ HEADERS = [
 
 
 async def _post(app: ASGIApp) -> None:
-    """Make one request, as uvicorn hands it over."""
+    """Make one request, as uvicorn does."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -67,11 +67,11 @@ async def _post(app: ASGIApp) -> None:
 
 
 async def _cost(app: ASGIApp) -> float:
-    """Return the CPU time of one request, with so many under way at once, in µs."""
+    """Return the CPU time of one request, in µs, with AT_ONCE requests under way at once."""
 
     async def client() -> None:
         for _ in range(REQUESTS):
-            # A task for each request, as uvicorn makes one.
+            # uvicorn makes a task for each request too.
             await asyncio.create_task(_post(app))
 
     started = time.process_time()
@@ -93,10 +93,10 @@ async def _round() -> tuple[float, float]:
 
 def rows() -> Iterator[Row]:
     """Yield the one row."""
-    # The log goes to a file, and the table to where it was asked for.
+    # The log goes to a file, so that only the table is printed.
     with tempfile.TemporaryFile("w") as file, mock.patch("sys.stdout", file):
         configure_logging(pretty=False)
-        collect_less()  # as in limbo's processes; the floor gains by it too
+        collect_less()  # as limbo's processes do; the floor profits from it too
         measured = [uvloop.run(_round()) for _ in range(ROUNDS)][1:]
     ours, floor = (statistics.median(column) for column in zip(*measured, strict=True))
     yield Row(

@@ -1,4 +1,4 @@
-"""What an idle worker and an idle api spend.
+"""The CPU time of an idle worker and an idle api.
 
 python -m benchmarks.idling
 """
@@ -10,25 +10,25 @@ from contextlib import ExitStack
 from benchmarks.support.programs import databases, limbo
 from benchmarks.support.report import Row, run
 
-SETTLE_SECONDS = 3.0
+CALM_SECONDS = 3.0
 SECONDS = 10.0
 
 
 def rows() -> Iterator[Row]:
-    """Yield a row for each role on each database, all measured at once."""
+    """Yield a row for each command on each database, all measured at the same time."""
     with databases() as urls, ExitStack() as stack:
         programs = {
-            (role, name): stack.enter_context(limbo(role, url))
+            (command, name): stack.enter_context(limbo(command, url))
             for name, [url] in urls.items()
-            for role in ("api", "worker")
+            for command in ("api", "worker")
         }
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(CALM_SECONDS)
         before = {key: program.cpu_seconds() for key, program in programs.items()}
         time.sleep(SECONDS)
-        for (role, name), program in programs.items():
-            percent = (program.cpu_seconds() - before[role, name]) / SECONDS * 100
+        for (command, name), program in programs.items():
+            percent = (program.cpu_seconds() - before[command, name]) / SECONDS * 100
             yield Row(
-                what=f"CPU of an idle {role}, {name}",
+                what=f"CPU of an idle {command}, {name}",
                 measured=f"{percent:.1f} %",
                 floor="one core",
                 value=percent,

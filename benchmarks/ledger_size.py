@@ -1,19 +1,17 @@
-"""What a submission, a status and a page cost with 1,000 mails in the ledger and with 1,000,000.
+"""The cost of a submission, a status and a page, with 1,000 and with 1,000,000 mails in the ledger.
 
-Prints a table for SQLite and one for PostgreSQL, and asserts nothing. Figures are medians in µs;
-the two ledgers take turns, so that whatever else the machine does meets both.
+    python -m benchmarks.ledger_size
+
+Prints a table for SQLite and one for PostgreSQL; `make bench` leaves it out. Figures are medians in
+µs. The two ledgers take turns, so that other load on the machine affects both.
 """
 
 import contextlib
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from limbo.adapters.encoding.codec import encode_attempts
 from limbo.adapters.sql.database import Database, Dialect
@@ -37,7 +35,7 @@ EACH = 5  # mails to every address
 SECONDS = 1.2  # for an operation on both ledgers
 MESSAGE = "How are you? " * 40
 
-# The oldest first, as they come in life; a quarter is dead, so that each page is full.
+# The oldest first, as in a real ledger; a quarter is dead, so that each page is full.
 _SERIES = {
     Dialect.SQLITE: """
         WITH RECURSIVE series (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < :size)
@@ -85,7 +83,7 @@ _REST = (
 
 
 class Filled:
-    """A ledger of that size, with the mails of 90 days."""
+    """A ledger of ``size`` mails, which were submitted within 90 days."""
 
     def __init__(self, database: Database, size: int) -> None:
         self.database = database
@@ -100,7 +98,7 @@ class Filled:
         }
         mails = _MAILS.replace("{series}", _SERIES[database.dialect])
         if database.dialect is Dialect.POSTGRESQL:
-            mails = mails.replace("%", "%%")  # a single one would be the driver's own
+            mails = mails.replace("%", "%%")  # to the driver, a single one is a placeholder
         database.execute(mails, values)
         attempt = Attempt(sender="ses", started_at=1.0, duration=0.1, verdict=Accepted("x"))
         bytes_ = "blob" if database.dialect is Dialect.SQLITE else "bytea"
@@ -177,7 +175,7 @@ def operations(filled: Filled) -> Mapping[str, Callable[[], object]]:
 
 
 def measure(few: Callable[[], object], many: Callable[[], object]) -> tuple[float, float]:
-    """Return the medians of as many runs as fit, 10 of each at least, in µs."""
+    """Return the medians in µs, of the runs within SECONDS, and of at least 10 each."""
     until = time.perf_counter() + SECONDS
     times: tuple[list[float], list[float]] = ([], [])
     while len(times[0]) < 13 or time.perf_counter() < until:

@@ -1,4 +1,4 @@
-"""What api and worker occupy after a hundred thousand mails, against after a thousand.
+"""The memory of api and worker after a hundred thousand mails, against after a thousand.
 
 python -m benchmarks.memory
 """
@@ -16,15 +16,15 @@ _SENT = 'limbo_mails_settled_total{outcome="sent"}'
 
 
 def rows() -> Iterator[Row]:
-    """Yield a row for each role, of one api and one worker on SQLite."""
+    """Yield a row for the api and one for the worker, on SQLite."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/limbo.db"
         with limbo("api", url) as api, limbo("worker", url) as worker:
             after_few = _after(FEW, FEW, api, worker)
             after_many = _after(MANY - FEW, MANY, api, worker)
-    for role, few, many in zip(("api", "worker"), after_few, after_many, strict=True):
+    for command, few, many in zip(("api", "worker"), after_few, after_many, strict=True):
         yield Row(
-            what=f"resident memory of the {role} after {MANY:,} mails",
+            what=f"resident memory of the {command} after {MANY:,} mails",
             measured=f"{many / 2**20:.1f} MiB",
             floor=f"after {FEW:,}: {few / 2**20:.1f} MiB",
             value=many / few,
@@ -34,12 +34,12 @@ def rows() -> Iterator[Row]:
 
 
 def _after(count: int, total: int, api: Program, worker: Program) -> tuple[int, int]:
-    """Post so many mails; return the bytes of each role once all are sent."""
+    """Post ``count`` mails; return the bytes of api and worker once all are sent."""
     load(api, seconds=DRAIN_SECONDS, count=count)
     until = time.monotonic() + DRAIN_SECONDS
     while _sent(worker) < total:
         if time.monotonic() > until:
-            raise RuntimeError("the worker does not get the mails out")
+            raise RuntimeError("the worker does not send the mails in time")
         time.sleep(0.2)
     return api.resident_bytes(), worker.resident_bytes()
 

@@ -1,4 +1,4 @@
-"""Mails accepted a second on an SQS that is 10 ms away, and how many calls a mail costs.
+"""Mails accepted per second on an SQS with round trips of 10 ms, and the calls for each mail.
 
 python -m benchmarks.on_sqs
 """
@@ -50,8 +50,8 @@ def _settings(sqs: Program, provider: Program) -> dict[str, str]:
 def _rate(api: Program, environ: Mapping[str, str]) -> Row:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.support.threaded_sqs", str(port)]
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    with running(command, port, {**environ, **keys}, ready="/") as threads:
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    with running(command, port, {**environ, **credentials}, ready="/") as threads:
         for program in (api, threads):
             load(program, seconds=1)
         rounds = [
@@ -68,7 +68,7 @@ def _rate(api: Program, environ: Mapping[str, str]) -> Row:
 
 
 def _calls(sqs: Program, api: Program, worker: Program, provider: Program) -> Row:
-    """Count what a load costs from its first mail to the last one's deletion."""
+    """Count the calls for a load, from its first mail until the last one is deleted."""
     sqs.get("/calls")
     mails = load(api, seconds=SECONDS)["count"]
     calls: Counter[str] = Counter()

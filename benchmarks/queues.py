@@ -1,8 +1,8 @@
-"""The queue alone, put to acked, against what else there is: huey and procrastinate.
+"""The queue alone, from put to ack, against other queues: huey and procrastinate.
 
     python -m benchmarks.queues
 
-Installs the two into benchmarks/.venv when they are not there.
+Installs these two into benchmarks/.venv if they are not there.
 """
 
 import statistics

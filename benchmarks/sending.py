@@ -1,4 +1,4 @@
-"""How many mails a worker gets out a second, against what its provider's delay allows.
+"""How many mails a worker sends per second, against what its provider's delay allows.
 
 python -m benchmarks.sending
 """
@@ -22,7 +22,7 @@ THREADS_MAILS = 3000
 
 
 def rows() -> Iterator[Row]:
-    """Yield a row for each database, and one for the most that a process can do."""
+    """Yield a row for each database, and one against bare threads with 256 mails in flight."""
     with databases() as urls:
         for name, [url] in urls.items():
             rate = _worker(url, in_flight=64, delay_ms=100)
@@ -48,7 +48,7 @@ def rows() -> Iterator[Row]:
 
 
 def _worker(url: str, *, in_flight: int, delay_ms: int) -> float:
-    """Return how many mails a second arrive, once the worker is at it."""
+    """Return how many mails arrive per second, after the first second."""
     database = connect(url)
     most = in_flight / delay_ms * 1000
     fill(database, int(min(most, 2500) * (SKIPPED_SECONDS + SECONDS) * 1.1))

@@ -1,4 +1,4 @@
-"""How soon limbo is there.
+"""How long limbo takes to start.
 
 python -m benchmarks.starting
 """

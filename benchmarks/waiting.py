@@ -45,7 +45,7 @@ def rows() -> Iterator[Row]:
 
 
 def _delays(api: Program, provider: Program) -> list[float]:
-    """Return the times from the first byte posted to the provider's reception, in ms."""
+    """Return the times from posting a mail until it reaches the provider, in ms."""
     delays = []
     for number in range(MAILS + 5):
         time.sleep(random.uniform(*PAUSE_SECONDS))

@@ -29,7 +29,7 @@ def bare_app() -> Starlette:
 
 
 def serve(app: Starlette, port: int) -> None:
-    """Serve it as limbo is served."""
+    """Serve it with the same server as limbo."""
     uvicorn.run(
         app,
         host="127.0.0.1",

@@ -1,9 +1,9 @@
-"""Posts mails over so many connections, as fast as they are answered or at a steady rate.
+"""Posts mails over many connections, as fast as they are answered or at a steady rate.
 
     python -m benchmarks.support.load PORT CONNECTIONS SECONDS RATE COUNT
 
-RATE 0 is as fast as it goes, COUNT 0 no limit. Latencies count from when a request was due, so that
-a stall is seen by all that it delays. Prints JSON; latencies are in ms.
+RATE 0 is as fast as possible, COUNT 0 no limit. A latency counts from when its request was due, so
+that a stall shows in all requests that it delays. Prints JSON; latencies are in ms.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _TICK = 0.001
 
 
 class _Load:
-    """All connections together; ``due`` are the times of requests that wait for a free one."""
+    """All connections; ``due`` holds the times of the requests that wait for a free one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, rate: float, count: int):
         self.loop = loop
@@ -46,7 +46,7 @@ class _Load:
         return self.left <= 0 or self.loop.time() >= self.until
 
     def tick(self) -> None:
-        """Let the requests be made that have become due."""
+        """Make the requests that have become due."""
         now = self.loop.time()
         if self.over():
             self.finish_if_idle()
@@ -108,7 +108,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._asking:
-            raise SystemExit(f"the connection was closed amid a request: {exc}")
+            raise SystemExit(f"the connection was closed during a request: {exc}")
 
 
 async def _main(port: int, connections: int, seconds: float, rate: float, count: int) -> None:
@@ -142,7 +142,7 @@ async def _main(port: int, connections: int, seconds: float, rate: float, count:
 
 
 if __name__ == "__main__":
-    import uvloop  # whoever takes just the mail from here has none
+    import uvloop  # missing in benchmarks/.venv, where other programs import BODY from here
 
     numbers = sys.argv[1:]
     uvloop.run(

@@ -1,4 +1,4 @@
-"""Mails to be measured with, and databases filled with them."""
+"""Mails for the benchmarks, and databases filled with them."""
 
 import itertools
 import time
@@ -16,7 +16,7 @@ from limbo.ports.queue import Kept
 
 
 def new_mails(count: int) -> list[Mail]:
-    """Return so many new mails."""
+    """Return ``count`` new mails."""
     now = time.time()
     return [parse_mail(MAIL, id=mail_id(now), submitted_at=now) for _ in range(count)]
 
@@ -28,12 +28,11 @@ def connect(url: str) -> Database:
 
 
 def fill(database: Database, count: int) -> None:
-    """Submit so many mails, into queue and ledger."""
+    """Submit ``count`` mails, into queue and ledger."""
     outbox = SqlOutbox(database)
     for batch in batches(new_mails(count), 500):
-        if outbox.submit([Submission(mail=mail, client="shop") for mail in batch]) != [
-            Kept()
-        ] * len(batch):
+        results = outbox.submit([Submission(mail=mail, client="shop") for mail in batch])
+        if results != [Kept()] * len(batch):
             raise RuntimeError("not kept")
 
 

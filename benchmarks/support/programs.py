@@ -1,4 +1,4 @@
-"""Programs of the benchmarks: limbo's roles, stubs and loads, each in a process of its own."""
+"""The programs of the benchmarks: limbo, stubs and loads, each in a process of its own."""
 
 import contextlib
 import json
@@ -39,13 +39,13 @@ class Program:
         self.url = f"http://127.0.0.1:{port}"
 
     def get(self, path: str) -> bytes:
-        """Ask it something."""
-        with urllib.request.urlopen(self.url + path, timeout=30) as answer:
-            body: bytes = answer.read()
+        """Return the body of the response."""
+        with urllib.request.urlopen(self.url + path, timeout=30) as response:
+            body: bytes = response.read()
             return body
 
     def wait(self, path: str) -> float:
-        """Wait until it answers; return the time, by ``time.perf_counter``."""
+        """Wait until it answers; return the time of ``time.perf_counter`` then."""
         until = time.monotonic() + _READY_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             with contextlib.suppress(OSError):
@@ -56,25 +56,25 @@ class Program:
         raise RuntimeError(msg)
 
     def cpu_seconds(self) -> float:
-        """Return what it has spent so far."""
+        """Return the CPU time that it has used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def resident_bytes(self) -> int:
-        """Return what it occupies."""
+        """Return its resident memory."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def limbo(
-    role: str, queue: str, environ: Mapping[str, str] | None = None, *, ready: str = "/livez"
+    command: str, queue: str, environ: Mapping[str, str] | None = None, *, ready: str = "/livez"
 ) -> Iterator[Program]:
     """Run ``limbo api``, ``worker`` or ``dev``, and wait for it unless ``ready`` is empty."""
     port = free_port()
-    variable = "LIMBO_WORKER_PORT" if role == "worker" else "LIMBO_PORT"
+    variable = "LIMBO_WORKER_PORT" if command == "worker" else "LIMBO_PORT"
     settings = {**_LOCAL, "LIMBO_QUEUE": queue, variable: str(port), **(environ or {})}
-    with running([sys.executable, "-c", _LIMBO, role], port, settings, ready=ready) as program:
+    with running([sys.executable, "-c", _LIMBO, command], port, settings, ready=ready) as program:
         yield program
 
 
@@ -124,7 +124,7 @@ def load(
     rate: float = 0,
     count: int = 0,
 ) -> Mapping[str, Any]:
-    """Post mails from another process; return what came of it, as ``load.py`` prints it."""
+    """Post mails from another process; return its result, as ``load.py`` prints it."""
     command = [sys.executable, "-m", "benchmarks.support.load", str(program.port)]
     numbers = [str(number) for number in (connections, seconds, rate, count)]
     done = subprocess.run([*command, *numbers], cwd=ROOT, stdout=subprocess.PIPE, check=True)
@@ -149,7 +149,7 @@ def databases(count: int = 1) -> Iterator[Mapping[str, list[str]]]:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on just now."""
+    """Return a free port of 127.0.0.1."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

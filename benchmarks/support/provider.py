@@ -1,8 +1,8 @@
-"""A provider that takes every mail after so many milliseconds, and notes when each arrived.
+"""A provider that accepts each mail after a delay, and remembers when it arrived.
 
     python -m benchmarks.support.provider PORT MILLISECONDS
 
-GET /arrivals answers the times, in seconds of the machine's monotonic clock, and forgets them.
+GET /arrivals returns the times, in seconds of the machine's monotonic clock, and clears them.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The table of figures, and the header that says which code ran on what machine."""
+"""The table of figures, and its header: which code ran on which machine."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ _FSYNCS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One figure beside its floor: ``value`` is what is to reach ``reach``, a ratio or a figure."""
+    """One figure beside its floor; ``value``, a ratio or a figure, has to reach ``reach``."""
 
     what: str
     measured: str
@@ -63,7 +63,7 @@ def print_header() -> None:
 
 
 def median_ratio(rounds: Sequence[tuple[float, float]]) -> float:
-    """Return the median of the ratios of figures that were measured one right after the other."""
+    """Return the median of the ratios; the figures of a pair were measured one after the other."""
     return statistics.median(ours / floor for ours, floor in rounds)
 
 
@@ -92,7 +92,7 @@ def _cpu() -> str:
 
 
 def _fsync() -> float:
-    """Return how long it takes to have a page on the disk, in seconds."""
+    """Return how long it takes to write a page to the disk, in seconds."""
     times = []
     with tempfile.TemporaryFile() as file:
         for _ in range(_FSYNCS):

@@ -1,8 +1,8 @@
-"""A stub of SQS: one queue and one for dead letters, each answer so many milliseconds late.
+"""A stub of SQS with one queue; each response is delayed by MILLISECONDS.
 
     python -m benchmarks.support.sqs PORT MILLISECONDS
 
-GET /calls answers how often each action was called, and forgets it.
+GET /calls returns how often each action was called, and starts to count again.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ import uvloop
 
 @dataclass(slots=True)
 class Request:
-    """What came in; header names are in lower case."""
+    """A request; header names are in lower case."""
 
     path: str = ""
     headers: dict[bytes, bytes] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.support.threads URL THREADS MAILS
 
-Prints how many mails a second it got out.
+Prints how many mails it sent per second.
 """
 
 import sys
@@ -29,8 +29,8 @@ def main(url: str, threads: int, mails: int) -> None:
     session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=threads))
 
     def send(_: int) -> None:
-        answer = session.post(url, data=_FORM, auth=("api", "key"), timeout=(3, 10))
-        if not answer.json()["id"]:
+        response = session.post(url, data=_FORM, auth=("api", "key"), timeout=(3, 10))
+        if not response.json()["id"]:
             raise RuntimeError
 
     with ThreadPoolExecutor(threads) as pool:

@@ -1,9 +1,9 @@
-"""Huey on SQLite, each step on the disk: jobs in, and no-ops done. Runs in benchmarks/.venv.
+"""Huey on SQLite with fsync: puts jobs, and runs them as no-ops. Runs in benchmarks/.venv.
 
     python -m benchmarks.support.with_huey FOLDER JOBS
 
-Prints how many jobs a second went through. The jobs are run in one loop, which is faster than
-huey's own consumer.
+Prints how many jobs per second it handled. The jobs run in one loop, which is faster than huey's
+own consumer.
 """
 
 import logging

@@ -1,8 +1,8 @@
-"""Procrastinate on PostgreSQL: jobs in, and no-ops done. Runs in benchmarks/.venv.
+"""Procrastinate on PostgreSQL: puts jobs, runs them as no-ops. Runs in benchmarks/.venv.
 
     python -m benchmarks.support.with_procrastinate URL JOBS
 
-Prints how many jobs a second went through.
+Prints how many jobs per second it handled.
 """
 
 import asyncio
