@@ -1,4 +1,4 @@
-"""Clocks for tests: one that stands still until it is told to go on, and one that runs fast."""
+"""Clocks for tests: one that only moves when it is told to, and one that runs fast."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ class _Wait:
 
 
 class Clock(clock.Clock):
-    """A clock that stands still; when it is told to go on, those are woken whose time has come."""
+    """A clock that only moves when it is told to; it then wakes the threads whose wait is over."""
 
     def __init__(self, time: float = 1_700_000_000.0) -> None:
         self._time = time
@@ -41,7 +41,7 @@ class Clock(clock.Clock):
         return self._time
 
     def elapse(self, seconds: float) -> None:
-        """Go on by so many seconds."""
+        """Move on by ``seconds``."""
         self.time += seconds
 
     def wait(self, condition: threading.Condition, seconds: float) -> None:
@@ -53,13 +53,13 @@ class Clock(clock.Clock):
             self._waits = [other for other in self._waits if other is not wait]
 
     def is_waited_for(self, seconds: float) -> bool:
-        """Tell whether some thread waits for so many seconds to pass."""
+        """Say whether a thread waits for ``seconds`` to pass."""
         with self._lock:
             return any(wait.seconds == seconds for wait in self._waits)
 
 
 class FastClock(clock.Clock):
-    """A clock that runs so many times as fast as real time."""
+    """A clock that runs ``speed`` times as fast as real time."""
 
     def __init__(self, speed: float) -> None:
         super().__init__()

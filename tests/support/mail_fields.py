@@ -10,6 +10,17 @@ from limbo.domain.mail.mail import Mail
 from limbo.domain.mail.text import body_problem
 
 VALID = {"from": "a@b.example", "to": "d@e.example", "subject": "Hello", "message": "How are you?"}
+# Two mails as clients of the first version posted them: with few fields, and with all that there
+# were. What was made of them then must still be made of them.
+FIRST_PLAIN = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}
+FIRST_FULL = {
+    "from": '"Muster, Erna" <erna@a.example>',
+    "to": ["Zoë <you@b.example>", "x@b.example"],
+    "cc": "c@d.example",
+    "bcc": ["e@f.example"],
+    "subject": "Grüße 🎉",
+    "message": "a\r\n\tb\n",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,8 +54,8 @@ class PostgresServer:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._folder),
-            # One that has run for a while takes its old files anew; to fill a new one with zeros
-            # would hold up all writers for some 25 ms, as often as 16 MB are written.
+            # A server that has run for a while reuses its old log files. A new server would fill
+            # each new file with zeros, and all writers would wait for that.
             "wal_init_zero": "off",
             "fsync": "on" if self._fsync else "off",
             "max_connections": "200",
@@ -117,7 +117,7 @@ class PostgresServer:
 
 @contextmanager
 def running_postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
-    """Run a server of one's own; ``fsync`` makes it as durable, and as slow, as a real one."""
+    """Run a server; ``fsync`` makes it as durable, and as slow, as a real one."""
     # PostgreSQL refuses to run as root, and a socket's path may have no more than 103 bytes.
     user = "nobody" if os.geteuid() == 0 else None
     parent = tempfile.gettempdir()

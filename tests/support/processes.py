@@ -1,4 +1,4 @@
-"""Limbo's own processes, to be started, killed and read like an operator's."""
+"""Processes of limbo: tests start and kill them, and read their logs, like an operator."""
 
 import json
 import os
@@ -27,8 +27,8 @@ _TAIL = 4000
 def reserved_port() -> socket.socket:
     """Return a socket that keeps its port of 127.0.0.1 for a process of the test's own.
 
-    As long as it is open, the system gives the port to nobody who asks for any; a server that
-    asks for this one gets it, as both have set SO_REUSEADDR and only one of them listens.
+    While it is open, the system does not give the port to a socket that asks for any port. A server
+    that asks for this port gets it: both have set SO_REUSEADDR, and only the server listens.
     """
     reservation = socket.socket()
     reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,11 +37,11 @@ def reserved_port() -> socket.socket:
 
 
 class LimboProcess:
-    """One process of one role, startable again on the same port after whatever ended it."""
+    """A process of limbo; after its end it can be started again on the same port."""
 
     def __init__(
         self,
-        role: str,
+        command: str,
         name: str,
         environ: Mapping[str, str],
         folder: Path,
@@ -51,9 +51,9 @@ class LimboProcess:
         self._reservation = reserved_port()
         self.port: int = self._reservation.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._role = role
+        self._command = command
         self._program = program
-        variable = "LIMBO_WORKER_PORT" if role == "worker" else "LIMBO_PORT"
+        variable = "LIMBO_WORKER_PORT" if command == "worker" else "LIMBO_PORT"
         self._environ = {**_neutral(os.environ), **environ, variable: str(self.port)}
         self._folder = folder
         self._logs: list[Path] = []
@@ -75,12 +75,12 @@ class LimboProcess:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it as a crash would: nothing of it runs any further."""
+        """End it as a crash would, at once."""
         self._running.kill()
         self._running.wait(10)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal, and wait for nothing."""
+        """Send it a signal; do not wait."""
         self._running.send_signal(number)
 
     def terminate(self, seconds: float = 60.0) -> tuple[int, float]:
@@ -112,7 +112,7 @@ class LimboProcess:
         return float(samples.get(name, 0))
 
     def events(self) -> Iterator[Mapping[str, object]]:
-        """Yield what it logged in all its lives; what a kill cut off is left out."""
+        """Yield the events of all its runs; a line that a kill cut off is left out."""
         for log in self._logs:
             for line in log.read_bytes().splitlines():
                 try:
@@ -134,9 +134,9 @@ class LimboProcess:
 
     def _start(self, out: IO[bytes]) -> subprocess.Popen[bytes] | forked.ForkedProcess:
         if self._program is None:
-            return forked.start(self._role, environ=self._environ, stdout=out, stderr=out)
+            return forked.start(self._command, environ=self._environ, stdout=out, stderr=out)
         return subprocess.Popen(
-            [*self._program, self._role],
+            [*self._program, self._command],
             cwd=forked.ROOT,
             env=self._environ,
             stdin=subprocess.DEVNULL,
@@ -160,7 +160,7 @@ class Fleet:
 
     def start(
         self,
-        role: str,
+        command: str,
         name: str,
         environ: Mapping[str, str] | None = None,
         *,
@@ -168,7 +168,7 @@ class Fleet:
     ) -> LimboProcess:
         """Start a process, without waiting until it is ready."""
         merged = {**self.environ, **(environ or {})}
-        process = LimboProcess(role, name, merged, self._folder, program)
+        process = LimboProcess(command, name, merged, self._folder, program)
         self.processes.append(process)
         process.start()
         return process
@@ -189,7 +189,7 @@ class Fleet:
 
 
 def _neutral(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without what would tell limbo or its HTTP client anything."""
+    """Return the environment without variables that limbo or its HTTP client reads."""
     return {
         name: value
         for name, value in environ.items()

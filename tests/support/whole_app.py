@@ -1,4 +1,4 @@
-"""The HTTP application over a real queue and ledger, with clients that have keys."""
+"""The HTTP application over a real queue and ledger, with clients that have API keys."""
 
 import time
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class ClientKeys(MemoryApiKeys):
 
 
 class WholeApp(HttpApp):
-    """In memory, or in a database; ``anonymous`` are the scopes of those without a key."""
+    """In memory, or in a database; ``anonymous`` are the scopes of clients without an API key."""
 
     def __init__(
         self,

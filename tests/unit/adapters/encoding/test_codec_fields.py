@@ -8,23 +8,23 @@ import pytest
 from limbo.adapters.encoding.codec import decode_mail, encode_mail
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Undecodable
-from tests.support.mail_fields import EVERY_FIELD, SAMPLES, VALID, RichMail, changed, parsed
+from tests.support.mail_fields import (
+    EVERY_FIELD,
+    FIRST_FULL,
+    FIRST_PLAIN,
+    SAMPLES,
+    VALID,
+    RichMail,
+    changed,
+    parsed,
+)
 
-PLAIN = {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"}
-FULL = {
-    "from": '"Muster, Erna" <erna@a.example>',
-    "to": ["Zoë <you@b.example>", "x@b.example"],
-    "cc": "c@d.example",
-    "bcc": ["e@f.example"],
-    "subject": "Grüße 🎉",
-    "message": "a\r\n\tb\n",
-}
 HEAD = '"v":1,"id":"m-1","submitted_at":1.5'
 # As written by the first version, and read by its workers.
 WRITTEN = [
-    (PLAIN, f'{{{HEAD},"from":"a@b.c","to":["d@e.f"],"subject":"s","message":"m"}}'),
+    (FIRST_PLAIN, f'{{{HEAD},"from":"a@b.c","to":["d@e.f"],"subject":"s","message":"m"}}'),
     (
-        FULL,
+        FIRST_FULL,
         (
             f'{{{HEAD},"from":"\\"Muster, Erna\\" <erna@a.example>"'
             ',"to":["Zoë <you@b.example>","x@b.example"],"subject":"Grüße 🎉"'

@@ -9,25 +9,26 @@ from limbo.entrypoints.http.api.openapi import openapi_document
 from limbo.entrypoints.http.api.representations import submitted_mail
 from limbo.entrypoints.http.api.schemas import mail_resource, new_mail
 from limbo.entrypoints.http.api.schemas import submitted_mail as submitted_mail_type
-from tests.support.mail_fields import EVERY_FIELD, VALID, RichMail, changed, parsed
+from tests.support.mail_fields import (
+    EVERY_FIELD,
+    FIRST_FULL,
+    FIRST_PLAIN,
+    VALID,
+    RichMail,
+    changed,
+    parsed,
+)
 
 every_field = pytest.mark.parametrize(("kind", "name"), EVERY_FIELD)
 TYPES = {"NewMail": new_mail, "SubmittedMail": submitted_mail_type, "MailResource": mail_resource}
 # Computed by the first version; keys of a day live in databases through an update.
 FINGERPRINTS = [
     (
-        {"from": "a@b.c", "to": "d@e.f", "subject": "s", "message": "m"},
+        FIRST_PLAIN,
         "2ebb1d286e09eae07d304c4dd6eba31b9ec3663a118a9c86d827cd88017be023",
     ),
     (
-        {
-            "from": '"Muster, Erna" <erna@a.example>',
-            "to": ["Zoë <you@b.example>", "x@b.example"],
-            "cc": "c@d.example",
-            "bcc": ["e@f.example"],
-            "subject": "Grüße 🎉",
-            "message": "a\r\n\tb\n",
-        },
+        FIRST_FULL,
         "e3b69c8de0c358fb83b6b272f9e7ac8efe13ba8224191c70a9944a4cd7dd79b8",
     ),
 ]
