@@ -107,7 +107,10 @@ def test_the_queue_is_told_by_its_form(queue, kind):
         ({"LIMBO_QUEUE": "memory"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
         ({"QUEUE": "mails.fifo"}, "LIMBO_DEAD_LETTER_QUEUE must name the dead-letter queue"),
         ({**SQS, "DEADLETTERQUEUE": "a b"}, "DEADLETTERQUEUE must be the name or the URL"),
-        ({"LIMBO_SENDERS": "sess"}, "LIMBO_SENDERS must be a list of ses, mailgun, fake"),
+        (
+            {"LIMBO_SENDERS": "sess"},
+            f"LIMBO_SENDERS must be a list of {', '.join(kind.name for kind in SENDER_KINDS)}",
+        ),
         ({"LIMBO_SENDERS": "fake,fake"}, "LIMBO_SENDERS must be a list without repeats"),
         ({"MAILGUN": "geheim"}, "LIMBO_MAILGUN_DOMAIN must be set for mailgun"),
         (
