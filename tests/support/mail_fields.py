@@ -56,12 +56,13 @@ SAMPLES = {
     ),
 }
 
+NEWER = Mail.fields.version + 1
 HTML = text(
     "html",
     problem=body_problem,
     request={"description": "made up"},
     shown={"type": "string"},
-    since=2,
+    since=NEWER,
 )
 
 

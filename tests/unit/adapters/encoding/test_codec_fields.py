@@ -12,6 +12,7 @@ from tests.support.mail_fields import (
     EVERY_FIELD,
     FIRST_FULL,
     FIRST_PLAIN,
+    NEWER,
     SAMPLES,
     VALID,
     RichMail,
@@ -55,7 +56,7 @@ def test_an_older_limbo_leaves_a_newer_mail_alone_and_keeps_all_of_it():
     newer = changed(RichMail, "html")
     seen = decode_mail(encode_mail(newer), "name")
     assert isinstance(seen, Mail)
-    assert (seen.is_supported, seen.version) == (False, 2)
+    assert (seen.is_supported, seen.version) == (False, NEWER)
     assert decode_mail(encode_mail(seen), "name", RichMail) == newer
 
 
@@ -63,10 +64,10 @@ def test_a_field_that_came_with_too_low_a_version_raises_it():
     body = {"v": 1, "id": "m-1", "submitted_at": 1.5, **VALID, "html": SAMPLES["html"].value}
     mail = decode_mail(json.dumps(body), "name", RichMail)
     assert isinstance(mail, RichMail)
-    assert mail.version == 2
+    assert mail.version == NEWER
 
 
-@pytest.mark.parametrize(("version", "is_supported"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("version", "is_supported"), [(1, True), (NEWER, False)])
 def test_what_only_a_newer_limbo_takes_for_a_mail_is_no_poison(version, is_supported):
     body = {"v": version, "id": "m-1", "submitted_at": 1.5, **VALID, "message": ""}
     seen = decode_mail(json.dumps(body), "name")

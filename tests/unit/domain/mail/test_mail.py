@@ -79,7 +79,7 @@ def test_all_problems_are_told_in_a_fixed_order():
         "cc[0]: must be a string, not a number; "
         "bcc: must be a string or a list of strings, not a number; "
         "from: must be a string, not a number; "
-        "x: unknown field; known are subject, message, to, cc, bcc, from"
+        f"x: unknown field; known are {', '.join(FIELDS)}"
     )
 
 

@@ -11,7 +11,7 @@ from limbo.adapters.providers.fake.sender import FakeSender
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.mail.mail import Mail
-from tests.support.mail_fields import SAMPLES, VALID, RichMail
+from tests.support.mail_fields import NEWER, SAMPLES, VALID, RichMail
 from tests.support.working import until, working
 
 
@@ -66,7 +66,7 @@ def send_all(queue, kind, count):
 def test_an_old_worker_sends_the_old_mails_of_a_new_api_and_leaves_the_new_ones(queue):
     plain = submitted(queue, RichMail, "plain")
     rich = submitted(queue, RichMail, "rich", html=SAMPLES["html"].value)
-    assert (plain.version, rich.version) == (1, 2)
+    assert (plain.version, rich.version) == (1, NEWER)
     sent, left = send_all(queue, Mail, count=2)
     assert [mail.id for mail in sent] == ["plain"]
     assert left == 1
@@ -87,12 +87,12 @@ def test_a_new_worker_sends_what_either_api_took(queue):
         "rich": SAMPLES["html"].value,
     }
     assert left == 0
-    assert [mail.version for mail in mails] == [1, 1, 2]
+    assert [mail.version for mail in mails] == [1, 1, NEWER]
 
 
 def test_what_is_a_mail_for_a_newer_limbo_alone_is_left_and_not_buried():
     queue = MemoryQueue()
-    newer = {"v": 2, "id": "m-1", "submitted_at": 1.0, **VALID, "message": "", "html": "<p>"}
+    newer = {"v": NEWER, "id": "m-1", "submitted_at": 1.0, **VALID, "message": "", "html": "<p>"}
     queue.put([decode_mail(json.dumps(newer), "m-1")])
     sent, left = send_all(queue, Mail, count=1)
     assert (sent, left) == ([], 1)
