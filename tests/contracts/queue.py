@@ -154,7 +154,7 @@ class QueueContract:
             ),
             a_mail(
                 version=Mail.fields.version + 1,
-                extra={"html": "<p>ü</p>", "schedule": {"at": [1, None]}},
+                extra={"made_up": "<p>ü</p>", "schedule": {"at": [1, None]}},
             ),
         ],
         ids=["plain", "unicode", "cc and bcc", "newer version"],
@@ -341,7 +341,7 @@ class QueueContract:
 
     def test_a_buried_mail_lies_in_the_dead_letters(self, queue, dead_letters, rig, elapse):
         queue.put(
-            [a_mail(subject="Grüße 🎉", version=Mail.fields.version + 1, extra={"html": "<p>"})]
+            [a_mail(subject="Grüße 🎉", version=Mail.fields.version + 1, extra={"made_up": "<p>"})]
         )
         lease = take_one(queue).touched(possible_duplicate=True)
         queue.bury(lease, Death(cause=KEY, attempts=ATTEMPTS))

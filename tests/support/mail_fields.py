@@ -51,14 +51,14 @@ SAMPLES = {
     "from": Sample(
         value="Erna Muster <e@y.example>", private="e%40y.example", invalid=1, pointer="/from"
     ),
-    "html": Sample(
-        value="<p>Number 0815</p>", private="<p>Number 0815</p>", invalid=[], pointer="/html"
+    "made_up": Sample(
+        value="<p>Number 0815</p>", private="<p>Number 0815</p>", invalid=[], pointer="/made_up"
     ),
 }
 
 NEWER = Mail.fields.version + 1
-HTML = text(
-    "html",
+MADE_UP = text(
+    "made_up",
     problem=body_problem,
     request={"description": "made up"},
     shown={"type": "string"},
@@ -70,9 +70,9 @@ HTML = text(
 class RichMail(Mail):
     """A mail of a limbo to come: one entry in the table and one attribute more."""
 
-    fields: ClassVar[MailFields] = MailFields((*TABLE, HTML))
+    fields: ClassVar[MailFields] = MailFields((*TABLE, MADE_UP))
 
-    html: str = ""
+    made_up: str = ""
 
 
 EVERY_FIELD = [

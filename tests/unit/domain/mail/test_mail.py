@@ -121,7 +121,7 @@ def test_a_wrong_type_within_receivers_is_located(field, value, kind):
 @pytest.mark.parametrize(
     ("name", "pointer", "shown"),
     [
-        ("html", "/html", "html"),
+        ("made_up", "/made_up", "made_up"),
         ("Subject", "/Subject", "Subject"),
         ("a/b~c", "", "a name that is no identifier"),
         ("\ud800", "", "a name that is no identifier"),

@@ -65,7 +65,7 @@ def send_all(queue, kind, count):
 
 def test_an_old_worker_sends_the_old_mails_of_a_new_api_and_leaves_the_new_ones(queue):
     plain = submitted(queue, RichMail, "plain")
-    rich = submitted(queue, RichMail, "rich", html=SAMPLES["html"].value)
+    rich = submitted(queue, RichMail, "rich", made_up=SAMPLES["made_up"].value)
     assert (plain.version, rich.version) == (1, NEWER)
     sent, left = send_all(queue, Mail, count=2)
     assert [mail.id for mail in sent] == ["plain"]
@@ -78,13 +78,13 @@ def test_a_new_worker_sends_what_either_api_took(queue):
     mails = [
         submitted(queue, Mail, "old"),
         submitted(queue, RichMail, "plain"),
-        submitted(queue, RichMail, "rich", html=SAMPLES["html"].value),
+        submitted(queue, RichMail, "rich", made_up=SAMPLES["made_up"].value),
     ]
     sent, left = send_all(queue, RichMail, count=3)
-    assert {mail.id: mail.html for mail in sent} == {
+    assert {mail.id: mail.made_up for mail in sent} == {
         "old": "",
         "plain": "",
-        "rich": SAMPLES["html"].value,
+        "rich": SAMPLES["made_up"].value,
     }
     assert left == 0
     assert [mail.version for mail in mails] == [1, 1, NEWER]
@@ -92,7 +92,7 @@ def test_a_new_worker_sends_what_either_api_took(queue):
 
 def test_what_is_a_mail_for_a_newer_limbo_alone_is_left_and_not_buried():
     queue = MemoryQueue()
-    newer = {"v": NEWER, "id": "m-1", "submitted_at": 1.0, **VALID, "message": "", "html": "<p>"}
+    newer = {"v": NEWER, "id": "m-1", "submitted_at": 1.0, **VALID, "message": "", "made_up": "<p>"}
     queue.put([decode_mail(json.dumps(newer), "m-1")])
     sent, left = send_all(queue, Mail, count=1)
     assert (sent, left) == ([], 1)
