@@ -51,7 +51,8 @@ def test_no_mail_is_lost_when_workers_are_killed(each_site, full, figures):
     )
     assert (outcome.lost, outcome.dead) == (0, len(provider.refused))
     assert provider.doubled <= in_flight
-    assert outcome.doubles <= len(in_flight) <= 4 * CONCURRENCY * kills
+    # One mail may be in flight at several kills, and be sent again after each.
+    assert max(outcome.doubles, len(in_flight)) <= 4 * CONCURRENCY * kills
 
 
 @pytest.mark.timeout(300)

@@ -46,12 +46,12 @@ def test_many_waiting_mails_cost_each_what_few_cost():
     def seconds_each(waiting: int) -> float:
         queue = MemoryQueue()
         assert queue.put([mail] * waiting)[-1] == Kept()
-        started = time.perf_counter()
+        started = time.thread_time()  # others may have the processor meanwhile
         for _ in range(500):
             queue.put([mail])
             queue.ack(queue.receive(1, 0))
             queue.depth()
-        return (time.perf_counter() - started) / 500
+        return (time.thread_time() - started) / 500
 
     mail = a_mail()
     few = min(seconds_each(1000) for _ in range(3))
