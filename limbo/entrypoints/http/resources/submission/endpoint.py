@@ -66,7 +66,7 @@ class SubmissionEndpoint:
         self._access = access
         self._now = now
         self._reader = reader
-        self._knows_keys = deduplicates
+        self._deduplicates = deduplicates
         self._log = log.bind()
         names = ("submitted", "replayed", "invalid", "aborted", "error", *_OUTCOMES.values())
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
@@ -97,7 +97,7 @@ class SubmissionEndpoint:
         """Return the mail that is kept, the answer, and whether it was kept before."""
         client = await self._access.authenticate(scope, KeyScope.SEND)
         key = read_key(scope)
-        if key is not None and not self._knows_keys:
+        if key is not None and not self._deduplicates:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
         body = await self._reader.read(scope, receive)
         mail = self._parse(body)

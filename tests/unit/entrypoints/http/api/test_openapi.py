@@ -22,7 +22,7 @@ from tests.support.whole_app import WholeApp
 
 COMMITTED = Path(__file__).parents[5] / "openapi.json"
 DOCUMENT = openapi_document()
-_HOW = "write it anew: python -m limbo.entrypoints.http.api.openapi > openapi.json"
+_HOW = "write it again: python -m limbo.entrypoints.http.api.openapi > openapi.json"
 
 
 class Leaf(TypedDict):
