@@ -1,5 +1,6 @@
 """Reads the body of a request, bounded in size and time."""
 
+import asyncio
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope
@@ -33,12 +34,16 @@ class BodyReader:
         length = header(scope, b"content-length")
         if length.isdigit() and (len(length) > _MAX_DIGITS or int(length) > self._limit):
             raise self._too_large()
+        task = self._deadline.begin()
         try:
-            with self._deadline:
-                return await self._collect(receive)
-        except TimeoutError:
+            return await self._collect(receive)
+        except asyncio.CancelledError:
+            if not self._deadline.has_passed(task):
+                raise
             detail = f"the body did not arrive within {self._seconds:g} seconds"
             raise HttpRefusal(HTTPStatus.REQUEST_TIMEOUT, detail, close=True) from None
+        finally:
+            self._deadline.end(task)
 
     async def _collect(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []

@@ -11,8 +11,15 @@ def test_a_deadline_ends_only_what_is_late():
         deadline = Deadline(0.1)
 
         async def take(seconds):
-            with deadline:
+            task = deadline.begin()
+            try:
                 await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                if deadline.has_passed(task):
+                    raise TimeoutError from None
+                raise
+            finally:
+                deadline.end(task)
             return seconds
 
         async def late():
