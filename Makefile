@@ -29,7 +29,7 @@ test-pythons: .venv/.dev ## run the unit tests on the other Pythons that this ma
 torture: .venv/.dev ## kill, fill and cut off everything, in full: some 15 minutes
 	@$(BIN)/pytest tests/torture --torture
 
-bench: .venv/.dev ## measure limbo against its floors: some nine minutes
+bench: .venv/.dev ## measure limbo against its floors: some five minutes
 	@$(BIN)/python -m benchmarks
 
 check: .venv/.dev ## lint, types, architecture, and the tests with coverage
