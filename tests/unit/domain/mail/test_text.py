@@ -167,9 +167,9 @@ def test_a_long_line_is_cut_with_an_ellipsis():
     "piece", ["a", "@", "a@", '"', '"a', "=?", "=?q?", "=?a", "=?a?q", " ", "\\", "<"]
 )
 def test_a_megabyte_is_read_in_linear_time(check, piece):
-    started = time.process_time()
+    started = time.thread_time()
     check(piece * (HUGE // len(piece)))
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,6 @@ def test_letters_that_a_regular_expression_takes_for_one_are_masked_as_one():
 def test_a_mail_of_megabytes_is_masked_at_once_and_nothing_of_it_is_kept():
     re.purge()
     words = ["x" * HUGE, *(f"line {number} " * 20 for number in range(1000))]
-    started = time.process_time()
+    started = time.thread_time()
     assert mask_words("refused: " + words[7], words) == "refused: …"
-    assert time.process_time() - started < 0.5
+    assert time.thread_time() - started < 0.5

@@ -71,10 +71,10 @@ def test_a_number_of_any_length_is_a_number():
     ids=range(7),
 )
 def test_a_hostile_megabyte_costs_little(body):
-    started = time.process_time()
+    started = time.thread_time()
     with contextlib.suppress(NotJson):
         parse_object(body)
-    assert time.process_time() - started < 0.5  # slow machines, coverage
+    assert time.thread_time() - started < 0.5  # slow machines, coverage
 
 
 TEXT = st.text(max_size=10)
