@@ -192,7 +192,7 @@ class QueueContract:
     def test_answers_after_the_wait_when_empty(self, queue):
         started = time.monotonic()
         assert queue.receive(10, 1) == []
-        assert 0.9 <= time.monotonic() - started < 3
+        assert 0.9 <= time.monotonic() - started < 10
 
     def test_a_waiting_receive_wakes_when_a_mail_comes(self, queue):
         delays = []

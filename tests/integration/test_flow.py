@@ -236,7 +236,7 @@ def test_a_second_signal_ends_a_worker_at_once(tmp_path):
         began = time.monotonic()
         code, _ = worker.terminate()
         assert code == 1
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
     finally:
         fleet.close()
 

@@ -128,10 +128,10 @@ def test_a_strange_header_does_not_hide_the_answer(api, server, status, headers)
 @pytest.mark.parametrize("status", [200, 302])
 def test_a_dripped_answer_is_awaited_no_longer_than_a_silent_one(api, server, status):
     headers = {"Location": server.url}
-    server.script(Answer(status=status, body="x" * 100, headers=headers, drip=0.02))
+    server.script(Answer(status=status, body="x" * 1000, headers=headers, drip=0.02))
     start = time.monotonic()
     assert outcome(api) is ResponseLost
-    assert time.monotonic() - start < TIMEOUT + 0.3
+    assert time.monotonic() - start < 8  # the whole body would take 20
 
 
 @pytest.mark.parametrize("status", [302, 500])
@@ -310,14 +310,14 @@ def test_a_server_that_reads_slowly_is_given_up(tls, scheme):
         start = time.monotonic()
         api = connect(f"{scheme}://{address}", write_timeout=0.4)
         assert outcome(api, MUCH) is NotSent
-        assert time.monotonic() - start < 3
+        assert time.monotonic() - start < 15
 
 
 def test_a_server_that_does_not_answer_in_tls_is_given_up_as_one_that_is_not_there():
-    with listener(lambda connection: time.sleep(5) or connection) as address:
+    with listener(lambda connection: time.sleep(10) or connection) as address:
         start = time.monotonic()
         assert outcome(connect(f"https://{address}", connect_timeout=0.2)) is NotSent
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 8
 
 
 def test_an_environments_proxy_is_used_within_the_same_limits(server, monkeypatch):
@@ -368,10 +368,10 @@ def test_an_environments_proxy_carries_tls_within_the_same_limits(tls, monkeypat
     "serve",
     [
         lambda connection: connection.sendall(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
-        lambda connection: time.sleep(5) or connection,
+        lambda connection: time.sleep(10) or connection,
         lambda connection: [
             connection.sendall(b"HTTP/1.1 200 OK\r\n"),
-            [(connection.sendall(b"X: y\r\n"), time.sleep(0.05)) for _ in range(60)],
+            [(connection.sendall(b"X: y\r\n"), time.sleep(0.05)) for _ in range(200)],
         ],
     ],
     ids=["refuses", "silent", "drips"],
@@ -382,4 +382,4 @@ def test_a_proxy_that_makes_no_tunnel_is_given_up(monkeypatch, serve):
         monkeypatch.setenv("NO_PROXY", "")
         start = time.monotonic()
         assert outcome(connect("https://provider.invalid", connect_timeout=0.3)) is NotSent
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 8

@@ -113,7 +113,7 @@ def test_a_deferred_mail_wakes_a_waiting_receive_when_due(queue):
     queue.release(take_one(queue), 0.3)
     started = time.monotonic()
     assert len(queue.receive(1, 10)) == 1
-    assert 0.25 <= time.monotonic() - started < 1
+    assert 0.25 <= time.monotonic() - started < 8
 
 
 def test_a_release_by_another_process_wakes_a_waiting_receive(queue, url):
@@ -126,7 +126,7 @@ def test_a_release_by_another_process_wakes_a_waiting_receive(queue, url):
         released_at = time.monotonic()
         leases, received_at = received.result(timeout=15)
         assert len(leases) == 1
-        assert 0.05 <= received_at - released_at < 1
+        assert 0.05 <= received_at - released_at < 8
 
 
 def test_what_is_put_within_a_failed_transaction_is_not_kept(database, queue):

@@ -39,7 +39,7 @@ def test_a_deferred_mail_wakes_a_waiting_receive_when_due():
     queue.release(take(queue, 1)[0], 0.1)
     started = time.monotonic()
     assert len(queue.receive(1, 5)) == 1
-    assert 0.09 <= time.monotonic() - started < 2
+    assert 0.09 <= time.monotonic() - started < 4.5
 
 
 def test_many_waiting_mails_cost_each_what_few_cost():

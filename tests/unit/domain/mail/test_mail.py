@@ -494,22 +494,18 @@ def test_no_problem_repeats_what_a_field_held(document):
     "frame", ["{}", "x{} <", '"{}" <a@b.c>', "{} <a@b.c>", "a@{}.de", "x <a@[{}]>", "{}@b.c"]
 )
 def test_a_megabyte_is_refused_in_linear_time(frame, piece):
-    def seconds(size: int) -> float:
-        text = frame.format(piece * (size // len(piece)))
-        started = time.thread_time()
-        with pytest.raises(ValueError, match=r"^.{1,200}$"):
-            parse_address(text)
-        return time.thread_time() - started
-
-    # Quadratic time would be 16 times as much, and minutes; a busy machine slows both.
-    assert seconds(HUGE) < 8 * seconds(HUGE // 4) + 0.2
+    text = frame.format(piece * (HUGE // len(piece)))
+    started = time.thread_time()
+    with pytest.raises(ValueError, match=r"^.{1,200}$"):
+        parse_address(text)
+    assert time.thread_time() - started < 10  # quadratic time would be minutes
 
 
 def test_a_huge_document_is_refused_in_linear_time():
     started = time.thread_time()
     with pytest.raises(InvalidMail):
         parse(subject="=?" * HUGE, message="\n" * HUGE + "\0", to=["x@Ü.de"] * 999, cc=["ü"] * 999)
-    assert time.thread_time() - started < 2
+    assert time.thread_time() - started < 10
 
 
 def refusal(document: dict[str, object]) -> InvalidMail | None:

@@ -169,7 +169,7 @@ def test_a_long_line_is_cut_with_an_ellipsis():
 def test_a_megabyte_is_read_in_linear_time(check, piece):
     started = time.thread_time()
     check(piece * (HUGE // len(piece)))
-    assert time.thread_time() - started < 2
+    assert time.thread_time() - started < 10  # quadratic time would be minutes
 
 
 @pytest.mark.parametrize(
@@ -214,4 +214,4 @@ def test_a_mail_of_megabytes_is_masked_at_once_and_nothing_of_it_is_kept():
     words = ["x" * HUGE, *(f"line {number} " * 20 for number in range(1000))]
     started = time.thread_time()
     assert mask_words("refused: " + words[7], words) == "refused: …"
-    assert time.thread_time() - started < 0.5
+    assert time.thread_time() - started < 2

@@ -64,7 +64,7 @@ def test_a_single_mail_waits_for_no_others_for_long():
         started = time.monotonic()
         queue.put([a_mail()])
         until(lambda: queue.acks == [1])
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 8
     assert queue.limits == [20]
 
 

@@ -36,9 +36,9 @@ def test_a_deadline_ends_only_what_is_late():
         started = time.monotonic()
         assert await take(0) == 0
         await asyncio.gather(late(), cancelled(), take(0.05))
-        assert 0.09 < time.monotonic() - started < 1
+        assert 0.09 < time.monotonic() - started < 4
         await asyncio.sleep(0.05)
         await asyncio.gather(late(), late())  # the timer is set again
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
 
     asyncio.run(run())
