@@ -88,9 +88,8 @@ def create_app(
     mails = Mails(ledger_reader, offload=reading, polls=polls)
     letters = DeadLetterHandlers(dead_letters, offload=clearing)
     routes = [
-        route(
-            op.SUBMIT, submission
-        ),  # the first that is tried, because most requests are submissions
+        # The first that is tried, as most requests are submissions.
+        route(op.SUBMIT, submission),
         group(_V1, _version_one(mails, letters, partial(Endpoint, access=access, reader=reader))),
         *_open_routes(
             Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds),
