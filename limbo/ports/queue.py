@@ -1,7 +1,7 @@
 """The port to the queue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from limbo.domain.delivery.verdict import Death
@@ -50,14 +50,6 @@ class Lease:
     receipt: str
     touches: int = 0
     possible_duplicate: bool = False
-
-    def touched(self, *, possible_duplicate: bool) -> "Lease":
-        """Return the lease to release after a touch that failed."""
-        return replace(
-            self,
-            touches=self.touches + 1,
-            possible_duplicate=self.possible_duplicate or possible_duplicate,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
 from limbo.ports.queue import Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
 from tests.contracts.queue_machine import QueueMachine
+from tests.support.leases import touched
 from tests.support.mails import a_mail
 
 BROKEN = '{"text": "' + "ä €, " * 100 + '", oops}'  # the reason names where: the body's far end
@@ -286,7 +287,7 @@ class QueueContract:
     def test_a_released_mail_keeps_what_its_lease_says(self, queue, possible_duplicate):
         queue.put([a_mail()])
         for touches in (1, 2):
-            lease = take_one(queue).touched(possible_duplicate=possible_duplicate)
+            lease = touched(take_one(queue), possible_duplicate=possible_duplicate)
             assert lease.touches == touches
             queue.release(lease, 0)
         again = take_one(queue)
@@ -343,7 +344,7 @@ class QueueContract:
         queue.put(
             [a_mail(subject="Grüße 🎉", version=Mail.fields.version + 1, extra={"made_up": "<p>"})]
         )
-        lease = take_one(queue).touched(possible_duplicate=True)
+        lease = touched(take_one(queue), possible_duplicate=True)
         queue.bury(lease, Death(cause=KEY, attempts=ATTEMPTS))
         [letter] = dead_letters.list(10)
         assert letter.mail == lease.mail
@@ -405,7 +406,7 @@ class QueueContract:
         self, queue, dead_letters, possible_duplicate
     ):
         queue.put([a_mail()])
-        lease = take_one(queue).touched(possible_duplicate=possible_duplicate)
+        lease = touched(take_one(queue), possible_duplicate=possible_duplicate)
         for _ in range(2):  # the second time within the five minutes in which FIFO deduplicates
             queue.bury(lease, Death(cause=KEY))
             [letter] = dead_letters.list(10)

@@ -28,6 +28,7 @@ from limbo.adapters.sqs.queue import SqsQueue
 from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.ports.queue import Kept, NotKept
+from tests.support.leases import touched
 from tests.support.mails import a_mail
 
 URL, DEAD_URL = "https://sqs.example/1/queue", "https://sqs.example/1/dead"
@@ -253,7 +254,7 @@ def test_a_burial_whose_delete_fails_sends_one_dead_letter(sqs):
     [lease] = queue.receive(1, 0)
     for _ in range(20):
         with pytest.raises(QueueUnavailable):
-            queue.bury(lease.touched(possible_duplicate=False), DEATH)
+            queue.bury(touched(lease, possible_duplicate=False), DEATH)
         sqs.now += 10  # soon past the lease
     sqs.answers["DeleteMessageBatch"] = settled
     queue.bury(lease, DEATH)

@@ -11,6 +11,7 @@ from limbo.domain.delivery.retry import RetryPolicy
 from limbo.ports.outbox import Submission
 from tests.support.clock import Clock, FastClock
 from tests.support.cut_off import CutLedger
+from tests.support.leases import touched
 from tests.support.mails import a_mail
 from tests.support.working import until, working
 
@@ -95,7 +96,7 @@ def test_an_attempt_without_an_outcome_marks_the_mail_and_no_other(queue, ledger
 def test_the_ledger_knows_better_than_a_queue_that_only_counts(queue, ledger, submit):
     mail = submit("outage@limbo.test")
     [lease] = queue.receive(1, 0)
-    queue.release(lease.touched(possible_duplicate=True), 0)
+    queue.release(touched(lease, possible_duplicate=True), 0)
     with working(queue, fakes(), ledger=ledger):
         until(lambda: ledger.find(mail.id, None).status is Status.DEFERRED)
     assert not ledger.find(mail.id, None).possible_duplicate
