@@ -171,7 +171,15 @@ def test_development_shows_what_becomes_of_each_mail(dev):
     assert f"curl -i {dev.url}/v1/mail" in dev.tail()
     code, seconds = dev.terminate()
     assert code == 0
-    assert seconds < 5
+    assert seconds < 20
+    assert "are gone" not in dev.tail()
+
+
+def test_development_says_what_is_gone_with_its_queue_in_memory(dev):
+    assert post(dev.url, {**MAIL, "to": "outage@limbo.test"})[0] == 200
+    until(lambda: "mail deferred" in dev.tail())
+    assert dev.terminate()[0] == 0
+    assert "unsent mails are gone with the queue in memory" in dev.tail()
 
 
 def test_the_line_that_development_prints_can_be_pasted(dev):

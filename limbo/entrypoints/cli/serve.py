@@ -76,7 +76,17 @@ def dev(environ: Mapping[str, str]) -> int:
             if server.wait_until_started():
                 print(welcome_text(server.url, settings), flush=True)  # noqa: T201
 
-        return run_parts([server, part, container.janitor()], started=welcome)
+        code = run_parts([server, part, container.janitor()], started=welcome)
+        _tell_what_is_gone(container)
+        return code
+
+
+def _tell_what_is_gone(container: Container) -> None:
+    """Say how many mails end with a queue that exists in this process alone."""
+    if not container.settings().queue_backend.shared:
+        depth = container.queue().depth()
+        if waiting := depth.ready + depth.in_flight + depth.deferred:
+            _log.warning("unsent mails are gone with the queue in memory", mails=waiting)
 
 
 def _tell(event: str, server: HttpServer, settings: Settings) -> None:
