@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from limbo.ports.ledger_reader import LedgerReader
 
 _DESCRIPTION = """\
-Prints every setting with its value and where it is from (secrets masked), then tries the queue
-and each sender without sending a mail. Exits with 0 if all of them answer."""
+Prints the settings in force, those of the chosen senders among them, each with its value and
+where it is from (secrets masked). Then tries the queue, the ledger, the API keys and each sender,
+without sending a mail. Exits with 0 if all of them answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,8 @@ COMMANDS: Sequence[Command | CommandGroup] = (
 )
 _DESCRIPTION = """\
 limbo is a mail gateway: it takes mails over HTTP, keeps them in a queue, and sends them through
-whichever provider is up. Settings are environment variables, LIMBO_*; `limbo check` lists them.
+whichever provider is up. Settings are environment variables, LIMBO_*; `limbo check` shows
+those in force.
 """
 
 

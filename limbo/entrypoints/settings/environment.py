@@ -66,13 +66,14 @@ class Environment:
         return value
 
     def refuse_unknown(self, known: Iterable[str]) -> None:
-        """Raise SettingsError for an unknown LIMBO_ variable; it names the nearest known one."""
-        names = set(known)
+        """Raise SettingsError for an unknown LIMBO_ variable; it names a known one that is near."""
+        names = {name.removeprefix(PREFIX) for name in known}
         for name in self._environ:
-            if name.startswith(PREFIX) and name not in names:
-                nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-                msg = f"{name} is no setting of limbo; did you mean {nearest[0]}?"
-                raise SettingsError(msg)
+            own = name.removeprefix(PREFIX)
+            if own != name and own not in names:
+                near = difflib.get_close_matches(own, names, n=1)
+                advice = f"did you mean {PREFIX}{near[0]}?" if near else "the README lists them all"
+                raise SettingsError(f"{name} is no setting of limbo; {advice}")
 
     def _find(self, variable: Variable) -> tuple[str, str] | None:
         for name in (variable.name, variable.original):

@@ -28,7 +28,7 @@ def drop(call: Call, dead_letters: DeadLetters) -> int:
     refuse_ambiguity(call)
     is_sure = call.arguments.ids or call.arguments.yes
     if not is_sure and not call.console.input.isatty():
-        call.refuse("to drop that many for good without being asked needs --yes")
+        call.refuse("nobody can be asked here whether to drop them for good: add --yes")
     ids = selected_ids(call, dead_letters)
     if ids is None:
         return 1

@@ -25,6 +25,11 @@ tells of which how many died. Addresses, subjects and bodies are shown only with
 
 An SQS queue can be looked through only by receiving all of its dead letters, at most 20,000 in one
 command; they are hidden meanwhile, for two minutes if the command is killed."""
+_LIST = "Lists the dead letters, newest first."
+_SHOW = "Shows all about one dead letter: its cause, and each attempt of its last touch."
+_CAUSES = "Counts the dead letters by their cause, the most frequent first."
+_REDRIVE = "Puts dead letters back into the queue, with no touches."
+_DROP = "Deletes dead letters for good."
 _NAMES = """\
 Name the dead letters by their IDs or by those of their mails; by --cause (an id that `causes`
 shows, or a kind, which is all causes of that kind); or as --all.
@@ -52,12 +57,16 @@ def command(opened: Opened) -> CommandGroup:
     """Return the command for the dead letters that ``opened`` yields."""
 
     def action(
-        name: str, summary: str, work: Work, add_arguments: AddArguments = no_arguments
+        name: str,
+        summary: str,
+        description: str,
+        work: Work,
+        add_arguments: AddArguments = no_arguments,
     ) -> Command:
         return Command(
             name=name,
             summary=summary,
-            description=f"{summary[0].upper()}{summary[1:]}.",
+            description=description,
             run=_with(opened, work),
             add_arguments=add_arguments,
             prints_json=True,
@@ -68,13 +77,11 @@ def command(opened: Opened) -> CommandGroup:
         summary="read, redrive or drop what limbo gave up on",
         description=_DESCRIPTION,
         actions=(
-            action("list", "list them, newest first", list_letters, _add_page),
-            action("show", "show all about one", show, _add_one),
-            action("causes", "count them by cause", causes),
-            action(
-                "redrive", "put them back into the queue, with no touches", redrive, _add_selection
-            ),
-            action("drop", "delete them for good", drop, _add_selection_to_drop),
+            action("list", "list them, newest first", _LIST, list_letters, _add_page),
+            action("show", "show all about one", _SHOW, show, _add_one),
+            action("causes", "count them by cause", _CAUSES, causes),
+            action("redrive", "put them back into the queue", _REDRIVE, redrive, _add_selection),
+            action("drop", "delete them for good", _DROP, drop, _add_selection_to_drop),
         ),
     )
 
@@ -88,8 +95,10 @@ def _with(opened: Opened, work: Work) -> Run:
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--limit", type=_limit, default=50, metavar="N", help="at most 1000; 50")
-    parser.add_argument("--after", metavar="ID", help="the last one of the page before")
+    parser.add_argument(
+        "--limit", type=_limit, default=50, metavar="N", help="how many, at most 1000 (default: 50)"
+    )
+    parser.add_argument("--after", metavar="ID", help="show those that follow this dead letter")
 
 
 def _add_one(parser: argparse.ArgumentParser) -> None:
@@ -100,7 +109,7 @@ def _add_one(parser: argparse.ArgumentParser) -> None:
 def _add_selection(parser: argparse.ArgumentParser) -> None:
     parser.epilog = _NAMES
     parser.add_argument("ids", nargs="*", metavar="ID", help="of a dead letter or of its mail")
-    parser.add_argument("--cause", metavar="C", help="all that died of this cause")
+    parser.add_argument("--cause", metavar="CAUSE", help="all that died of this cause")
     parser.add_argument("--all", action="store_true", help="all that there are")
 
 

@@ -24,7 +24,7 @@ def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
         return list(dict.fromkeys(arguments.ids))
     if arguments.all:
         ids = dead_letters.select()
-        console.note(f"{len(ids):,} dead letters there are")
+        console.note(f"there {'is' if len(ids) == 1 else 'are'} {_letters(len(ids))}")
         return ids
     return _ids_of_cause(arguments.cause, dead_letters, console)
 
@@ -39,6 +39,10 @@ def _ids_of_cause(name: str, dead_letters: DeadLetters, console: Console) -> Seq
         return None
     ids = dead_letters.select(causes)
     plural = "cause" if len(causes) == 1 else "causes"
-    match = "dead letter matches" if len(ids) == 1 else "dead letters match"
-    console.note(f"{len(ids):,} {match}, of {len(causes)} {plural}")
+    match = "matches" if len(ids) == 1 else "match"
+    console.note(f"{_letters(len(ids))} {match}, of {len(causes)} {plural}")
     return ids
+
+
+def _letters(count: int) -> str:
+    return f"{count:,} dead {'letter' if count == 1 else 'letters'}" if count else "no dead letters"

@@ -51,7 +51,7 @@ def _add_create_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", metavar="ID")
+    parser.add_argument("id", metavar="ID", help="its id, or the key itself")
 
 
 def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -81,7 +81,7 @@ COMMAND = CommandGroup(
         Command(
             name="list",
             summary="show all keys, oldest first",
-            description="Shows all keys.",
+            description="Shows all keys, oldest first; never a key itself.",
             run=list_keys,
             prints_json=True,
         ),

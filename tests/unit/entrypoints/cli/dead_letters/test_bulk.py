@@ -101,7 +101,7 @@ def test_counts_up_in_one_line_on_a_terminal():
     _stepwise(operator)
     assert operator.type("redrive --all") == 0
     first, _, progress = operator.err.partition("\n")
-    assert first == "9 dead letters there are"
+    assert first == "there are 9 dead letters"
     assert progress.split("\r")[1:4] == [f"{done} of 9 redriven" for done in (3, 6, 9)]
     assert "\n" not in progress
 
@@ -136,3 +136,17 @@ def test_says_as_json_what_was_not_done(operator):
     _stepwise(operator, QueueUnavailable("gone"))
     assert operator.type("redrive --all --json") == 1
     assert json.loads(operator.out) == {"redriven": 6, "not_done": ids[6:], "error": "gone"}
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "there are no dead letters"),
+        (1, "there is 1 dead letter"),
+        (2, "there are 2 dead letters"),
+    ],
+)
+def test_says_of_how_many_it_speaks(operator, count, told):
+    operator.bury(KEY, count)
+    assert operator.type("redrive --all") == 0
+    assert operator.err.splitlines()[0] == told
