@@ -10,7 +10,6 @@ from typing import Protocol
 import structlog
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
-_LOOK_SECONDS = 0.5
 # The garbage collector looks for cycles after this many new objects that are not freed.
 _COLLECT_AFTER = (10_000, 20, 100)
 _log = structlog.get_logger()
@@ -46,31 +45,40 @@ def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None)
     exits at once, with 1. A part that ends by itself ends the process, with 1.
     """
     collect_less()
-    # All threads block the signals, and this one waits for them: no handler interrupts other code.
+    # All threads block the signals, and one waits for them: no handler interrupts other code.
     hold_signals()
-    threads = [threading.Thread(target=_run, args=(part,), daemon=True) for part in parts]
+    signalled, ending = threading.Event(), threading.Event()
+    threads = [threading.Thread(target=_run, args=(part, ending), daemon=True) for part in parts]
     for thread in threads:
         thread.start()
     started()
-    signalled = False
-    while not signalled and all(thread.is_alive() for thread in threads):
-        signalled = signal.sigtimedwait(_SIGNALS, _LOOK_SECONDS) is not None
+    threading.Thread(target=_await_signals, args=(signalled, ending), daemon=True).start()
+    ending.wait()
     _log.info("stopping")
-    threading.Thread(target=_exit_at_next_signal, daemon=True).start()
     for part, thread in zip(parts, threads, strict=True):
         part.stop()
         thread.join()
     _log.info("stopped")
-    return 0 if signalled else 1
+    return 0 if signalled.is_set() else 1
 
 
-def _run(part: Part) -> None:
+def _run(part: Part, ending: threading.Event) -> None:
     try:
         part.run()
     except Exception:  # noqa: BLE001 - the other parts must be stopped in order
         _log.exception("part failed", part=type(part).__name__)
+    finally:
+        ending.set()
 
 
-def _exit_at_next_signal() -> None:
+def _await_signals(signalled: threading.Event, ending: threading.Event) -> None:
+    """Pass on the first signal, and exit at the second.
+
+    ``sigtimedwait`` is no choice: after a pause (SIGSTOP, a debugger, a freezer) that is longer
+    than its time-out, Python returns neither None nor a signal, but what lay in memory.
+    """
+    signal.sigwait(_SIGNALS)
+    signalled.set()
+    ending.set()
     signal.sigwait(_SIGNALS)
     os._exit(1)
