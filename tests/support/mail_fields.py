@@ -34,9 +34,11 @@ class Sample:
 
 
 SAMPLES = {
-    "subject": Sample(value="Top Secret", private="Top Secret", invalid="a\nb", pointer="/subject"),
+    "subject": Sample(
+        value="Top  Secret", private="Top  Secret", invalid="a\nb", pointer="/subject"
+    ),
     "message": Sample(
-        value="a\nNumber 4711\n", private="Number 4711", invalid="\0", pointer="/message"
+        value="a\nNumber\t4711\n", private="Number\t4711", invalid="\0", pointer="/message"
     ),
     "to": Sample(
         value=["x@y.example", "Tobias To <t@y.example>"],

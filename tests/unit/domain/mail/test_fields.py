@@ -91,7 +91,7 @@ def test_a_providers_answer_repeats_nothing_private_of_any_field(kind, name):
     mail, word = changed(kind, name), SAMPLES[name].private
     dispatcher = Dispatcher([Refusing(f"I refuse {word.upper()} - {word}!")], now=lambda: 0.0)
     reason = dispatcher.dispatch(mail, 0).cause.reason
-    assert word.lower() not in reason.lower()
+    assert " ".join(word.split()).lower() not in reason.lower()
     assert reason == mask_words(reason, [word])
     assert reason.startswith("I refuse ")
 

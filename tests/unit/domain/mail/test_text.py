@@ -209,6 +209,31 @@ def test_letters_that_a_regular_expression_takes_for_one_are_masked_as_one():
             assert mask_words(alike, [letter]) == "…"
 
 
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Your  secret   order",
+        "Number\t4711",
+        " 4711 for  erna@a.example ",
+        "for <erna@a.example>, secretly",
+        "\u200eConfi\u202edential",
+        "A long line, " * 40,
+    ],
+)
+def test_a_word_is_masked_in_the_form_that_a_reason_has(word):
+    assert mask_words(redact(f"550 no: {word}"), [word]).strip("…") == "550 no: "
+
+
+@pytest.mark.parametrize("begun", range(4, 20))
+def test_a_word_that_the_end_cuts_off_is_masked(begun):
+    reason = redact("x" * (299 - begun) + "Top secret, and more of it")
+    assert mask_words(reason, ["top Secret, and more of it"]) == "x" * (299 - begun) + "……"
+
+
+def test_an_address_that_is_masked_already_stays_so():
+    assert mask_words("no <address> here", ["erna@a.example"]) == "no <address> here"
+
+
 def test_a_mail_of_megabytes_is_masked_at_once_and_nothing_of_it_is_kept():
     re.purge()
     words = ["x" * HUGE, *(f"line {number} " * 20 for number in range(1000))]
