@@ -4,7 +4,7 @@ import re
 
 from botocore import exceptions
 
-from limbo.adapters.providers.faults import status_fault
+from limbo.adapters.providers.faults import read_retry_after, status_fault
 from limbo.domain.delivery.verdict import Failed, Fault
 
 # By error code. Version 2 of the API adds "Exception" to some codes, which is removed before.
@@ -41,11 +41,14 @@ _PAUSES = {"daily message quota exceeded": 3600.0, "maximum sending rate exceede
 _SECRET = re.compile(r"[A-Za-z0-9+/=]{40,}")
 
 
-def failure_of(error: Exception) -> Failed:
-    """Return the failure for any error of a call. botocore's parsers may fail on odd answers."""
+def failure_of(error: Exception, *, now: float) -> Failed:
+    """Return the failure for any error of a call, at the Unix time ``now``.
+
+    botocore's parsers may fail on odd answers.
+    """
     match error:
         case exceptions.ClientError():
-            return _refusal(error)
+            return _refusal(error, now)
         case exceptions.BotoCoreError():
             return _breakdown(error)
         case _:
@@ -57,15 +60,21 @@ def is_denied(error: Exception) -> bool:
     return isinstance(error, exceptions.ClientError) and _code(error) in _DENIED
 
 
-def _refusal(error: exceptions.ClientError) -> Failed:
+def _refusal(error: exceptions.ClientError, now: float) -> Failed:
     """Return the failure for an answer of SES: by its code, then its text, then its status."""
     code = _code(error)
     text = str(error.response.get("Error", {}).get("Message", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    answer = error.response.get("ResponseMetadata", {})
+    status = int(answer.get("HTTPStatusCode", 0))
+    asked = read_retry_after(answer.get("HTTPHeaders", {}).get("retry-after", ""), now)
     fault, pause = fault_of(code, text, status)
     # The further lines of a wrong signature's text repeat the headers of the request.
     said = text.strip().partition("\n")[0]
-    return Failed(fault, _SECRET.sub("<secret>", f"{status} {code}: {said}"), pause)
+    return Failed(
+        fault,
+        _SECRET.sub("<secret>", f"{status} {code}: {said}"),
+        pause if asked is None else asked,
+    )
 
 
 def _code(error: exceptions.ClientError) -> str:

@@ -3,6 +3,8 @@
 boto3 is imported inside the functions, so that a process without this sender does not load it.
 """
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from limbo.adapters.providers.mime import message_bytes
@@ -21,8 +23,16 @@ if TYPE_CHECKING:
 class SesSender:
     """Sends through SES in one region of one AWS account."""
 
-    def __init__(self, client: "SESV2Client", *, name: str, source: Address | None = None) -> None:
+    def __init__(
+        self,
+        client: "SESV2Client",
+        *,
+        name: str,
+        source: Address | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self.name = name
+        self._now = now
         self._client = client
         self._source = source
 
@@ -67,7 +77,7 @@ class SesSender:
         try:
             answer = self._client.send_email(**payload)
         except Exception as error:  # noqa: BLE001 - botocore's parsers may fail on odd answers
-            return failure_of(error)
+            return failure_of(error, now=self._now())
         provider_id = answer.get("MessageId")
         if not provider_id or not isinstance(provider_id, str):
             # botocore takes an answer that was cut off for a complete one.
@@ -84,7 +94,7 @@ class SesSender:
         try:
             answer = self._client.get_account()
         except Exception as error:  # noqa: BLE001 - as above
-            return None if is_denied(error) else failure_of(error).reason
+            return None if is_denied(error) else failure_of(error, now=self._now()).reason
         return None if answer.get("SendingEnabled") else "sending is paused for this account"
 
 

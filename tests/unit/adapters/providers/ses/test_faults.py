@@ -1,6 +1,7 @@
 import pytest
+from botocore.exceptions import ClientError
 
-from limbo.adapters.providers.ses.faults import fault_of
+from limbo.adapters.providers.ses.faults import failure_of, fault_of
 from limbo.domain.delivery.verdict import Fault
 
 
@@ -72,3 +73,20 @@ def test_a_throttle_says_how_long_to_wait(code, text, seconds):
 
 def test_only_a_throttle_says_how_long_to_wait():
     assert fault_of("MessageRejected", "Daily message quota exceeded.", 400) == (Fault.MAIL, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ({"retry-after": "120"}, 120.0),
+        ({"retry-after": "Thu, 01 Jan 1970 00:01:10 GMT"}, 60.0),
+        ({"retry-after": "soon"}, 2.0),
+        ({}, 2.0),
+    ],
+)
+def test_a_retry_after_says_more_than_the_text(asked, seconds):
+    said = {"Code": "Throttling", "Message": "Maximum sending rate exceeded."}
+    metadata = {"HTTPStatusCode": 429, "HTTPHeaders": asked}
+    error = ClientError({"Error": said, "ResponseMetadata": metadata}, "SendEmail")
+    failure = failure_of(error, now=10.0)
+    assert (failure.fault, failure.retry_after) == (Fault.RATE, seconds)
