@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
-from limbo.domain.errors import SettingsError
 from limbo.domain.mail.mail import Mail
 from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
@@ -149,13 +148,18 @@ def _at(steps: Sequence[Step], calls: int) -> Step | None:
 _shared: WeakValueDictionary[str, FakeScript] = WeakValueDictionary()
 
 
+def _script(text: str) -> str:
+    try:
+        parse_script(text)
+    except ValueError as error:
+        raise ValueError(f"a script: {error}") from None
+    return text
+
+
 def _build(options: SenderOptions) -> FakeSender:
     """Build a fake. Fakes with equal scripts share one script and its position."""
     text = options.values.get("script", "")
-    try:
-        script = _shared.setdefault(text, FakeScript(parse_script(text)))
-    except ValueError as error:
-        raise SettingsError(f"LIMBO_FAKE_SCRIPT must be a script: {error}") from None
+    script = _shared.setdefault(text, FakeScript(parse_script(text)))
     return FakeSender(options.name, script)
 
 
@@ -167,6 +171,7 @@ KIND = SenderKind(
         SenderVariable(
             name="script",
             default="",
+            parse=_script,
             meaning='what the fake senders answer: `outage*3, ok`; see "A fake provider"',
         ),
     ),

@@ -97,6 +97,10 @@ def test_the_queue_is_told_by_its_form(queue, kind):
     [
         ({"LIMBO_QUEU": "x"}, "LIMBO_QUEU is no setting of limbo; did you mean LIMBO_QUEUE?"),
         ({"LIMBO_FOO": "x"}, "LIMBO_FOO is no setting of limbo; the README lists them all"),
+        (
+            {"LIMBO_SENDERS": "fake.a", "LIMBO_FAKE_A_SCRIPT": "bogus"},
+            "LIMBO_FAKE_A_SCRIPT must be a script: 'bogus' is no step of a script; known are",
+        ),
         ({"LIMBO_PORT": "99999"}, "LIMBO_PORT must be a whole number from 0 to 65535"),
         ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535, not 'http'"),
         ({"LIMBO_CONCURRENCY": "0"}, "LIMBO_CONCURRENCY must be a whole number from 1 to 1000"),
