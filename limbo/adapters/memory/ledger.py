@@ -12,9 +12,13 @@ from limbo.adapters.outbox.once_per_key import KEY_SECONDS, TAKEOVER_SECONDS, Re
 from limbo.domain.delivery.entry import Entry
 from limbo.domain.delivery.lifecycle import (
     CANCEL,
+    ENTERED,
+    FREES_KEY,
     KEEP,
     PURGEABLE,
+    REDRIVE,
     REFUSE,
+    UNDER_WAY,
     End,
     Move,
     Start,
@@ -95,6 +99,12 @@ class MemoryLedger:
                 self._move(submission.mail.id, REFUSE)
                 self._free(submission)
 
+    def redrive(self, ids: Sequence[str]) -> None:
+        """Record that these mails are put back into the queue."""
+        with self._lock:
+            for id_ in ids:
+                self._move(id_, REDRIVE)
+
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
         """Record the events."""
         with self._lock:
@@ -161,7 +171,7 @@ class MemoryLedger:
         if key.fingerprint != submission.idempotency.fingerprint:
             return KeyConflict.REUSED
         page = self._pages.get(key.mail_id)
-        if page is None or page.entry.status is not Status.SUBMITTING:
+        if page is None or page.entry.status not in UNDER_WAY:
             return Replayed(key.mail_id)
         if key.at >= now - TAKEOVER_SECONDS:
             return KeyConflict.UNDER_WAY
@@ -171,7 +181,7 @@ class MemoryLedger:
     def _enter(self, submission: Submission) -> Reserved:
         mail = submission.mail
         if mail.id not in self._pages:
-            entry = Entry(Status.SUBMITTING, mail.submitted_at)
+            entry = Entry(ENTERED, mail.submitted_at)
             record = Record(
                 id=mail.id,
                 client=submission.client,
@@ -189,7 +199,7 @@ class MemoryLedger:
 
     def _free(self, submission: Submission) -> None:
         page = self._pages.get(submission.mail.id)
-        if page is not None and page.entry.status is Status.REFUSED and submission.idempotency:
+        if page is not None and page.entry.status in FREES_KEY and submission.idempotency:
             self._idempotency_keys.pop(key_hash(submission.client, submission.idempotency), None)
 
     def _write(self, event: Start | End) -> StartReply | None:

@@ -30,14 +30,20 @@ class _Entry:
 class MemoryQueue:
     """A MailQueue for ``limbo dev``, lost with the process.
 
-    Its ``dead_letters`` are lost with it.
+    Its ``dead_letters`` are lost with it. ``on_redrive`` gets the ids of the mails that are put
+    back into the queue.
     """
 
     def __init__(
-        self, *, lease_seconds: float = 60.0, now: Callable[[], float] = time.time
+        self,
+        *,
+        lease_seconds: float = 60.0,
+        now: Callable[[], float] = time.time,
+        on_redrive: Callable[[Sequence[str]], object] = lambda _ids: None,
     ) -> None:
         self._lease_seconds = lease_seconds
         self._now = now
+        self._on_redrive = on_redrive
         self._changed = threading.Condition()
         self._ready: deque[_Entry] = deque()
         self._leased: dict[str, _Entry] = {}
@@ -118,6 +124,7 @@ class MemoryQueue:
             )
 
     def _redrive(self, letters: Sequence[DeadLetter]) -> None:
+        self._on_redrive([letter.mail.id for letter in letters])
         self._enter([_Entry(x.mail, possible_duplicate=x.possible_duplicate) for x in letters])
 
     def _enter(self, entries: Sequence[_Entry]) -> None:

@@ -8,7 +8,7 @@ import orjson
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sql.database import Dialect, Executor
 from limbo.adapters.sql.statements import in_each, values
-from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.lifecycle import ENTERED, SUBMITTED
 from limbo.domain.mail.mail import Mail
 from limbo.ports.outbox import Submission
 
@@ -70,9 +70,9 @@ _ENTER_AND_QUEUE = in_each(lambda dialect: _entering(dialect, queue=True))
 def enter(
     executor: Executor, dialect: Dialect, submissions: Sequence[Submission], *, queue: bool
 ) -> None:
-    """Enter the mails as QUEUED, or as SUBMITTING without ``queue``. Keep existing rows."""
+    """Enter the mails as SUBMITTED, or as ENTERED without ``queue``. Keep existing rows."""
     sql = _ENTER_AND_QUEUE[dialect] if queue else _ENTER[dialect]
-    status = Status.QUEUED if queue else Status.SUBMITTING
+    status = SUBMITTED if queue else ENTERED
     mails = [submission.mail for submission in submissions]
     columns: dict[str, Sequence[object]] = {
         "id": [mail.id for mail in mails],

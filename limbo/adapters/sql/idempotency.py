@@ -11,7 +11,7 @@ from limbo.adapters.outbox.once_per_key import (
 )
 from limbo.adapters.sql.database import Dialect, Executor
 from limbo.adapters.sql.statements import among, as_columns, in_each, insert, literals
-from limbo.domain.delivery.lifecycle import REFUSE, Status
+from limbo.domain.delivery.lifecycle import FREES_KEY, UNDER_WAY
 from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
 _COLUMNS = {"name": "bytea", "fingerprint": "text", "mail_id": "text"}
@@ -32,7 +32,7 @@ _READ = in_each(
     lambda dialect: (
         f"""
         SELECT k.name, k.fingerprint, k.mail_id,
-            COALESCE(m.status = {literals(Status.SUBMITTING)}, FALSE)
+            COALESCE(m.status IN ({literals(*UNDER_WAY)}), FALSE)
         FROM limbo_idempotency AS k LEFT JOIN limbo_mails AS m ON m.id = k.mail_id
         WHERE {among(dialect, "k.name", "bytea")}
     """
@@ -50,7 +50,7 @@ _FREE = in_each(
     lambda dialect: (
         f"""
         DELETE FROM limbo_idempotency WHERE {among(dialect, "name", "bytea")}
-        AND (SELECT status FROM limbo_mails WHERE id = mail_id) = {literals(REFUSE.to)}
+        AND (SELECT status FROM limbo_mails WHERE id = mail_id) IN ({literals(*FREES_KEY)})
     """
     )
 )
@@ -86,7 +86,7 @@ def claim_keys(
 
 
 def free_keys(transaction: Executor, dialect: Dialect, submissions: Sequence[Submission]) -> None:
-    """Delete the idempotency keys of those submissions whose mails are REFUSED."""
+    """Delete the idempotency keys of those submissions whose mails the queue has refused."""
     names = sorted(key_hash(s.client, s.idempotency) for s in submissions if s.idempotency)
     transaction.execute_many(_FREE[dialect], {"name": names})
 

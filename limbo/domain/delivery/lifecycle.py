@@ -92,6 +92,10 @@ class Move:
 
 _NOT_FINAL = tuple(status for status in Status if not status.is_final)
 
+ENTERED = Status.SUBMITTING
+"""The first status of a mail in a ledger whose queue is asked next."""
+SUBMITTED = Status.QUEUED
+"""The first status of a mail that queue and ledger take in one step."""
 KEEP = Move((Status.SUBMITTING, Status.REFUSED), Status.QUEUED)
 """The queue confirms that it has the mail."""
 REFUSE = Move((Status.SUBMITTING,), Status.REFUSED)
@@ -116,6 +120,12 @@ STOPS: Mapping[Status, Stop] = {
 """The reason that a worker gets when it asks for a START from one of these statuses."""
 PURGEABLE = tuple(s for s in Status if s.is_final or s is Status.SUBMITTING)
 """Statuses of mails that may be deleted: nothing more depends on them."""
+
+
+UNDER_WAY = (Status.SUBMITTING,)
+"""Statuses of a mail under whose idempotency key no answer can be repeated yet."""
+FREES_KEY = (Status.REFUSED,)
+"""Statuses of a mail whose idempotency key may be used again, for another submission."""
 
 
 def read_status(text: str) -> Status:

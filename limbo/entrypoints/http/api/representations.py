@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.lifecycle import SUBMITTED
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed
 from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.entrypoints.http.api.schemas import (
@@ -24,7 +24,7 @@ def submitted_mail(mail: Mail) -> SubmittedMail:
     """Return a mail that has just been kept."""
     return {
         "id": mail.id,
-        "status": Status.QUEUED,
+        "status": SUBMITTED,
         "submitted_at": rfc3339(mail.submitted_at),
         **mail.fields.shown(mail),
     }

@@ -10,7 +10,7 @@ from typing import (
     get_type_hints,
 )
 
-from limbo.domain.delivery.lifecycle import Status
+from limbo.domain.delivery.lifecycle import SUBMITTED, Status
 from limbo.domain.delivery.verdict import Fault
 from limbo.domain.mail.field import JsonSchema
 from limbo.domain.mail.field_set import MailFields
@@ -211,7 +211,7 @@ def new_mail(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of the ta
 def submitted_mail(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of the table
     """Return the type of a mail that has just been kept."""
     first, *others = _shown(fields, is_certain=True).items()
-    own = {"id": Id, "status": Literal[Status.QUEUED], "submitted_at": Time}
+    own = {"id": Id, "status": Literal[SUBMITTED], "submitted_at": Time}
     doc = "A mail as it was submitted, for those who prefer it to the short answer."
     return _typed_dict("SubmittedMail", doc, dict([first, *own.items(), *others]))
 

@@ -11,9 +11,13 @@ from limbo.entrypoints.wiring.parts.base import Parts
 class MemoryParts(Parts):
     """A queue and a ledger that exist only in this process."""
 
-    queue = providers.Singleton(MemoryQueue, lease_seconds=Parts.settings.provided.lease)
-    dead_letters = queue.provided.dead_letters
     ledger = providers.Singleton(MemoryLedger)
+    queue = providers.Singleton(
+        MemoryQueue,
+        lease_seconds=Parts.settings.provided.lease,
+        on_redrive=ledger.provided.redrive,
+    )
+    dead_letters = queue.provided.dead_letters
     reservations = ledger
     ledger_reader = ledger
     outbox = providers.Singleton(LedgerFirstOutbox, queue, ledger)

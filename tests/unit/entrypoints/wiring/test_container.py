@@ -18,10 +18,12 @@ from limbo.adapters.sql.ledger_reader import SqlLedgerReader
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.adapters.sqs.queue import SqsQueue
-from limbo.domain.delivery.verdict import Accepted
+from limbo.domain.delivery.lifecycle import End, Status
+from limbo.domain.delivery.verdict import Accepted, Cause, Death, Fault
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.entrypoints.wiring.container import Container, opened
 from limbo.entrypoints.worker.gathered_ledger import GatheredLedger
+from limbo.ports.outbox import Submission
 from tests.support.mails import a_mail
 
 SQS = {"QUEUE": "mails", "DEADLETTERQUEUE": "dead", "REGION": "eu-west-1"}
@@ -143,6 +145,23 @@ def test_fakes_of_a_process_follow_one_script(opened_with):
     first, second = container.senders()
     verdicts = [sender.send(a_mail()) for sender in (first, second, first)]
     assert [isinstance(verdict, Accepted) for verdict in verdicts] == [False, True, True]
+
+
+@pytest.mark.parametrize("queue", ["memory:", "sqlite:///{}/q.db"])
+def test_a_redriven_mail_is_queued_again_in_the_ledger_beside_its_queue(
+    opened_with, tmp_path, queue
+):
+    container = opened_with(LIMBO_QUEUE=queue.format(tmp_path))
+    mail = a_mail()
+    container.outbox().submit([Submission(mail=mail, client="shop")])
+    [lease] = container.queue().receive(1, 0)
+    cause = Cause(kind=Fault.MAIL, reason="550", sender="fake")
+    container.ledger().write([End(mail_id=mail.id, status=Status.DEAD, at=2.0, cause=cause)])
+    container.queue().bury(lease, Death(cause=cause))
+    assert container.ledger_reader().find(mail.id, None).cause == cause
+    assert container.dead_letters().redrive([mail.id]) == 1
+    record = container.ledger_reader().find(mail.id, None)
+    assert (record.status, record.cause) == (Status.QUEUED, None)
 
 
 _LOADED = """
