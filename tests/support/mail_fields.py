@@ -54,7 +54,7 @@ SAMPLES = {
         value="Erna Muster <e@y.example>", private="e%40y.example", invalid=1, pointer="/from"
     ),
     "made_up": Sample(
-        value="<p>Number 0815</p>", private="<p>Number 0815</p>", invalid=[], pointer="/made_up"
+        value="<p>\nNumber 0815</p>\n", private="Number 0815</p>", invalid=[], pointer="/made_up"
     ),
 }
 
@@ -63,6 +63,7 @@ MADE_UP = text(
     "made_up",
     problem=body_problem,
     request={"description": "made up"},
+    multiline=True,
     shown={"type": "string"},
     since=NEWER,
 )

@@ -30,6 +30,8 @@ class MailField:
     shown: JsonSchema | None
     """The schema of what a client sees of the field later, or None if it sees nothing."""
     required: bool = False
+    multiline: bool = False
+    """Whether the value is a text of several lines, which a person reads below the other fields."""
     since: int = 1
     """The first version of a mail with this field. An older limbo does not send such a mail."""
     place: int = 99

@@ -18,6 +18,7 @@ class MailFields:
         told = [entry for entry in table if isinstance(entry, MailField)]
         self.names = tuple(field.name for field in told)
         self.placed = tuple(sorted(told, key=lambda field: field.place))
+        self.multiline = frozenset(field.name for field in told if field.multiline)
         self.version = max(field.since for field in told)
         self._known = frozenset(self.names)
         self.parse = reader(table, self._check)

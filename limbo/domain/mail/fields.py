@@ -82,6 +82,7 @@ TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are li
         },
         shown=None,
         required=True,
+        multiline=True,
         place=6,
     ),
     addresses(

@@ -4,7 +4,7 @@ Addresses, subjects and bodies are shown only on request, because people copy wh
 into tickets.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed
 from limbo.domain.mail.mail import Mail
@@ -64,8 +64,9 @@ def letter_text(letter: DeadLetter, *, with_mail: bool) -> Iterator[str]:
     for name, value in facts:
         yield f"{name:10} {one_line(value) or '-'}"
     if with_mail and isinstance(mail, Mail):
-        yield ""
-        yield mail.message
+        texts = {name: text for name, text in _content(mail) if name in mail.fields.multiline}
+        for name, text in texts.items():
+            yield f"\n{name}:\n{text}" if len(texts) > 1 else f"\n{text}"
 
 
 def _attempt_text(attempt: Attempt) -> str:
@@ -92,10 +93,13 @@ def _mail_facts(mail: Mail | Undecodable) -> list[tuple[str, str]]:
         case Undecodable(reason=reason):
             return [("body", f"no mail: {reason}")]
         case Mail():
-            content = mail.fields.content(mail)
-            del content["message"]  # its lines follow below
             return [
                 (name, str(item))
-                for name, value in content.items()
+                for name, value in _content(mail)
+                if name not in mail.fields.multiline
                 for item in (value if isinstance(value, list) else [value])
             ]
+
+
+def _content(mail: Mail) -> Iterable[tuple[str, object]]:
+    return mail.fields.content(mail).items()
