@@ -54,8 +54,10 @@ def _apply(call: Call, change: _Change, ids: Sequence[str], *, done: str) -> int
     progress.clear()
     left = [id_ for id_ in ids if id_ not in progress.ids]
     if call.arguments.json:
-        key = "not_found" if problem is None else "not_done"
-        call.console.print_json({done: count, key: left, "error": problem})
+        not_found, not_done = (left, []) if problem is None else ([], left)
+        call.console.print_json(
+            {done: count, "not_found": not_found, "not_done": not_done, "error": problem}
+        )
     else:
         call.console.print(f"{count:,} dead {'letter' if count == 1 else 'letters'} {done}")
     if problem is not None:

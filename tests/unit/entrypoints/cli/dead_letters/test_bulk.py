@@ -29,7 +29,12 @@ def test_tells_what_it_did_as_json(operator, action):
     [mail_id] = operator.bury(KEY)
     done = {"redrive": "redriven", "drop": "dropped"}[action]
     assert operator.type(f"{action} {mail_id} nothing --json") == 1
-    assert json.loads(operator.out) == {done: 1, "not_found": ["nothing"], "error": None}
+    assert json.loads(operator.out) == {
+        done: 1,
+        "not_found": ["nothing"],
+        "not_done": [],
+        "error": None,
+    }
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,12 @@ def test_says_as_json_what_was_not_done(operator):
     ids = operator.dead_letters.select()
     _stepwise(operator, QueueUnavailable("gone"))
     assert operator.type("redrive --all --json") == 1
-    assert json.loads(operator.out) == {"redriven": 6, "not_done": ids[6:], "error": "gone"}
+    assert json.loads(operator.out) == {
+        "redriven": 6,
+        "not_found": [],
+        "not_done": ids[6:],
+        "error": "gone",
+    }
 
 
 @pytest.mark.parametrize(
