@@ -5,7 +5,6 @@ A reader keeps fields that it does not know, so that a mail survives workers of 
 is raised when ignoring a new field would change what the mail means.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,10 +13,10 @@ import orjson
 
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.errors import InvalidMail
+from limbo.domain.mail.ids import is_mail_id
 from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.ports.queue import Undecodable
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ENVELOPE = ("v", "id", "submitted_at")
 
 
@@ -98,7 +97,7 @@ def _envelope_problem(document: dict[str, object]) -> str | None:
     version, id_, submitted_at = (document.get(key) for key in _ENVELOPE)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         return "v: must be a whole number from 1"
-    if not isinstance(id_, str) or not _ID.fullmatch(id_):
+    if not isinstance(id_, str) or not is_mail_id(id_):
         return "id: must be 1 to 64 of A-Z a-z 0-9 _ -"
     if isinstance(submitted_at, bool) or not isinstance(submitted_at, int | float):
         return "submitted_at: must be seconds since the epoch"

@@ -1,7 +1,5 @@
 """The dead letters of a SQL queue, in a table of the same database."""
-# ruff: noqa: S608 - these are put together from constants alone
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -12,6 +10,7 @@ from limbo.adapters.sql.statements import among, change_status, in_each
 from limbo.domain.delivery.lifecycle import REDRIVE
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
+from limbo.domain.mail.ids import is_mail_id
 from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 _BATCH = 500
@@ -54,7 +53,6 @@ _REVIVE = in_each(
     lambda dialect: change_status(REDRIVE, among(dialect, "id"), also="cause = NULL, ")
 )
 _DROP = in_each(lambda dialect: f"DELETE FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]}")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # a letter's or a mail's id; other texts need no query
 
 
 class SqlDeadLetters:
@@ -67,7 +65,7 @@ class SqlDeadLetters:
     @database_errors_as(QueueUnavailable)
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first. The letter ``after`` may be gone."""
-        if after is not None and not _is_name(after):
+        if after is not None and not is_mail_id(after):
             return []
         where = "" if after is None else "WHERE id < :after"
         query = f"{_LETTER} {where} ORDER BY id DESC LIMIT :limit"
@@ -77,7 +75,7 @@ class SqlDeadLetters:
     @database_errors_as(QueueUnavailable)
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
-        if not _is_name(id):
+        if not is_mail_id(id):
             return None
         rows = self._database.execute(f"{_LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
         return _letter(max(rows)) if rows else None
@@ -160,11 +158,7 @@ def _attempts(body: bytes) -> Sequence[Attempt]:
         return ()
 
 
-def _is_name(text: str) -> bool:
-    return _NAME.fullmatch(text) is not None
-
-
 def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
-    wanted = iter(id_ for id_ in dict.fromkeys(ids) if _is_name(id_))
+    wanted = iter(id_ for id_ in dict.fromkeys(ids) if is_mail_id(id_))
     while batch := [*islice(wanted, _BATCH)]:
         yield batch

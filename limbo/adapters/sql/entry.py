@@ -1,5 +1,4 @@
 """How a submission is entered into the tables of a SQL ledger, and of a queue beside it."""
-# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Sequence
 

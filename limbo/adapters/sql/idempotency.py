@@ -1,5 +1,4 @@
 """Idempotency keys in a table, claimed and freed within the caller's transaction."""
-# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,4 @@
 """A ledger in tables of a database, SQLite or PostgreSQL."""
-# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Mapping, Sequence
 from typing import assert_never

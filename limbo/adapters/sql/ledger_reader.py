@@ -1,7 +1,5 @@
 """Reads a SQL ledger for clients."""
-# ruff: noqa: S608 - these are put together from constants alone
 
-import re
 from collections.abc import Mapping, Sequence
 
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
@@ -9,10 +7,9 @@ from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, r
 from limbo.adapters.sql.statements import change_status
 from limbo.domain.delivery.lifecycle import CANCEL, Status, read_status
 from limbo.domain.errors import LedgerUnavailable
-from limbo.domain.mail.ids import lowest_id
+from limbo.domain.mail.ids import is_mail_id, lowest_id
 from limbo.ports.ledger_reader import Query, Record
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # the id of a mail; other texts need no query
 _PAGE = f"SELECT {COLUMNS} FROM limbo_mails"
 _FIND = f"{_PAGE} WHERE id = :id"
 _CONTENT = "SELECT body FROM limbo_contents WHERE id = :id"
@@ -52,7 +49,7 @@ class SqlLedgerReader:
     @database_errors_as(LedgerUnavailable)
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
         """Return the entry with its attempts and its mail."""
-        if not _NAME.fullmatch(id):
+        if not is_mail_id(id):
             return None
         values = {"id": id}
         rows = self._database.execute(_FIND, values)
@@ -66,7 +63,7 @@ class SqlLedgerReader:
     def page(self, query: Query) -> Sequence[Record]:
         """Return entries, newest first. The cost does not grow with the number of mails."""
         to = None if query.to is None else query.to.lower()
-        if not _NAME.fullmatch(query.after or "-") or "\0" in (to or ""):
+        if not is_mail_id(query.after or "-") or "\0" in (to or ""):
             return []
         values: dict[str, object] = {"limit": query.limit}
         conditions = []
@@ -84,7 +81,7 @@ class SqlLedgerReader:
     @database_errors_as(LedgerUnavailable)
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
         """Cancel the mail. Remove it from this database's queue, if it is there and not leased."""
-        if not _NAME.fullmatch(id):
+        if not is_mail_id(id):
             return None
         values = {"id": id}
         with self._database.transaction() as transaction:

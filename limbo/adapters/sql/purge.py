@@ -1,5 +1,4 @@
 """How a SQL ledger deletes old data, oldest first."""
-# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Sequence
 

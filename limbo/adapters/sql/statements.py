@@ -3,7 +3,6 @@
 A whole statement stands beside its subject. A statement for many rows gets columns: in SQLite it
 names the values of one row, in PostgreSQL the arrays of the columns.
 """
-# ruff: noqa: S608 - these are put together from constants alone
 
 from collections.abc import Callable, Mapping, Sequence
 
