@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import structlog
 
 from limbo import __version__
-from limbo.domain.errors import SettingsError
 from limbo.entrypoints.cli.access import access_for, access_for_dev
+from limbo.entrypoints.cli.parts import refuse_unshared
 from limbo.entrypoints.cli.welcome import welcome_text
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.app import create_app
@@ -14,13 +14,7 @@ from limbo.entrypoints.http.server.uvicorn_server import HttpServer
 from limbo.entrypoints.http.worker_app import create_worker_app
 from limbo.entrypoints.process.supervisor import Part, hold_signals, run_parts
 from limbo.entrypoints.settings.settings import Settings
-from limbo.entrypoints.settings.variables import (
-    LEDGER,
-    PORT,
-    QUEUE,
-    SENDERS,
-    WORKER_PORT,
-)
+from limbo.entrypoints.settings.variables import PORT, QUEUE, SENDERS, WORKER_PORT
 from limbo.entrypoints.telemetry.logs import configure_logging
 from limbo.entrypoints.wiring.container import Container, opened
 
@@ -32,7 +26,7 @@ def api(environ: Mapping[str, str]) -> int:
     """Serve the HTTP API until a signal."""
     with opened(environ) as container:
         settings = container.settings()
-        _refuse_unshared(settings, "api")
+        refuse_unshared(settings, "api")
         configure_logging()
         hold_signals()
         server = _api_server(container, access_for(container))
@@ -43,7 +37,7 @@ def worker(environ: Mapping[str, str]) -> int:
     """Send mails until a signal."""
     with opened(environ) as container:
         settings = container.settings()
-        _refuse_unshared(settings, "worker")
+        refuse_unshared(settings, "worker")
         configure_logging()
         hold_signals()
         part: Part = container.worker()
@@ -86,7 +80,9 @@ def _tell_what_is_gone(container: Container) -> None:
     if not container.settings().queue_backend.shared:
         depth = container.queue().depth()
         if waiting := depth.ready + depth.in_flight + depth.deferred:
-            _log.warning("unsent mails are gone with the queue in memory", mails=waiting)
+            _log.warning(
+                "unsent mails are gone", queue=container.settings().queue_kind, mails=waiting
+            )
 
 
 def _tell(event: str, server: HttpServer, settings: Settings) -> None:
@@ -121,15 +117,3 @@ def _api_server(container: Container, access: Access) -> HttpServer:
         variable=PORT.name,
         shutdown_seconds=settings.shutdown,
     )
-
-
-def _refuse_unshared(settings: Settings, command: str) -> None:
-    for variable, backend in (
-        (QUEUE, settings.queue_backend),
-        (LEDGER, settings.ledger_backend),
-    ):
-        if backend is not None and not backend.shared:
-            raise SettingsError(
-                f"{variable.name} must not be {backend.plain_form} for `limbo {command}`: no other"
-                " process could read it; only `limbo dev` can use it"
-            )

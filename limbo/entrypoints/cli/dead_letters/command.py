@@ -4,7 +4,6 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
-from limbo.domain.errors import SettingsError
 from limbo.entrypoints.cli.command import (
     AddArguments,
     Call,
@@ -15,7 +14,7 @@ from limbo.entrypoints.cli.command import (
 )
 from limbo.entrypoints.cli.dead_letters.bulk import drop, redrive
 from limbo.entrypoints.cli.dead_letters.reading import causes, list_letters, show
-from limbo.entrypoints.cli.parts import opened_container
+from limbo.entrypoints.cli.parts import opened_container, refuse_unshared
 from limbo.entrypoints.settings.parsers import whole
 from limbo.ports.dead_letters import DeadLetters
 
@@ -45,11 +44,7 @@ Work = Callable[[Call, DeadLetters], int]
 def opened_dead_letters(environ: Mapping[str, str]) -> Iterator[DeadLetters]:
     """Yield the dead letters of the queue that the environment names."""
     with opened_container(environ) as container:
-        if not container.settings().queue_backend.shared:
-            raise SettingsError(
-                "LIMBO_QUEUE must not be memory: for `limbo dead-letters`: those dead letters live"
-                " in the process of `limbo dev` alone, and nobody else can read them"
-            )
+        refuse_unshared(container.settings(), "dead-letters")
         yield container.dead_letters()
 
 
