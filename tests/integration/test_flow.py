@@ -98,7 +98,7 @@ def test_mails_flow_on_aws_by_the_original_variables(cloud):
     until(lambda: waiting(sqs, queue) == 0)
     assert waiting(sqs, dead) == 0
     assert worker.terminate()[0] == api.terminate()[0] == 0
-    assert "key-geheim" not in api.tail() + worker.tail()
+    assert "key-geheim" not in api.log() + worker.log()
 
 
 @pytest.mark.parametrize(
@@ -156,37 +156,39 @@ def test_a_queue_that_is_down_is_a_503_and_never_submitted(tmp_path):
 @pytest.fixture
 def dev(tmp_path):
     fleet = Fleet(tmp_path, {})
-    process = fleet.start("dev", "dev")
-    process.wait_until_ready()
-    yield process
-    fleet.close()
+    try:
+        process = fleet.start("dev", "dev")
+        process.wait_until_ready()
+        yield process
+    finally:
+        fleet.close()
 
 
 def test_development_shows_what_becomes_of_each_mail(dev):
     assert post(dev.url, MAIL)[0] == 200
     assert post(dev.url, {**MAIL, "to": "outage+ok@limbo.test"})[0] == 200
     assert post(dev.url, {**MAIL, "to": "reject@limbo.test"})[0] == 200
-    until(lambda: dev.tail().count("mail sent") == 2 and "mail dead" in dev.tail())
-    assert "provider failed" in dev.tail()
-    assert f"curl -i {dev.url}/v1/mail" in dev.tail()
+    until(lambda: dev.log().count("mail sent") == 2 and "mail dead" in dev.log())
+    assert "provider failed" in dev.log()
+    assert f"curl -i {dev.url}/v1/mail" in dev.log()
     code, seconds = dev.terminate()
     assert code == 0
     assert seconds < 20
-    assert "are gone" not in dev.tail()
+    assert "are gone" not in dev.log()
 
 
 def test_development_says_what_is_gone_with_its_queue_in_memory(dev):
     assert post(dev.url, {**MAIL, "to": "outage@limbo.test"})[0] == 200
-    until(lambda: "mail deferred" in dev.tail())
+    until(lambda: "mail deferred" in dev.log())
     assert dev.terminate()[0] == 0
-    assert "unsent mails are gone" in dev.tail()
+    assert "unsent mails are gone" in dev.log()
 
 
 def test_the_line_that_development_prints_can_be_pasted(dev):
-    until(lambda: "Ctrl-C" in dev.tail())
-    line = re.search(r"curl -i .*", dev.tail())
+    until(lambda: "Ctrl-C" in dev.log())
+    line = re.search(r"curl -i .*", dev.log())
     assert line is not None
-    printed = subprocess.run(line[0], shell=True, capture_output=True, check=True, timeout=20)
+    printed = subprocess.run(line[0], shell=True, capture_output=True, check=True, timeout=60)
     assert b"200 OK" in printed.stdout
     assert b'{"Message":"submitted"}' in printed.stdout
 
@@ -201,9 +203,8 @@ def test_promtool_has_nothing_to_say_about_either_metrics(tmp_path):
         post(api.url, MAIL)
         post(api.url, {**MAIL, "to": "reject@limbo.test"})
         until(lambda: worker.metric('limbo_mails_settled_total{outcome="dead"}') == 1)
-        time.sleep(0.2)
         for process in (api, worker):
-            with urllib.request.urlopen(f"{process.url}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"{process.url}/metrics", timeout=30) as answer:
                 text = answer.read()
             assert b"limbo_queue_messages" in text
             checked = subprocess.run(
@@ -217,7 +218,7 @@ def test_promtool_has_nothing_to_say_about_either_metrics(tmp_path):
 def test_an_api_that_could_send_for_anybody_does_not_start(tmp_path):
     environ = {"PATH": "", "MAILGUN": "key-geheim", "DOMAIN": "mg.example.com"}
     ended = subprocess.run(
-        [*LIMBO, "api"], env=environ, cwd=tmp_path, capture_output=True, check=False, timeout=20
+        [*LIMBO, "api"], env=environ, cwd=tmp_path, capture_output=True, check=False, timeout=60
     )
     assert ended.returncode == 2
     assert ended.stderr.startswith(b"limbo: LIMBO_ALLOW_ANONYMOUS must be true")
@@ -240,7 +241,6 @@ def test_a_second_signal_ends_a_worker_at_once(tmp_path):
         until(lambda: worker.metric(in_flight) == 1, 20)
         worker.signal(signal.SIGTERM)
         until(lambda: bool(told(fleet, "stopping")))
-        time.sleep(0.5)
         began = time.monotonic()
         code, _ = worker.terminate()
         assert code == 1
@@ -250,7 +250,7 @@ def test_a_second_signal_ends_a_worker_at_once(tmp_path):
 
 
 def shown(api, place: str) -> dict:
-    with urllib.request.urlopen(f"{api.url}{place}?wait=10", timeout=20) as answer:
+    with urllib.request.urlopen(f"{api.url}{place}?wait=30", timeout=60) as answer:
         return json.load(answer)
 
 

@@ -92,7 +92,7 @@ class LimboProcess:
     def status(self, path: str) -> int:
         """Return the status of an answer, 0 when there is none."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as answer:
+            with urllib.request.urlopen(self.url + path, timeout=30) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -103,10 +103,12 @@ class LimboProcess:
     def metric(self, name: str) -> float:
         """Return the value of one sample, by its name and labels as they are shown; else 0."""
         try:
-            with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
                 lines = answer.read().decode().splitlines()
         except urllib.error.HTTPError as error:  # the queue does not answer in time
             error.close()
+            lines = []
+        except OSError:  # nor does the process
             lines = []
         samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return float(samples.get(name, 0))
@@ -122,9 +124,13 @@ class LimboProcess:
                 if isinstance(event, dict):
                     yield event
 
+    def log(self) -> str:
+        """Return what it has printed, in all its runs."""
+        return "".join(log.read_text(errors="replace") for log in self._logs)
+
     def tail(self) -> str:
         """Return the end of its log."""
-        return self._logs[-1].read_text(errors="replace")[-_TAIL:] if self._logs else ""
+        return self.log()[-_TAIL:]
 
     def close(self) -> None:
         """End it, whatever it does."""

@@ -28,16 +28,16 @@ def test_mails_are_sent_though_no_line_can_be_logged(tmp_path):
         places = []
         for _ in range(10):
             request = urllib.request.Request(f"{api.url}/v1/mail", body)
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 places.append(answer.headers["Location"])
 
         def is_sent(place):
-            with urllib.request.urlopen(api.url + place, timeout=10) as answer:
+            with urllib.request.urlopen(api.url + place, timeout=30) as answer:
                 return b'"status":"sent"' in answer.read()
 
         until(lambda: all(is_sent(place) for place in places))
         worker.terminate()
-        assert worker.wait(20) in {0, 120}  # 120: Python could not flush its standard output
+        assert worker.wait(60) in {0, 120}  # 120: Python could not flush its standard output
     finally:
         worker.kill()
         fleet.close()

@@ -22,7 +22,7 @@ def limbo(tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=60,
         )
 
     return limbo

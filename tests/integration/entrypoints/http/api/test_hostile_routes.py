@@ -79,9 +79,7 @@ class Hanging:
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 def test_a_store_that_hangs_is_503_and_504_where_the_request_may_have_its_effect_yet(operation):
     store = Hanging()
-    http = HttpApp(
-        ledger_reader=store, dead_letters=store, reader_seconds=0.05, letters_seconds=0.05
-    )
+    http = HttpApp(ledger_reader=store, dead_letters=store, reader_seconds=0.5, letters_seconds=0.5)
     try:
         reply = ask(http, operation)
     finally:

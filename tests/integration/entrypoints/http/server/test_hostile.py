@@ -25,18 +25,31 @@ class HastyProtocol(BoundedProtocol):
 
 @pytest.fixture(scope="module")
 def http_app():
-    return HttpApp(body_seconds=0.3)
+    return HttpApp()
 
 
 @pytest.fixture(scope="module")
 def address(http_app):
-    with serving(http_app.app, HastyProtocol, timeout_keep_alive=2) as address:
+    with serving(http_app.app) as address:
         yield address
 
 
 @pytest.fixture
 def connection(address):
     with Connection(address) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def hasty_address():
+    """Return where a server listens that waits for nobody for long."""
+    with serving(HttpApp(body_seconds=0.3).app, HastyProtocol, timeout_keep_alive=2) as address:
+        yield address
+
+
+@pytest.fixture
+def hasty(hasty_address):
+    with Connection(hasty_address) as connection:
         yield connection
 
 
@@ -57,13 +70,13 @@ def still_serves(address):
 
 
 def test_the_head_of_an_answer_and_its_body_come_together(address):
-    with socket.create_connection(address, timeout=5) as raw:
+    with socket.create_connection(address, timeout=20) as raw:
         raw.sendall(GET + b"\r\n")
         assert raw.recv(65536).endswith(b'\r\n\r\n{"health":"ok"}')
 
 
 def test_a_head_without_a_body_comes_as_well(address):
-    with socket.create_connection(address, timeout=5) as raw:
+    with socket.create_connection(address, timeout=20) as raw:
         raw.sendall(b"HEAD /health HTTP/1.1\r\nHost: limbo\r\n\r\n")
         head = raw.recv(65536)
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -74,7 +87,7 @@ def test_a_head_that_is_refused_waits_for_no_body():
     seconds = []
     with serving(HttpApp(access=Access(None)).app) as address:
         for _ in range(5):
-            with socket.create_connection(address, timeout=5) as raw:
+            with socket.create_connection(address, timeout=20) as raw:
                 started = time.monotonic()
                 raw.sendall(b"HEAD /v1/mail HTTP/1.1\r\nHost: limbo\r\nContent-Length: 10\r\n\r\n")
                 assert raw.recv(65536).startswith(b"HTTP/1.1 401 ")
@@ -84,7 +97,7 @@ def test_a_head_that_is_refused_waits_for_no_body():
 
 def test_a_mail_by_an_ordinary_client(address, http_app):
     url = "http://{}:{}/v1/mail".format(*address)
-    reply = requests.post(url, data=BODY, timeout=5)
+    reply = requests.post(url, data=BODY, timeout=20)
     assert (reply.status_code, reply.json()) == (200, {"Message": "submitted"})
     assert reply.headers["Location"] == f"/v1/mail/{http_app.outbox.mails[-1].id}"
     assert "Server" not in reply.headers
@@ -122,58 +135,58 @@ def test_an_announced_excess_is_refused_before_a_byte_of_it_is_sent(connection):
 
 def test_a_client_that_sends_an_excess_to_its_end_can_read_why(address):
     url = "http://{}:{}/v1/mail".format(*address)
-    reply = requests.post(url, data=b"x" * (2 * LIMIT), timeout=5)
+    reply = requests.post(url, data=b"x" * (2 * LIMIT), timeout=20)
     assert reply.status_code == 413
-    assert requests.post(url, data=b"x" * LIMIT, timeout=5).status_code == 400
+    assert requests.post(url, data=b"x" * LIMIT, timeout=20).status_code == 400
 
 
-def test_a_slow_body_ends_after_its_time_whatever_trickles(connection):
-    connection.send(POST, b"Content-Length: 1000\r\n\r\n")
+def test_a_slow_body_ends_after_its_time_whatever_trickles(hasty):
     started = time.monotonic()
+    hasty.send(POST, b"Content-Length: 1000\r\n\r\n")
     stop = threading.Event()
 
     def trickle():
         while not stop.wait(0.05):
             try:
-                connection.send(b" ")
+                hasty.send(b" ")
             except OSError:
                 return
 
     thread = threading.Thread(target=trickle)
     thread.start()
-    status, headers, _ = connection.answer()
+    status, headers, _ = hasty.answer()
     assert 0.25 < time.monotonic() - started < 9  # the whole body would take 50
     stop.set()
     thread.join()
     assert (status, headers["connection"]) == (408, "close")
-    assert connection.is_closed()
+    assert hasty.is_closed()
 
 
-def test_a_slow_head_is_408(connection):
-    connection.send(POST)
-    status, _, body = connection.answer()
+def test_a_slow_head_is_408(hasty):
+    hasty.send(POST)
+    status, _, body = hasty.answer()
     assert status == 408
     assert json.loads(body)["Message"] == "not submitted"
-    assert connection.is_closed()
+    assert hasty.is_closed()
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n\r\n"])
-def test_a_connection_that_asks_nothing_is_closed(connection, sent):
-    connection.send(sent)
+def test_a_connection_that_asks_nothing_is_closed(hasty, sent):
+    hasty.send(sent)
     started = time.monotonic()
     if sent:
-        assert connection.answer()[0] == 408
-    assert connection.is_closed()
+        assert hasty.answer()[0] == 408
+    assert hasty.is_closed()
     assert time.monotonic() - started < 9
 
 
-def test_a_body_that_nobody_reads_is_not_awaited_for_ever(connection):
-    connection.send(GET, b"Content-Length: 1000\r\n\r\n")
-    assert connection.answer()[0] == 200
+def test_a_body_that_nobody_reads_is_not_awaited_for_ever(hasty):
+    hasty.send(GET, b"Content-Length: 1000\r\n\r\n")
+    assert hasty.answer()[0] == 200
     started = time.monotonic()
     with contextlib.suppress(ConnectionError):
         while time.monotonic() < started + 10:
-            connection.send(b"x")
+            hasty.send(b"x")
             time.sleep(0.05)
     assert time.monotonic() - started < 9
 
