@@ -57,23 +57,28 @@ def credentials():
         yield
 
 
-def connect(*, source: str | None = None, timeout: float = 2.0) -> SesSender:
+def connect(*, source: str | None = None, timeout: float = 20.0) -> SesSender:
     return SesSender.connect(
         name="ses", region="eu-west-1", source=source, pool_size=32, timeout=timeout
     )
 
 
 @pytest.fixture(scope="module")
-def connected(credentials):  # noqa: ARG001 - botocore reads them as the client is built
+def stub():
+    with StubSes(OK) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def connected(credentials, stub):  # noqa: ARG001 - botocore reads them as the client is built
     """One client for all: to build it takes longer than most tests."""
-    with StubSes(OK) as stub, pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
-        yield stub, connect()
+        return connect()
 
 
 @pytest.fixture
-def provider(connected, monkeypatch):
-    stub, _ = connected
+def provider(stub, monkeypatch):
     stub.default = OK
     stub.script()
     stub.requests.clear()
@@ -83,7 +88,7 @@ def provider(connected, monkeypatch):
 
 @pytest.fixture
 def sender(connected):
-    return connected[1]
+    return connected
 
 
 class TestSesSender(SenderContract):
@@ -94,6 +99,10 @@ class TestSesSender(SenderContract):
     @pytest.fixture
     def sender(self, sender):
         return sender
+
+    @pytest.fixture
+    def hasty(self, provider):  # noqa: ARG002 - the client is built for its URL
+        return connect(timeout=0.5)
 
 
 def blame(sender: SesSender) -> tuple[Fault, float | None]:
@@ -252,7 +261,7 @@ def moto(aws, monkeypatch):
 
 
 def test_moto_takes_the_whole_message(moto):
-    verdict = connect(timeout=10.0).send(a_full_mail())
+    verdict = connect().send(a_full_mail())
     assert isinstance(verdict, Accepted)
     sent = requests.get(f"{moto}/moto-api/data.json", timeout=10).json()["ses"]["RawMessage"]
     assert sent[-1]["id"] == verdict.provider_id
@@ -262,6 +271,6 @@ def test_moto_takes_the_whole_message(moto):
 
 
 def test_moto_blames_the_account_for_an_unverified_identity(moto):  # noqa: ARG001
-    verdict = connect(timeout=10.0, source="shop@unverified.example").send(a_full_mail())
+    verdict = connect(source="shop@unverified.example").send(a_full_mail())
     assert isinstance(verdict, Failed)
     assert verdict.fault is Fault.ACCOUNT
