@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from limbo.adapters.providers.http_api import HttpApi
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
+from tests.support.processes import reserved_port
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
 from tests.support.working import until
 
@@ -240,10 +241,10 @@ def test_an_environments_netrc_does_not_replace_the_credentials(server, tmp_path
 
 
 def test_where_nobody_listens_nothing_is_sent():
-    with StubProvider() as stub:
-        url = stub.url
-    with pytest.raises(NotSent, match=r"^ConnectionRefusedError: .*refused$"):
-        post(connect(url))
+    with reserved_port() as reservation:
+        url = f"http://127.0.0.1:{reservation.getsockname()[1]}"
+        with pytest.raises(NotSent, match=r"^ConnectionRefusedError: .*refused$"):
+            post(connect(url))
 
 
 def test_to_an_unknown_host_nothing_is_sent():

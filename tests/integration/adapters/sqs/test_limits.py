@@ -1,6 +1,5 @@
 import itertools
 import json
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from limbo.ports.queue import Kept, Lease, NotKept, Undecodable
 from tests.contracts.queue import take, take_one
 from tests.support.mails import a_mail
 from tests.support.moto import Aws
+from tests.support.processes import reserved_port
 
 DEATH = Death(cause=Cause(kind=Fault.MAIL, sender="ses", reason="refused"))
 BOTH_KINDS = pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
@@ -396,15 +396,15 @@ def test_says_that_a_missing_queue_is_unavailable(client, name, call):
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.usefixtures("client")
 def test_says_that_an_unreachable_queue_is_unavailable(monkeypatch, call):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{port}")
-    queue = SqsQueue.connect("a", "b", region="eu-west-1", lease_seconds=60)
-    dead_letters = SqsDeadLetters.connect("a", "b", region="eu-west-1")
     problem = "SQS did not answer: EndpointConnectionError"
-    assert queue.put([a_mail()] * 25) == [NotKept(reason=problem)] * 25
-    with pytest.raises(QueueUnavailable, match=rf"^{problem}$"):
-        call(queue, dead_letters)
+    with reserved_port() as reservation:
+        port = reservation.getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{port}")
+        queue = SqsQueue.connect("a", "b", region="eu-west-1", lease_seconds=60)
+        dead_letters = SqsDeadLetters.connect("a", "b", region="eu-west-1")
+        assert queue.put([a_mail()] * 25) == [NotKept(reason=problem)] * 25
+        with pytest.raises(QueueUnavailable, match=rf"^{problem}$"):
+            call(queue, dead_letters)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from limbo.adapters.providers.ses.sender import SesSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from tests.contracts.sender import Mood, SenderContract
 from tests.support.mails import a_full_mail
+from tests.support.processes import reserved_port
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -179,9 +180,10 @@ def test_a_check_tells_what_is_wrong_and_sends_nothing(sender, provider, answer,
 
 
 def test_nobody_listens_is_an_outage(monkeypatch):
-    with StubProvider() as stub:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
-    assert blame(connect())[0] is Fault.OUTAGE
+    with reserved_port() as reservation:
+        url = f"http://127.0.0.1:{reservation.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", url)
+        assert blame(connect())[0] is Fault.OUTAGE
 
 
 def test_an_unknown_host_is_an_outage(monkeypatch):
