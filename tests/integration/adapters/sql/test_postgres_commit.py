@@ -15,6 +15,7 @@ from limbo.adapters.sql.submission import SqlOutbox
 from limbo.ports.outbox import Idempotency, Submission
 from limbo.ports.queue import Kept, NotKept
 from tests.support.mails import a_mail
+from tests.support.working import until
 
 _FUNCTION = """
     CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {does}; END $$
@@ -98,12 +99,16 @@ def proxy(postgres_url: str) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def cut(proxy: Proxy, postgres_url: str) -> Iterator[PostgresDatabase]:
+def cut(
+    proxy: Proxy,
+    postgres_url: str,
+    direct: PostgresDatabase,  # noqa: ARG001 - its migrations are not to be awaited here
+) -> Iterator[PostgresDatabase]:
     """The database behind the proxy."""
     host, port = proxy.address
     name = urlsplit(postgres_url).path
     url = f"postgresql://limbo@{host}:{port}{name}?sslmode=disable&gssencmode=disable"
-    with contextlib.closing(PostgresDatabase.connect(url, answer_seconds=0.5)) as opened:
+    with contextlib.closing(PostgresDatabase.connect(url, answer_seconds=3.0)) as opened:
         yield opened
 
 
@@ -152,7 +157,7 @@ def test_a_commit_whose_answer_is_lost_is_in_doubt(proxy, cut, direct, keep, sil
     proxy.until, proxy.silent = COMMITS[keep], silent
     [answer] = keep(cut)
     assert is_in_doubt(answer)
-    assert SqlQueue(direct).depth().ready == 1
+    until(lambda: SqlQueue(direct).depth().ready == 1)
     proxy.until = b""
     assert keep(cut) == [Kept()]
 

@@ -76,7 +76,7 @@ def test_the_same_mail_submitted_again_is_kept_once(outbox, queue, ledger):
 def _submit(url: str, start: threading.Event, answers: "multiprocessing.Queue[list[object]]"):
     with contextlib.closing(open_database(url)) as database:
         outbox = SqlOutbox(database)
-        start.wait(30)
+        start.wait(60)
         for _ in range(25):
             answers.put(outbox.submit([keyed("a"), keyed("b"), keyed("a"), plain()]))
 
@@ -88,9 +88,9 @@ def test_the_same_key_from_two_processes_is_one_mail(url, queue, ledger):
     for process in processes:
         process.start()
     start.set()
-    batches = [answers.get(timeout=30) for _ in range(50)]
+    batches = [answers.get(timeout=60) for _ in range(50)]
     for process in processes:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     keyed_answers = [answer for batch in batches for answer in batch[:3]]
     assert keyed_answers.count(Kept()) == 2
