@@ -55,7 +55,19 @@ class OutboxContract:
     """Tests of an Outbox; an adapter's test class gives the fixture ``new_rig``."""
 
     deduplicates: ClassVar[bool] = True
-    """False where a key is only the mail's id, and the queue alone may know it again."""
+    """False where a key is only the mail's id, and the queue alone may know it again.
+
+    Such an outbox is not asked what a second submission with a key is answered with.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not cls.deduplicates:
+            for name in (
+                "test_a_key_stands_for_one_mail",
+                "test_many_at_once_with_one_key_are_one_mail",
+            ):
+                setattr(cls, name, None)
 
     @pytest.fixture
     def new_rig(self) -> Callable[[], OutboxRig]:
@@ -113,8 +125,6 @@ class OutboxContract:
         assert ids[0] != ids[1]
 
     def test_a_key_stands_for_one_mail(self, rig):
-        if not self.deduplicates:
-            return
         first = keyed()
         assert rig.outbox.submit([first]) == [Kept()]
         assert rig.outbox.submit([keyed(), keyed(fingerprint="g"), keyed(client="shop")]) == [
@@ -129,18 +139,17 @@ class OutboxContract:
         ]
         assert len(rig.queued()) == 2
 
-    def test_fifty_at_once_with_one_key_are_one_mail(self, rig):
-        if not self.deduplicates:
-            return
-        start = threading.Barrier(50)
+    def test_many_at_once_with_one_key_are_one_mail(self, rig):
+        """No more than a pool has connections: whoever waited for one for long would be refused."""
+        start = threading.Barrier(16)
 
         def submit(number: int) -> object:
             submissions = [keyed(f"k{n}") for n in range(3)]
             start.wait()
             return rig.outbox.submit(submissions[:: 1 if number % 2 else -1])
 
-        with ThreadPoolExecutor(50) as pool:
-            answers = [*itertools.chain.from_iterable(pool.map(submit, range(50)))]
+        with ThreadPoolExecutor(16) as pool:
+            answers = [*itertools.chain.from_iterable(pool.map(submit, range(16)))]
         assert answers.count(Kept()) == 3
         others = {type(answer) for answer in answers if answer != Kept()}
         assert others <= {Replayed, KeyConflict}
