@@ -19,7 +19,8 @@ class Load:
     """Posts until so many mails are submitted, or for as long as its block lasts.
 
     A mail that is refused, or not answered, is posted again as a new one: only what was answered
-    with "submitted" stands in ``submitted``. ``answers`` are (time, status), 0 for no answer.
+    with "submitted" stands in ``submitted``. ``answers`` are (when it was posted, status), 0 for no
+    answer.
     """
 
     def __init__(
@@ -67,9 +68,9 @@ class Load:
         enough = len(self.submitted) + count
         until(lambda: len(self.submitted) >= enough, seconds)
 
-    def statuses(self) -> Counter[int]:
-        """Count the answers by status."""
-        return Counter(status for _, status in self.answers)
+    def statuses(self, since: float = 0.0) -> Counter[int]:
+        """Count the answers by status, to what was posted since then."""
+        return Counter(status for posted_at, status in self.answers if posted_at >= since)
 
     def _run(self) -> None:
         connection = http.client.HTTPConnection(self._host, timeout=_CLIENT_SECONDS)
@@ -88,15 +89,16 @@ class Load:
             "subject": self._subject(number),
             "message": self._message,
         }
+        posted_at = time.monotonic()
         try:
             connection.request("POST", "/v1/mail", json.dumps(mail))
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):
             connection.close()
-            self.answers.append((time.monotonic(), 0))
+            self.answers.append((posted_at, 0))
             return False
-        self.answers.append((time.monotonic(), answer.status))
+        self.answers.append((posted_at, answer.status))
         if answer.status != 200:
             return False
         self.submitted.append(str(answer.headers["Location"]).rpartition("/")[2])

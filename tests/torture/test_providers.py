@@ -13,56 +13,60 @@ from tests.torture.site import Site
 EU_STATE = 'limbo_breaker_state{sender="mailgun.eu"}'
 EU_REFUSED = 'limbo_send_attempts_total{outcome="account",sender="mailgun.eu"}'
 OPEN = 2.0
+GRACE_SECONDS = 3.0  # what had begun when a breaker opened is at the provider by then
 
 
 @pytest.mark.timeout(300)
 def test_a_provider_that_is_down_is_left_alone_and_costs_no_mail(site, full, figures):
     """The longest pause is as short as the first: no call may come sooner than that."""
     provider = site.provider
-    mails, pause, seconds = (2000, 30, 75) if full else (200, 1, 4)
+    per_second, pause = (25, 30) if full else (50, 1)
     provider.behave = lambda call: Refuse(503) if call.domain.startswith("eu.") else Accept(0.02)
     site.set(BREAKER_OPEN_SECONDS=pause, BREAKER_OPEN_MAX_SECONDS=pause, CONCURRENCY=8)
     api = site.api()
     workers = site.workers(2)
     opened = {}
-    with Load(api.url, mails=mails, per_second=mails / seconds) as load:
+
+    def late() -> list[list[float]]:
+        """Return when each worker called the dead one after its breaker had opened."""
+        return [
+            [call.at for call, _ in provider.calls if call.domain == domain and call.at > at]
+            for domain, at in opened.items()
+        ]
+
+    with Load(api.url, per_second=per_second) as load:
         for worker in workers:
             until(lambda w=worker: w.metric(EU_STATE) == OPEN, 30)
-            opened[f"eu.{worker.name}"] = time.monotonic() + 0.2  # what had begun by then is over
-        load.join(200)
+            opened[f"eu.{worker.name}"] = time.monotonic() + GRACE_SECONDS
+        until(lambda: min(map(len, late())) >= 3, 200)
     site.drain()
     outcome = site.outcome(load.submitted)
-    late = {
-        domain: [call.at for call, _ in provider.calls if call.domain == domain and call.at > at]
-        for domain, at in opened.items()
-    }
-    pauses = [after - before for calls in late.values() for before, after in pairwise(calls)]
+    pauses = [after - before for calls in late() for before, after in pairwise(calls)]
     figures(
         "one provider down of two",
         **outcome.figures(),
         calls_of_the_dead_one=sum(provider.calls_of[domain] for domain in opened),
-        once_open=sum(map(len, late.values())),
+        once_open=sum(map(len, late())),
         breaker_open_seconds=pause,
         shortest_pause=min(pauses),
     )
     assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
-    assert all(late.values())
     assert min(pauses) > pause
 
 
 @pytest.mark.timeout(120)
 def test_a_send_that_outlasts_its_lease_is_sent_once(each_site, full, figures):
     site = each_site
-    lease = 3 if full else 1
-    site.provider.behave = lambda _: Accept(3.0 * lease)
-    site.set(LEASE_SECONDS=lease, CONCURRENCY=16)
+    lease, times = 10, 3.0 if full else 1.3
+    site.provider.behave = lambda _: Accept(times * lease)
+    site.set(LEASE_SECONDS=lease, SEND_TIMEOUT_SECONDS=60, CONCURRENCY=16)
     api = site.api()
     site.workers(2)
     with Load(api.url, mails=20) as load:
         load.join(30)
     site.drain()
     outcome = site.outcome(load.submitted)
-    figures(f"a send three times its lease, {site.kind}", lease=lease, **outcome.figures())
+    figures(f"a send {times} times its lease, {site.kind}", lease=lease, **outcome.figures())
     assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
 
 
@@ -75,7 +79,7 @@ def test_a_mail_taken_without_a_word_is_marked_and_given_to_no_other_provider(si
     provider.behave = lambda call: (
         Accept() if call.subject == "fine" or call.nth > 1 else Vanish(call.subject)
     )
-    site.set(SEND_TIMEOUT_SECONDS=1, RETRY_DELAYS="2,2")
+    site.set(SEND_TIMEOUT_SECONDS=5, RETRY_DELAYS="2,2")
     site.set(BREAKER_OPEN_SECONDS=0.2, BREAKER_OPEN_MAX_SECONDS=0.2)
     api = site.api()
     site.workers(2)
@@ -116,11 +120,11 @@ def test_a_key_revoked_costs_no_mail_and_shows(site, full, figures, senders):
     site.set(CONCURRENCY=8, BREAKER_OPEN_MAX_SECONDS=pause, RETRY_DELAYS=5)
     api = site.api()
     [worker] = site.workers(1)
-    with Load(api.url, mails=mails, per_second=mails / 2) as load:
+    with Load(api.url, per_second=mails / 2) as load:
         provider.await_deliveries(mails / 4)
         revoked = True
         until(lambda: worker.metric(EU_STATE) == OPEN, 30)
-        load.join(60)
+        load.await_more(mails / 4)
     until(lambda: worker.metric(EU_REFUSED) >= 1)
     refused = int(worker.metric(EU_REFUSED))
     revoked = False

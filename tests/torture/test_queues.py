@@ -33,7 +33,7 @@ def crashing(fleet, provider):
 
 @pytest.mark.timeout(300)
 def test_postgresql_may_crash(crashing, full, figures):
-    """The answers meanwhile are those after the api has noticed: earlier ones may be of before."""
+    """The answers meanwhile are those to what is posted once the api has noticed."""
     site, server = crashing
     provider = site.provider
     restarts = 10 if full else 2
@@ -46,9 +46,9 @@ def test_postgresql_may_crash(crashing, full, figures):
             load.await_more(50)
             server.stop("immediate")
             until(lambda: api.status("/readyz") == 503)
-            down = len(load.answers)
-            until(lambda n=down: len(load.answers) >= n + 10, 20)
-            answers |= {status for _, status in load.answers[down:]}
+            down = time.monotonic()
+            until(lambda t=down: load.statuses(t).total() >= 10)
+            answers |= load.statuses(down).keys()
             calls = [site.calls_by(worker) for worker in workers]
             server.start()
             up = time.monotonic()
@@ -69,7 +69,7 @@ def test_postgresql_may_crash(crashing, full, figures):
     assert (outcome.lost, outcome.dead) == (0, 0)
     assert provider.doubled <= site.fleet.marked()
     assert answers == {503}
-    assert max(backs) < 10
+    assert max(backs) < 30
 
 
 @pytest.fixture
