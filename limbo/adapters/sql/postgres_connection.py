@@ -76,7 +76,9 @@ class _LimitedConnection(psycopg.Connection[Row]):
     answer_seconds = ANSWER_SECONDS
 
     def wait(self, gen: Generator[Any, Any, R], *args: Any, **kwargs: Any) -> R:  # noqa: ANN401
-        return super().wait(_limited(gen, self.answer_seconds), *args, **kwargs)
+        if not kwargs:  # with its own time-out it waits for a notification, and none is no failure
+            gen = _limited(gen, self.answer_seconds)
+        return super().wait(gen, *args, **kwargs)
 
 
 def _limited(gen: Generator[Any, Any, R], seconds: float) -> Generator[Any, Any, R]:

@@ -99,6 +99,11 @@ def test_a_server_that_says_nothing_is_not_waited_for(postgres_url):
         assert queue.put([a_mail()]) == [Kept()]
 
 
+def test_to_wait_for_mails_may_take_longer_than_an_answer(postgres_url):
+    with contextlib.closing(PostgresDatabase.connect(postgres_url, answer_seconds=3.0)) as database:
+        assert SqlQueue(database).receive(1, 3.6) == []
+
+
 def test_leases_go_by_the_server_s_clock(postgres_url):
     with contextlib.closing(PostgresDatabase.connect(postgres_url)) as database:
         queue = SqlQueue(database, lease_seconds=5.0)
