@@ -10,7 +10,9 @@ from typing import Protocol
 import pytest
 
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
+from limbo.domain.mail.mail import Mail
 from limbo.ports.sender import Sender
+from tests.support.mail_fields import SAMPLES, changed
 from tests.support.mails import a_full_mail
 from tests.support.working import until
 
@@ -42,6 +44,10 @@ class Provider(Protocol):
 
     def calls(self) -> int:
         """Return how many mails it was handed so far."""
+        ...
+
+    def received(self) -> str:
+        """Return all the texts of the last mail that it was handed, decoded."""
         ...
 
 
@@ -85,6 +91,12 @@ class SenderContract:
                 assert provider_id
             case verdict:
                 pytest.fail(repr(verdict))
+
+    @pytest.mark.parametrize("name", Mail.fields.names)
+    def test_each_field_of_a_mail_reaches_the_provider(self, sender, provider, name):
+        provider.be(Mood.ACCEPTING)
+        assert isinstance(sender.send(changed(Mail, name)), Accepted)
+        assert SAMPLES[name].sent in provider.received()
 
     @pytest.mark.parametrize(("mood", "fault"), FAULTS.items(), ids=lambda value: value.name)
     def test_a_failure_is_blamed_without_a_second_call_and_tells_no_secret(

@@ -25,36 +25,67 @@ FIRST_FULL = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A value that ``VALID`` does not hold, a private word in it, and one that is refused."""
+    """A value that ``VALID`` does not hold, and one that is refused, with the place of the problem.
+
+    ``private`` is a word in the value that no log may repeat, ``sent`` what each provider is told.
+    """
 
     value: object
     private: str
+    sent: str
     invalid: object
     pointer: str
 
 
 SAMPLES = {
     "subject": Sample(
-        value="Top  Secret", private="Top  Secret", invalid="a\nb", pointer="/subject"
+        value="Top  Secret",
+        private="Top  Secret",
+        sent="Top  Secret",
+        invalid="a\nb",
+        pointer="/subject",
     ),
     "message": Sample(
-        value="a\nNumber\t4711\n", private="Number\t4711", invalid="\0", pointer="/message"
+        value="a\nNumber\t4711\n",
+        private="Number\t4711",
+        sent="Number\t4711",
+        invalid="\0",
+        pointer="/message",
     ),
     "to": Sample(
         value=["x@y.example", "Tobias To <t@y.example>"],
         private="Tobias To",
+        sent="Tobias To <t@y.example>",
         invalid=["a@b.example", "a"],
         pointer="/to/1",
     ),
     "cc": Sample(
-        value="Cecilia Cc <c@y.example>", private="Cecilia Cc", invalid=[1], pointer="/cc/0"
+        value="Cecilia Cc <c@y.example>",
+        private="Cecilia Cc",
+        sent="Cecilia Cc <c@y.example>",
+        invalid=[1],
+        pointer="/cc/0",
     ),
-    "bcc": Sample(value=["Bibi Bcc <b@y.example>"], private="Bibi Bcc", invalid={}, pointer="/bcc"),
+    "bcc": Sample(
+        value=["Bibi Bcc <b@y.example>"],
+        private="Bibi Bcc",
+        sent="b@y.example",
+        invalid={},
+        pointer="/bcc",
+    ),
     "from": Sample(
-        value="Erna Muster <e@y.example>", private="e%40y.example", invalid=1, pointer="/from"
+        value="Erna Muster <e@y.example>",
+        private="e%40y.example",
+        sent="Erna Muster <e@y.example>",
+        invalid=1,
+        pointer="/from",
     ),
     "made_up": Sample(
-        value="<p>\nNumber 0815</p>\n", private="Number 0815</p>", invalid=[], pointer="/made_up"
+        value="<p>\nNumber 0815</p>\n",
+        private="Number 0815</p>",
+        sent="Number 0815",
+        invalid=[],
+        pointer="/made_up",
     ),
 }
 

@@ -23,6 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qsl
 
+from tests.support.decoded import everything_in
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -89,6 +91,10 @@ class StubProvider:
     def script(self, *answers: Answer | Behaviour) -> None:
         """Set what becomes of the next requests; after these, ``default``."""
         self._script = deque(answers)
+
+    def received(self) -> str:
+        """Return all the texts of the last request's body, decoded."""
+        return everything_in(self.requests[-1].body)
 
     def serve(self) -> None:
         self._server.serve_forever(poll_interval=0.02)

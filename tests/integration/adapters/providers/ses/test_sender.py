@@ -8,7 +8,9 @@ import requests
 
 from limbo.adapters.providers.ses.sender import SesSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
+from limbo.domain.mail.mail import Mail
 from tests.contracts.sender import Mood, SenderContract
+from tests.support.mail_fields import SAMPLES, changed
 from tests.support.mails import a_full_mail
 from tests.support.processes import reserved_port
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
@@ -245,6 +247,12 @@ def test_with_a_source_replies_go_to_the_mails_own_from(provider):
     assert isinstance(connect(source="Shop <shop@s.example>").send(a_full_mail()), Accepted)
     document = json.loads(provider.requests[0].body)
     assert document["FromEmailAddress"] == "shop@s.example"
+
+
+@pytest.mark.parametrize("name", Mail.fields.names)
+def test_with_a_source_each_field_of_a_mail_reaches_ses_too(provider, name):
+    assert isinstance(connect(source="shop@s.example").send(changed(Mail, name)), Accepted)
+    assert SAMPLES[name].sent in provider.received()
 
 
 def test_a_source_that_is_no_address_is_refused_at_once():

@@ -1,9 +1,12 @@
+import json
+
 import pytest
 
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, Step, parse_script
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from limbo.domain.mail.mail import Mail
 from tests.contracts.sender import Mood, SenderContract
+from tests.support.decoded import everything_in
 from tests.support.mails import a_full_mail
 
 TOKENS = {
@@ -31,11 +34,15 @@ class Script(FakeScript):
     def be(self, mood: Mood) -> None:
         self.mood = mood
 
-    def next(self, mail: Mail) -> Step:  # noqa: ARG002
+    def next(self, mail: Mail) -> Step:
+        self.mail = mail
         return Step(TOKENS[self.mood])
 
     def calls(self) -> int:
         return len(self.lines)
+
+    def received(self) -> str:
+        return everything_in(json.dumps(self.mail.fields.content(self.mail)).encode())
 
 
 class TestFakeSender(SenderContract):
