@@ -11,11 +11,13 @@ pytest_plugins = ["tests.support.forked", "tests.support.moto", "tests.support.p
 settings.register_profile("limbo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("limbo")
 
-# The tracebacks of structlog's default draw every local variable.
+# The tracebacks of structlog's default draw every local variable, and colors tear words apart.
 structlog.configure(
     processors=[
         structlog.processors.add_log_level,
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
     ]
 )
 

@@ -2,17 +2,12 @@
 
 import string
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.domain.mail.text import header_problem
-
-# A machine that is busy is no defect of the code.
-settings.register_profile("limbo", deadline=None)
-settings.load_profile("limbo")
 
 _ALNUM = string.ascii_lowercase + string.digits
 _ATEXT = string.ascii_letters + string.digits + "!#$%&'*+-/=?^_`{|}~"
