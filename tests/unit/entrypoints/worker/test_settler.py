@@ -7,9 +7,9 @@ from limbo.adapters.providers.fake.sender import FakeScript, FakeSender
 from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.delivery.settlement import Ack, Settlement
 from limbo.domain.delivery.verdict import Accepted
-from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.worker.settler import Settler
 from tests.support.clock import FastClock
+from tests.support.cut_off import CutLedger
 from tests.support.mails import a_mail
 from tests.support.working import until, working
 
@@ -51,7 +51,8 @@ class OneAfterAnother:
 def test_mails_are_received_and_acknowledged_in_batches_where_they_can_be():
     queue, sender = CountingQueue(), OneAfterAnother()
     queue.put([a_mail() for _ in range(400)])
-    with working(queue, [sender], concurrency=20, batch=10):
+    # On a slow clock they wait long enough for each other, however slow the machine is.
+    with working(queue, [sender], concurrency=20, batch=10, clock=FastClock(0.02)):
         until(lambda: sum(queue.acks) == 400)
     assert len(queue.limits) + len(queue.acks) < 400 / 2
     # No call is made for what is left over of another while there are more to come.
@@ -68,22 +69,16 @@ def test_a_single_mail_waits_for_no_others_for_long():
     assert queue.limits == [20]
 
 
-class NoLedger:
-    """A ledger that is down."""
-
-    def write(self, _):
-        raise LedgerUnavailable
-
-
 def an_ack(end=None):
     return Settlement(action=Ack(), touches=0, possible_duplicate=False, end=end)
 
 
 def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
-    queue, settled = CountingQueue(), []
+    queue, ledger, clock, settled = CountingQueue(), CutLedger(), FastClock(20), []
+    ledger.down = True
     queue.put([a_mail() for _ in range(13)])
     leases = queue.receive(13, 0)
-    settler = Settler(queue, NoLedger(), clock=FastClock(20), settled=settled.append, batch=10)
+    settler = Settler(queue, ledger, clock=clock, settled=settled.append, batch=10)
     for lease in leases[:10]:
         end = End(mail_id=lease.mail.id, at=0.0, attempts=(), status=Status.SENT)
         settler.settle(lease, an_ack(end))
@@ -92,3 +87,6 @@ def test_what_the_ledger_does_not_take_holds_up_no_acknowledgement_behind_it():
     settler.start()
     until(lambda: len(settled) == 3)
     assert settled == leases[10:]
+    ledger.down = False
+    assert settler.flush(clock.now() + 600)
+    assert settled == leases[10:] + leases[:10]

@@ -37,13 +37,15 @@ def test_there_is_room_for_a_mail_in_each_slot():
 
 
 def test_who_finds_no_room_waits_for_a_slot():
-    slots = Room(Clock(), count=1).slots
+    clock = Clock()
+    slots = Room(clock, count=1).slots
     slots.take(1)
     found = []
     thread = threading.Thread(target=lambda: found.append(slots.room()))
     thread.start()
+    until(lambda: clock.is_waited_for(1))
     slots.give_back()
-    thread.join(10)
+    thread.join(30)
     assert found == [1]
 
 
@@ -98,7 +100,7 @@ def test_a_drain_ends_with_the_last_slot_or_at_the_deadline():
     slots.give_back()
     until(lambda: clock.is_waited_for(25))
     clock.elapse(25)
-    thread.join(10)
+    thread.join(30)
     assert left == [1]
     slots.give_back()
     assert slots.drain() == 0

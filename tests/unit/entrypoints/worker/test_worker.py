@@ -1,7 +1,6 @@
 """The worker over the queue in memory and fakes: what becomes of mails and of the worker."""
 
 import threading
-import time
 
 import pytest
 
@@ -31,7 +30,7 @@ class GateSender:
     def send(self, mail):
         with self._lock:
             self.waiting += 1
-        self.gate.wait(20)
+        self.gate.wait(60)
         with self._lock:
             self.waiting -= 1
             self.sent.append(mail.id)
@@ -44,8 +43,14 @@ class GateSender:
 class FlakyQueue(CutQueue):
     """A real queue that can be cut off, and never waits long for a mail."""
 
+    acks = 0
+
     def receive(self, limit, wait):
         return super().receive(limit, min(wait, 0.05))
+
+    def ack(self, leases):
+        self.acks += 1
+        return super().ack(leases)
 
 
 def fakes(script: str = "") -> list[FakeSender]:
@@ -60,6 +65,14 @@ def sent_ids(senders) -> list[str]:
 @pytest.fixture
 def queue():
     return MemoryQueue()
+
+
+def let_it_look_again(clock: Clock) -> None:
+    """Wait until a worker without room has looked for some three times more, in vain."""
+    for _ in range(3):
+        until(lambda: clock.is_waited_for(1))
+        clock.elapse(1)
+    until(lambda: clock.is_waited_for(1))
 
 
 def is_empty(queue) -> bool:
@@ -134,11 +147,12 @@ def test_an_answer_that_never_came_marks_the_mail_and_stops_the_touch(queue):
 
 
 def test_no_more_is_received_than_there_are_free_slots(queue):
+    clock = Clock()
     queue.put([a_mail() for _ in range(20)])
     sender = GateSender()
-    with working(queue, [sender], concurrency=4):
+    with working(queue, [sender], concurrency=4, clock=clock):
         until(lambda: sender.waiting == 4)
-        time.sleep(0.05)
+        let_it_look_again(clock)
         assert queue.depth().in_flight == 4
         sender.gate.set()
         until(lambda: is_empty(queue))
@@ -146,11 +160,13 @@ def test_no_more_is_received_than_there_are_free_slots(queue):
 
 
 def test_a_revoked_key_opens_the_breaker_and_kills_no_mail(queue):
+    clock = Clock()
     queue.put([a_mail() for _ in range(50)])
     sender = FakeSender("fake", FakeScript(parse_script("account*1000")))
-    with working(queue, [sender], concurrency=4) as worker:
+    with working(queue, [sender], concurrency=4, clock=clock) as worker:
         until(lambda: worker.dispatcher.states()["fake"] is BreakerState.OPEN)
-        time.sleep(0.05)
+        until(lambda: queue.depth().in_flight == 0)
+        let_it_look_again(clock)
         assert worker.count("limbo_breaker_state", sender="fake") == 2
         assert worker.count("limbo_send_attempts_total", sender="fake", outcome="account") <= 4
         assert queue.depth().dead == {}
@@ -160,15 +176,21 @@ def test_a_revoked_key_opens_the_breaker_and_kills_no_mail(queue):
 
 def test_while_all_breakers_are_open_only_probes_are_received():
     clock = FastClock(100)
-    queue = MemoryQueue(now=clock.now)
+    queue = MemoryQueue(lease_seconds=6000, now=clock.now)
     queue.put([a_mail() for _ in range(100)])
     sender = FakeSender("fake", FakeScript(parse_script("outage*30, ok")))
     policy = BreakerPolicy(open_seconds=1, open_max_seconds=2)
     retry = RetryPolicy(delays=(0.5,))
     with working(
-        queue, [sender], concurrency=4, breaker=policy, retry=retry, clock=clock
+        queue,
+        [sender],
+        concurrency=4,
+        lease_seconds=6000,
+        breaker=policy,
+        retry=retry,
+        clock=clock,
     ) as worker:
-        until(lambda: is_empty(queue), seconds=30)
+        until(lambda: is_empty(queue))
     assert queue.depth().dead == {}
     assert len(sender.accepted) == 100
     assert worker.count("limbo_breaker_state", sender="fake") == 0
@@ -214,27 +236,30 @@ def test_a_lost_lease_starts_no_further_provider():
 
 
 def test_an_outage_of_the_queue_after_a_send_does_not_end_in_a_second_send():
+    clock = Clock()
     queue = FlakyQueue()
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender], clock=FastClock(20)):
+    with working(queue, [sender], clock=clock):
         until(lambda: sender.waiting == 1)
         queue.down = True
         sender.gate.set()
-        until(lambda: len(sender.sent) == 1)
-        time.sleep(0.05)
+        until(lambda: queue.acks == 1)
+        assert not is_empty(queue)
         queue.down = False
+        clock.elapse(5)
         until(lambda: is_empty(queue))
     assert len(sender.sent) == 1
 
 
 def test_a_stop_finishes_what_was_started_and_leaves_the_rest_ready(queue):
+    clock = Clock()
     queue.put([a_mail() for _ in range(10)])
     sender = GateSender()
-    with working(queue, [sender], concurrency=4) as worker:
+    with working(queue, [sender], concurrency=4, shutdown_seconds=25, clock=clock) as worker:
         until(lambda: sender.waiting == 4)
         worker.worker.stop()
-        time.sleep(0.05)
+        until(lambda: clock.is_waited_for(25))
         sender.gate.set()
         worker.stop()
     assert worker.settled_all
@@ -243,15 +268,20 @@ def test_a_stop_finishes_what_was_started_and_leaves_the_rest_ready(queue):
     assert (depth.ready, depth.in_flight) == (6, 0)
 
 
-def test_a_stop_leaves_leased_what_does_not_finish_in_time(queue):
+def test_a_stop_leaves_leased_what_does_not_finish_in_time(queue, capsys):
+    clock = Clock()
     queue.put([a_mail()])
     sender = GateSender()
-    with working(queue, [sender], shutdown_seconds=5, clock=FastClock(100)) as worker:
+    with working(queue, [sender], shutdown_seconds=25, clock=clock) as worker:
         until(lambda: sender.waiting == 1)
+        worker.worker.stop()
+        until(lambda: clock.is_waited_for(25))
+        clock.elapse(25)
         worker.stop()
         assert not worker.settled_all
         assert queue.depth().in_flight == 1
         sender.gate.set()
+        until(lambda: "mail sent" in capsys.readouterr().out)  # not amid another test
 
 
 def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
@@ -298,13 +328,15 @@ def test_a_defect_met_with_one_mail_holds_up_no_other():
 
 
 def test_a_worker_outlives_a_defect_of_its_receive():
+    clock = Clock()
     queue = BrokenQueue()
     queue.defect = "receive"
     queue.put([a_mail()])
     senders = fakes()
-    with working(queue, senders, clock=FastClock(20)):
-        time.sleep(0.05)
+    with working(queue, senders, clock=clock):
+        until(lambda: clock.is_waited_for(0.5))
         queue.defect = None
+        clock.elapse(0.5)
         until(lambda: is_empty(queue))
     assert len(sent_ids(senders)) == 1
 
@@ -328,7 +360,7 @@ def test_leases_are_extended_again_after_a_defect():
     assert len(sender.sent) == 1
 
 
-def test_the_time_for_a_stop_counts_from_the_signal(queue):
+def test_the_time_for_a_stop_counts_from_the_signal(queue, capsys):
     clock = Clock()
     queue.put([a_mail()])
     sender = GateSender()
@@ -341,6 +373,7 @@ def test_the_time_for_a_stop_counts_from_the_signal(queue):
         worker.worker.stop()
         assert worker.thread.is_alive()
         clock.elapse(15)
-        worker.thread.join(10)
+        worker.thread.join(30)
         assert not worker.thread.is_alive()
         sender.gate.set()
+        until(lambda: "mail sent" in capsys.readouterr().out)  # not amid another test
