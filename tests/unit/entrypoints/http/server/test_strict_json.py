@@ -74,7 +74,7 @@ def test_a_hostile_megabyte_costs_little(body):
     started = time.thread_time()
     with contextlib.suppress(NotJson):
         parse_object(body)
-    assert time.thread_time() - started < 0.5  # slow machines, coverage
+    assert time.thread_time() - started < 2  # slow machines, coverage
 
 
 TEXT = st.text(max_size=10)

@@ -9,6 +9,7 @@ from limbo.entrypoints.telemetry.logs import hash_address
 from limbo.ports.queue import Kept, NotKept
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL, NOW, HttpApp
+from tests.support.working import until
 
 PROBLEM_JSON = {"Accept": "application/problem+json"}
 
@@ -261,7 +262,8 @@ def test_an_overload_is_503():
 
 
 def test_a_queue_that_does_not_answer_in_time_is_504_and_claims_nothing():
-    http = HttpApp(gather=GatherLimits(seconds=0.05))
+    # One is enough, and so is handed over at once.
+    http = HttpApp(gather=GatherLimits(enough=1, seconds=0.05))
 
     async def use(app):
         http.outbox.gate.clear()
@@ -270,6 +272,7 @@ def test_a_queue_that_does_not_answer_in_time_is_504_and_claims_nothing():
         return reply
 
     reply = http.run(use)
+    until(lambda: http.outbox.calls)
     (mail,) = http.outbox.mails
     assert reply.status_code == 504
     assert reply.json()["Message"] == "unknown"

@@ -10,6 +10,7 @@ from limbo.domain.mail.mail import parse_mail
 from limbo.entrypoints.http.resources.submission.gather import Gatherer, GatherLimits
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
+from tests.support.clock import run_leaping
 from tests.support.http_app import MAIL, ScriptedOutbox
 
 LATE = NotKept(reason="the queue has not answered in time", in_doubt=True)
@@ -22,7 +23,7 @@ def a_submission(subject=None):
 
 
 async def until(condition):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - a thread changes it
             await asyncio.sleep(0.002)
 
@@ -110,7 +111,7 @@ def test_mails_are_refused_once_every_call_hangs():
             [refused] = await asyncio.gather(*submissions(gatherer, 1))
             assert isinstance(refused, NotKept)
             outbox.gate.set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while await asyncio.gather(*submissions(gatherer, 1)) != [Kept()]:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
 
@@ -192,12 +193,13 @@ def test_a_full_backlog_refuses_and_then_recovers(limits):
 
 def test_what_was_handed_over_too_long_ago_is_unknown_and_what_was_not_is_not_kept():
     async def run():
-        outbox = ScriptedOutbox()
-        async with Gatherer(outbox, GatherLimits(seconds=0.1)) as gatherer:
+        outbox, loop = ScriptedOutbox(), asyncio.get_running_loop()
+        async with Gatherer(outbox, GatherLimits(seconds=1000)) as gatherer:
             outbox.gate.clear()
             (under_way,) = submissions(gatherer, 1)
             await until(lambda: outbox.calls)
             (waits,) = submissions(gatherer, 1)
+            await loop.leap(1000)
             assert await under_way == LATE
             assert await waits == NotKept(reason="the queue did not answer in time")
             stuck = NotKept(reason="the queue has not answered for too long")
@@ -208,7 +210,7 @@ def test_what_was_handed_over_too_long_ago_is_unknown_and_what_was_not_is_not_ke
             assert await gatherer.submit(a_submission(), 1) == Kept()
         assert len(outbox.mails) == 2
 
-    asyncio.run(run())
+    run_leaping(run())
 
 
 @pytest.mark.parametrize(
@@ -226,7 +228,8 @@ def test_a_late_answer_is_logged_as_what_it_is(answer, kept):
     async def run():
         outbox = ScriptedOutbox()
         outbox.answer = lambda _: answer
-        async with Gatherer(outbox, GatherLimits(seconds=0.02)) as gatherer:
+        # One is enough, and so is handed over at once.
+        async with Gatherer(outbox, GatherLimits(enough=1, seconds=0.02)) as gatherer:
             outbox.gate.clear()
             assert await asyncio.gather(*submissions(gatherer, 1)) == [LATE]
             with capture_logs() as logs:
@@ -237,23 +240,25 @@ def test_a_late_answer_is_logged_as_what_it_is(answer, kept):
     asyncio.run(run())
 
 
-def test_a_time_out_is_each_mails_own():
+@pytest.mark.parametrize("calls", [1, 2], ids=["the second waits", "both are under way"])
+def test_a_time_out_is_each_mails_own(calls):
     async def run():
-        outbox = ScriptedOutbox()
-        loop = asyncio.get_running_loop()
-        async with Gatherer(outbox, GatherLimits(seconds=0.2)) as gatherer:
+        outbox, loop = ScriptedOutbox(), asyncio.get_running_loop()
+        limits = GatherLimits(enough=1, calls=calls, seconds=1000)
+        async with Gatherer(outbox, limits) as gatherer:
             outbox.gate.clear()
-            started = loop.time()
             (first,) = submissions(gatherer, 1)
-            await asyncio.sleep(0.1)
+            await loop.leap(500)
             (second,) = submissions(gatherer, 1)
-            await first
-            assert 0.19 <= loop.time() - started < 0.29
-            await second
-            assert 0.29 <= loop.time() - started < 1
+            await loop.leap(400)
+            assert (first.done(), second.done()) == (False, False)
+            await loop.leap(200)
+            assert (first.done(), second.done()) == (True, False)
+            await loop.leap(500)
+            assert second.done()
             outbox.gate.set()
 
-    asyncio.run(run())
+    run_leaping(run())
 
 
 def test_leaving_answers_what_was_gathered():
@@ -277,7 +282,7 @@ def test_an_outbox_that_hangs_holds_up_neither_the_end_nor_the_exit():
     outbox = ScriptedOutbox()
 
     async def run():
-        gatherer = Gatherer(outbox, GatherLimits(seconds=0.05))
+        gatherer = Gatherer(outbox, GatherLimits(enough=1, seconds=0.05))
         async with gatherer:
             outbox.gate.clear()
             tasks = submissions(gatherer, 1)

@@ -161,7 +161,8 @@ def test_a_key_that_stands_for_something_else_is_refused(conflict, status, retry
 
 
 def test_what_may_have_been_kept_under_a_key_may_be_posted_again():
-    http = HttpApp(gather=GatherLimits(seconds=0.05))
+    # One is enough, and so is handed over at once.
+    http = HttpApp(gather=GatherLimits(enough=1, seconds=0.05))
 
     async def use(app):
         http.outbox.gate.clear()
