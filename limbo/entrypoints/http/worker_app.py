@@ -10,9 +10,11 @@ from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.queue import QueueDepth
 
 
-def create_worker_app(*, queue: QueueDepth, metrics: Metrics) -> Starlette:
+def create_worker_app(
+    *, queue: QueueDepth, metrics: Metrics, probe_seconds: float = 2.0
+) -> Starlette:
     """Return the application of a worker's own port."""
-    probes = Probes(queue=queue, metrics=metrics, seconds=2.0)
+    probes = Probes(queue=queue, metrics=metrics, seconds=probe_seconds)
     routes = [
         route(op.HEALTH, probes.health),
         route(op.LIVE, probes.live),

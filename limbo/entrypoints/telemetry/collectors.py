@@ -24,12 +24,20 @@ class QueueCollector(Collector):
     """Shows the last known depth of the queue, and asks the queue again in a thread.
 
     The thread is needed because the queue may hang, or fail slowly. A scrape waits for the answer,
-    for a second at most, and only if there is nothing to show and the queue did not fail last time.
+    for ``patience`` seconds at most, and only if there is nothing to show and the queue did not
+    fail last time.
     """
 
-    def __init__(self, queue: QueueDepth, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        queue: QueueDepth,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        patience: float = _PATIENCE_SECONDS,
+    ) -> None:
         self._queue = queue
         self._now = now
+        self._patience = patience
         self._lock = threading.Lock()
         self._is_asking = False
         self._has_failed = False
@@ -40,7 +48,7 @@ class QueueCollector(Collector):
         """Yield the metrics of the depth, if the queue has answered in the last minute."""
         thread = self._begin()
         if thread is not None and self._recent() is None and not self._has_failed:
-            thread.join(_PATIENCE_SECONDS)
+            thread.join(self._patience)
         if (depth := self._recent()) is not None:
             yield from _queue_families(depth)
 

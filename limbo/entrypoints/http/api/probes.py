@@ -1,6 +1,7 @@
 """Requests about limbo itself: health, readiness, metrics."""
 
 import time
+from collections.abc import Callable
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -18,9 +19,17 @@ _READY_SECONDS = 1.0
 class Probes:
     """The handlers for people, orchestrators and Prometheus; none of them calls a provider."""
 
-    def __init__(self, *, queue: QueueDepth, metrics: Metrics, seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        queue: QueueDepth,
+        metrics: Metrics,
+        seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._queue = queue
         self._metrics = metrics
+        self._now = now
         self._offload = Offload(threads=2, calls=2, seconds=seconds)
         self._is_ready = False
         self._stale_at = 0.0
@@ -49,14 +58,14 @@ class Probes:
 
     def _ask(self) -> bool:
         """Ask the queue, in a thread and at most once a second."""
-        if time.monotonic() >= self._stale_at:
+        if self._now() >= self._stale_at:
             try:
                 self._queue.depth()
             except Exception:  # noqa: BLE001 - any error means that the queue does not answer
                 self._is_ready = False
             else:
                 self._is_ready = True
-            self._stale_at = time.monotonic() + _READY_SECONDS
+            self._stale_at = self._now() + _READY_SECONDS
         return self._is_ready
 
     async def metrics(self, _: Request) -> Response:

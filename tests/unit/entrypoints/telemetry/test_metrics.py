@@ -14,13 +14,13 @@ from tests.support.http_app import ScriptedDepth
 class Scraped:
     """A collector of a scripted queue, whose clock goes only where a test moves it."""
 
-    def __init__(self):
+    def __init__(self, patience):
         self.queue = ScriptedDepth()
         self.time = 1000.0
-        self._collector = QueueCollector(self.queue, now=lambda: self.time)
+        self._collector = QueueCollector(self.queue, now=lambda: self.time, patience=patience)
 
     def scrape(self):
-        """Return whether the depth was shown, and how long that took."""
+        """Return whether the depth was shown, and how many seconds that took."""
         started = time.monotonic()
         shown = [family.name for family in self._collector.collect()]
         assert shown in (
@@ -37,8 +37,14 @@ class Scraped:
 
 
 @pytest.fixture
-def scraped():
-    made = Scraped()
+def patience():
+    """So much that nobody shows it all: neither an answer is late, nor a wait for none short."""
+    return 30
+
+
+@pytest.fixture
+def scraped(patience):
+    made = Scraped(patience)
     yield made
     made.queue.gate.set()
     made.settle()
@@ -70,20 +76,23 @@ def test_a_queue_that_hangs_is_asked_once_and_its_last_depth_shown_for_a_minute(
         scraped.time += after
         found, seconds = scraped.scrape()
         assert found is shown
-        assert seconds < 0.5
+        assert seconds < 15
     assert scraped.queue.asked == 2
     scraped.queue.gate.set()
     scraped.settle()
     assert scraped.scrape()[0]
 
 
+@pytest.mark.parametrize("patience", [0.5])
 def test_only_the_first_scrape_waits_for_a_queue_that_hangs_from_the_start(scraped):
     scraped.queue.gate.clear()
     found, seconds = scraped.scrape()
     assert not found
-    assert 0.9 < seconds < 1.5
+    assert 0.4 < seconds < 15
     scraped.time += 60
-    assert scraped.scrape() == (False, pytest.approx(0, abs=0.5))
+    scrapes = [scraped.scrape() for _ in range(10)]
+    assert not any(found for found, _ in scrapes)
+    assert min(seconds for _, seconds in scrapes) < 0.4  # any may be late, but not all
 
 
 @pytest.mark.parametrize("error", [QueueUnavailable("bob@example.org"), KeyError("x")])
@@ -97,7 +106,9 @@ def test_a_queue_that_fails_is_asked_again_and_never_waited_for(scraped, error):
         assert not scraped.scrape()[0]
         scraped.queue.gate.clear()
         scraped.time += 10
-        assert scraped.scrape() == (False, pytest.approx(0, abs=0.5))
+        found, seconds = scraped.scrape()
+        assert not found
+        assert seconds < 15
         scraped.queue.gate.set()
         scraped.settle()
     assert len(logs) == (2 if isinstance(error, KeyError) else 0)  # a defect of ours is logged

@@ -44,6 +44,7 @@ def ask(query):
         ("?since=2023-11-15T00:13:20%2B02:00", {"since": 1_700_000_000.0}),
         ("?since=2023-11-15T00:13:20+02:00", {"since": 1_700_000_000.0}),
         ("?since=2016-12-31T23:59:60Z", {"since": 1_483_228_800.0}),
+        ("?since=2023-11-14T22:13:20." + "1" * 2000 + "Z", {}),
         ("?since=0001-01-01T00:00:00-23:59", {}),
         ("?since=9999-12-31T23:59:60-23:59", {}),
         ("?after=018bcfe5-68fa-7000-8000-00000000002a", {}),
@@ -91,7 +92,6 @@ def test_the_list_is_asked_for_what_the_query_says(query, wanted):
         ("since=2023-11-14T22:13:61Z", "since: must be a time such as"),
         ("since=2023-11-14T22:13:20%2B99:00", "since: must be a time such as"),
         ("since=0000-01-01T00:00:00Z", "since: must be a time such as"),
-        ("since=2023-11-14T22:13:20." + "1" * 2000 + "Z", None),
         ("after=", "after: must be an id"),
         ("after=%00", "after: must be an id"),
         ("after=" + "a" * 65, "after: must be an id"),
@@ -106,9 +106,6 @@ def test_the_list_is_asked_for_what_the_query_says(query, wanted):
 )
 def test_what_is_not_understood_is_400_and_names_the_parameter(query, problem):
     reply, queries = ask(f"?{query}")
-    if problem is None:
-        assert reply.status_code == 200
-        return
     assert reply.status_code == 400
     assert reply.json()["Message"] == "not done"
     assert reply.json()["Problem"].startswith(problem)
@@ -139,4 +136,5 @@ def test_each_operation_knows_its_own_parameters_alone(path):
 
 @pytest.mark.parametrize("path", ["/", "/health", "/livez", "/readyz", "/metrics", "/openapi.json"])
 def test_the_probes_do_not_look_at_a_query(path):
-    assert HttpApp().ask("GET", f"{path}?a=%ff&limit=x").status_code == 200
+    http = HttpApp(probe_seconds=30)
+    assert http.ask("GET", f"{path}?a=%ff&limit=x").status_code == 200

@@ -3,14 +3,20 @@ import json
 
 import pytest
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from limbo.entrypoints.http.api.operations import OPERATIONS
+from limbo.entrypoints.http.api.probes import Probes
 from limbo.entrypoints.http.worker_app import create_worker_app
+from limbo.entrypoints.telemetry.collectors import QueueCollector
 from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.asgi import call
+from tests.support.clock import Clock
 from tests.support.http_app import BODY, HttpApp, ScriptedDepth
+
+PATIENT = 30.0
 
 
 def request(http, *arguments, **options):
@@ -28,7 +34,7 @@ def request(http, *arguments, **options):
     ],
 )
 def test_says_that_it_is_there(method, path, answer):
-    reply = request(HttpApp(), method, path)
+    reply = request(HttpApp(probe_seconds=PATIENT), method, path)
     assert reply.status_code == 200
     assert reply.headers["content-length"] == str(len(json.dumps(answer, separators=(",", ":"))))
     if method == "GET":
@@ -37,7 +43,7 @@ def test_says_that_it_is_there(method, path, answer):
 
 
 def test_shows_its_metrics():
-    http = HttpApp()
+    http = HttpApp(probe_seconds=PATIENT)
 
     async def use(app):
         await call(app, "POST", "/v1/mail", BODY)
@@ -120,31 +126,43 @@ def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
         hanging = await asyncio.gather(*(call(app, "GET", "/readyz") for _ in range(5)))
         hanging.append(await call(app, "GET", "/readyz"))
         alive = await call(app, "GET", "/livez")
-        http.queue.gate.set()
-        await asyncio.sleep(0.05)
-        return hanging, alive, await call(app, "GET", "/readyz")
+        async with asyncio.timeout(30):
+            while not http.queue.asked:  # noqa: ASYNC110 - a thread asks
+                await asyncio.sleep(0.002)
+            asked = http.queue.asked
+            http.queue.gate.set()
+            while (await call(app, "GET", "/readyz")).status_code == 503:  # noqa: ASYNC110 - the same
+                await asyncio.sleep(0.002)
+        return hanging, alive, asked
 
-    hanging, alive, after = http.run(use)
+    hanging, alive, asked = http.run(use)
     assert [reply.status_code for reply in hanging] == [503] * 6
-    assert (alive.status_code, after.status_code) == (200, 200)
-    assert http.queue.asked == 1
+    assert (alive.status_code, asked) == (200, 1)
 
 
 def test_readiness_is_asked_for_at_most_once_a_second():
-    http = HttpApp()
+    queue, clock = ScriptedDepth(), Clock()
+    probes = Probes(queue=queue, metrics=Metrics(), seconds=PATIENT, now=clock.now)
 
-    async def use(app):
+    async def asked_after_ten():
         for _ in range(10):
-            await call(app, "GET", "/readyz")
+            assert (await probes.ready(Request({"type": "http"}))).status_code == 200
+        return queue.asked
 
-    http.run(use)
-    assert http.queue.asked == 1
+    async def use():
+        assert await asked_after_ten() == 1
+        clock.elapse(0.75)
+        assert await asked_after_ten() == 1
+        clock.elapse(0.25)
+        assert await asked_after_ten() == 2
+
+    asyncio.run(use())
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(0.05, 503), (2.0, 200)])
-def test_metrics_that_hang_hold_up_nothing_else(seconds, status):
+@pytest.mark.parametrize(("seconds", "patience", "status"), [(0.05, 30, 503), (PATIENT, 0.2, 200)])
+def test_metrics_that_hang_hold_up_nothing_else(seconds, patience, status):
     http = HttpApp(probe_seconds=seconds)
-    http.metrics.watch_queue(http.queue)
+    http.metrics.registry.register(QueueCollector(http.queue, patience=patience))
 
     async def use(app):
         http.queue.gate.clear()
@@ -286,7 +304,7 @@ def test_every_operation_is_a_route_named_by_its_id(operation):
     [("/livez", 200), ("/readyz", 200), ("/health", 200), ("/metrics", 200), ("/v1/mail", 404)],
 )
 def test_a_worker_answers_under_the_same_rules(path, status):
-    app = create_worker_app(queue=ScriptedDepth(), metrics=Metrics())
+    app = create_worker_app(queue=ScriptedDepth(), metrics=Metrics(), probe_seconds=PATIENT)
     client = TestClient(app)
     reply = client.get(path, headers={"X-Request-ID": "r"})
     assert reply.status_code == status
