@@ -36,26 +36,29 @@ class TestMemoryQueue(QueueContract):
 def test_a_deferred_mail_wakes_a_waiting_receive_when_due():
     queue = MemoryQueue()
     queue.put([a_mail()])
-    queue.release(take(queue, 1)[0], 0.1)
+    [lease] = take(queue, 1)
     started = time.monotonic()
-    assert len(queue.receive(1, 5)) == 1
-    assert 0.09 <= time.monotonic() - started < 4.5
+    queue.release(lease, 0.1)
+    assert len(queue.receive(1, 30)) == 1
+    assert 0.09 <= time.monotonic() - started < 15
 
 
 def test_many_waiting_mails_cost_each_what_few_cost():
     def seconds_each(waiting: int) -> float:
         queue = MemoryQueue()
         assert queue.put([mail] * waiting)[-1] == Kept()
+        return min(seconds(queue) for _ in range(3)) / 500
+
+    def seconds(queue: MemoryQueue) -> float:
         started = time.thread_time()  # others may have the processor meanwhile
         for _ in range(500):
             queue.put([mail])
             queue.ack(queue.receive(1, 0))
             queue.depth()
-        return (time.thread_time() - started) / 500
+        return time.thread_time() - started
 
     mail = a_mail()
-    few = min(seconds_each(1000) for _ in range(3))
-    assert seconds_each(200_000) < 3 * few + 20e-6
+    assert seconds_each(200_000) < 3 * seconds_each(1000) + 20e-6
 
 
 def test_settled_mails_leave_nothing_behind():

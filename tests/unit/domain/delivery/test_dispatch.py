@@ -526,7 +526,7 @@ def test_threads_share_one_probe():
 
 
 def test_threads_send_side_by_side():
-    barrier = threading.Barrier(64, timeout=10)
+    barrier = threading.Barrier(64, timeout=60)
 
     class Meeting:
         name = "a"
