@@ -11,7 +11,7 @@ from pathlib import Path
 from limbo.adapters.files.document import decode_keys, encode_keys
 from limbo.adapters.files.replaced_file import locked, replace_file
 from limbo.domain.access.api_key import ApiKey
-from limbo.domain.errors import ApiKeysUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable
 
 _MAX_BYTES = 16 * 1024 * 1024
 _LOCK_SECONDS = 10.0
@@ -43,16 +43,6 @@ class FileApiKeys:
         self._keys: Mapping[str, ApiKey] = {}
         self._signature: _Signature | None = None
         self._trusted_until = 0.0
-
-    @classmethod
-    def connect(cls, path: str) -> "FileApiKeys":
-        """Read the file for the first time. Raises SettingsError, in one line, if that fails."""
-        keys = cls(Path(path))
-        try:
-            keys.list()
-        except ApiKeysUnavailable as error:
-            raise SettingsError(f"the file of API keys cannot be used: {error}") from None
-        return keys
 
     def find(self, id: str) -> ApiKey | None:  # noqa: A002
         """Look up one API key in memory, after checking that the file has not changed."""

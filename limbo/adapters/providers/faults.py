@@ -1,7 +1,7 @@
 """Whose fault a provider's answer is: the rules that all providers share."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
 
 from limbo.adapters.providers.response import NotSent, ResponseLost
@@ -18,10 +18,8 @@ _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _LONGEST_TEXT = 1000
 
 
-def status_fault(status: int, own: Mapping[int, Fault] | None = None) -> Fault:
-    """Return the fault for an HTTP status. ``own`` holds the provider's own meanings."""
-    if own and (fault := own.get(status)):
-        return fault
+def status_fault(status: int) -> Fault:
+    """Return the fault for an HTTP status."""
     if fault := _FAULTS.get(status):
         return fault
     if status >= _SERVER_ERROR:

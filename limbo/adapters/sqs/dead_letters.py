@@ -10,10 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from limbo.adapters.sqs.channel import SqsChannel
-from limbo.adapters.sqs.client import BATCH, sqs_client
+from limbo.adapters.sqs.client import BATCH
 from limbo.adapters.sqs.letter import age_of, cause_of, names_of, read_letter, redriven
 from limbo.adapters.sqs.messages import Message
 from limbo.domain.delivery.verdict import Cause
@@ -39,11 +39,6 @@ class SqsDeadLetters:
         self._dead = SqsChannel(client, dead_letter_queue)
         self._patience = patience
         self._looking = threading.Lock()
-
-    @classmethod
-    def connect(cls, queue: str, dead_letter_queue: str, *, region: str | None) -> Self:
-        """Build from names or URLs. Nothing is asked of SQS before the first call."""
-        return cls(sqs_client(region), queue, dead_letter_queue)
 
     def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
         """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``.

@@ -12,11 +12,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.channel import SqsChannel
-from limbo.adapters.sqs.client import LONG_POLL, sqs_client
+from limbo.adapters.sqs.client import LONG_POLL
 from limbo.adapters.sqs.lease import SqsLease, lease_of, own_lease
 from limbo.adapters.sqs.letter import attributes_of
 from limbo.adapters.sqs.messages import Outgoing, Refusal
@@ -56,21 +56,6 @@ class SqsQueue:
         self._now = now
         self._touches: OrderedDict[str, int] = OrderedDict()
         self._remembering = threading.Lock()
-
-    @classmethod
-    def connect(
-        cls,
-        queue: str,
-        dead_letter_queue: str,
-        *,
-        region: str | None,
-        lease_seconds: float,
-        now: Callable[[], float] = time.time,
-    ) -> Self:
-        """Build the queue from names or URLs. Nothing is asked of SQS before the first call."""
-        return cls(
-            sqs_client(region), queue, dead_letter_queue, lease_seconds=lease_seconds, now=now
-        )
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
         """Send the mails, each in its own group. In one group, only one worker could have mails.

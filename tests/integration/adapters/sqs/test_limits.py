@@ -365,10 +365,10 @@ def test_a_body_that_is_no_mail_is_found_by_the_name_that_the_log_gave_it(new, a
 def test_connects_by_name_when_first_used(new):
     sqs = new(fifo=True)
     names = [url.rpartition("/")[2] for url in (sqs.url, sqs.dead_url)]
-    queue = SqsQueue.connect(*names, region="eu-west-1", lease_seconds=60, now=lambda: 77.0)
+    queue = SqsQueue(sqs_client("eu-west-1"), *names, now=lambda: 77.0)
     assert queue.put([a_mail()]) == [Kept()]
     queue.bury(take_one(queue), DEATH)
-    dead_letters = SqsDeadLetters.connect(*names, region="eu-west-1")
+    dead_letters = SqsDeadLetters(sqs_client("eu-west-1"), *names)
     [letter] = dead_letters.list(10)
     assert letter.buried_at == 77.0
 
@@ -400,8 +400,8 @@ def test_says_that_an_unreachable_queue_is_unavailable(monkeypatch, call):
     with reserved_port() as reservation:
         port = reservation.getsockname()[1]
         monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", f"http://127.0.0.1:{port}")
-        queue = SqsQueue.connect("a", "b", region="eu-west-1", lease_seconds=60)
-        dead_letters = SqsDeadLetters.connect("a", "b", region="eu-west-1")
+        client = sqs_client("eu-west-1")
+        queue, dead_letters = SqsQueue(client, "a", "b"), SqsDeadLetters(client, "a", "b")
         assert queue.put([a_mail()] * 25) == [NotKept(reason=problem)] * 25
         with pytest.raises(QueueUnavailable, match=rf"^{problem}$"):
             call(queue, dead_letters)

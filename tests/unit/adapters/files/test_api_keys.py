@@ -10,7 +10,7 @@ import pytest
 
 from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
-from limbo.domain.errors import ApiKeysUnavailable, SettingsError
+from limbo.domain.errors import ApiKeysUnavailable
 from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
 from tests.support.clock import Clock
 
@@ -50,7 +50,7 @@ def test_a_first_key_makes_a_file_that_only_its_owner_may_read(path):
     key = a_key()
     FileApiKeys(path).add(key)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert FileApiKeys.connect(str(path)).find(key.id) == key
+    assert FileApiKeys(path).find(key.id) == key
     assert not [*path.parent.glob("*.json.*[!k]")]
 
 
@@ -126,8 +126,8 @@ BROKEN = [
 @pytest.mark.parametrize(("text", "says"), BROKEN, ids=range(len(BROKEN)))
 def test_a_broken_file_says_in_one_line_where_and_repeats_nothing(path, text, says):
     path.write_text(text)
-    with pytest.raises(SettingsError) as raised:
-        FileApiKeys.connect(str(path))
+    with pytest.raises(ApiKeysUnavailable) as raised:
+        FileApiKeys(path).list()
     told = str(raised.value)
     assert says in told
     assert str(path) in told
@@ -140,8 +140,8 @@ def test_a_broken_file_says_in_one_line_where_and_repeats_nothing(path, text, sa
 def test_says_in_one_line_why_a_file_cannot_be_read(tmp_path, problem):
     path = {"missing": tmp_path / "x", "folder": tmp_path, "unsuitable": tmp_path / "a/b"}[problem]
     (tmp_path / "a").touch()
-    with pytest.raises(SettingsError, match=r"^the file of API keys cannot be used: .*(No|Is|Not)"):
-        FileApiKeys.connect(str(path))
+    with pytest.raises(ApiKeysUnavailable, match=r": (No|Is|Not)"):
+        FileApiKeys(path).list()
 
 
 def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, keys):

@@ -27,16 +27,6 @@ def test_a_status_has_a_fault(statuses, fault):
     assert {status_fault(status) for status in statuses} == {fault}
 
 
-def test_a_provider_may_mean_something_else_by_a_status():
-    own = {422: Fault.ACCOUNT, 429: Fault.MAIL}
-    assert [status_fault(status, own) for status in (422, 429, 401, 503)] == [
-        Fault.ACCOUNT,
-        Fault.MAIL,
-        Fault.ACCOUNT,
-        Fault.OUTAGE,
-    ]
-
-
 def test_only_an_exchange_that_may_have_been_acted_on_is_in_doubt():
     assert exchange_failure(NotSent("x")) == Failed(Fault.OUTAGE, "not reached: x")
     assert exchange_failure(ResponseLost("x")) == Failed(Fault.UNKNOWN, "no answer: x")
