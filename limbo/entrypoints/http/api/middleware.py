@@ -25,7 +25,7 @@ _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-sto
 class Observation:
     """Gives each request an id, sees how it is answered, and lets no error through.
 
-    To be put around a whole application, which has answered an error when it raises it.
+    It goes around a whole application, which answers an error before it raises it.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:

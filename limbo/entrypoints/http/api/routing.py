@@ -43,7 +43,7 @@ def matched_template(scope: Scope) -> str:
 
 
 class _NoSuchMethod:
-    """An ASGI application, as a Route of a function would know GET alone."""
+    """An ASGI application: with a plain function a Route would know GET alone."""
 
     async def __call__(self, *_: object) -> None:
         raise HTTPException(405)
