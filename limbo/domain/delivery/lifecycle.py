@@ -120,8 +120,6 @@ STOPS: Mapping[Status, Stop] = {
 """The reason that a worker gets when it asks for a START from one of these statuses."""
 PURGEABLE = tuple(s for s in Status if s.is_final or s is Status.SUBMITTING)
 """Statuses of mails that may be deleted: nothing more depends on them."""
-
-
 UNDER_WAY = (Status.SUBMITTING,)
 """Statuses of a mail under whose idempotency key no answer can be repeated yet."""
 FREES_KEY = (Status.REFUSED,)

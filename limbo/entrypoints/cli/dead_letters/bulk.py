@@ -8,6 +8,7 @@ from limbo.entrypoints.cli.console import Console
 from limbo.entrypoints.cli.dead_letters.progress import Progress
 from limbo.entrypoints.cli.dead_letters.selection import (
     MOST_NAMED,
+    letters,
     refuse_ambiguity,
     selected_ids,
 )
@@ -39,7 +40,7 @@ def drop(call: Call, dead_letters: DeadLetters) -> int:
 
 
 def _confirmed(count: int, console: Console) -> bool:
-    console.err.write(f"Delete {count:,} dead letters for good? [y/N] ")
+    console.err.write(f"Delete {letters(count)} for good? [y/N] ")
     console.err.flush()
     return console.input.readline().strip().lower() in ("y", "yes")
 
@@ -59,7 +60,7 @@ def _apply(call: Call, change: _Change, ids: Sequence[str], *, done: str) -> int
             {done: count, "not_found": not_found, "not_done": not_done, "error": problem}
         )
     else:
-        call.console.print(f"{count:,} dead {'letter' if count == 1 else 'letters'} {done}")
+        call.console.print(f"{letters(count)} {done}")
     if problem is not None:
         call.console.fail(f"{problem}; {len(left):,} not {done}")
     elif left:

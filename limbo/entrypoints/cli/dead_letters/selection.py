@@ -10,6 +10,11 @@ MOST_NAMED = 20
 """The most ids or causes that a message names."""
 
 
+def letters(count: int) -> str:
+    """Return the number with its noun."""
+    return f"{count:,} dead {'letter' if count == 1 else 'letters'}" if count else "no dead letters"
+
+
 def refuse_ambiguity(call: Call) -> None:
     """End the command as wrong usage, unless it names dead letters in exactly one way."""
     arguments = call.arguments
@@ -24,7 +29,7 @@ def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
         return list(dict.fromkeys(arguments.ids))
     if arguments.all:
         ids = dead_letters.select()
-        console.note(f"there {'is' if len(ids) == 1 else 'are'} {_letters(len(ids))}")
+        console.note(f"there {'is' if len(ids) == 1 else 'are'} {letters(len(ids))}")
         return ids
     return _ids_of_cause(arguments.cause, dead_letters, console)
 
@@ -40,9 +45,5 @@ def _ids_of_cause(name: str, dead_letters: DeadLetters, console: Console) -> Seq
     ids = dead_letters.select(causes)
     plural = "cause" if len(causes) == 1 else "causes"
     match = "matches" if len(ids) == 1 else "match"
-    console.note(f"{_letters(len(ids))} {match}, of {len(causes)} {plural}")
+    console.note(f"{letters(len(ids))} {match}, of {len(causes)} {plural}")
     return ids
-
-
-def _letters(count: int) -> str:
-    return f"{count:,} dead {'letter' if count == 1 else 'letters'}" if count else "no dead letters"
