@@ -98,7 +98,7 @@ class QueueContract:
     """False where a mail deferred counts as in flight."""
     tells_age: ClassVar[bool] = True
     """False where the oldest mail's age is not to be had."""
-    wakes_within: ClassVar[float] = 0.5
+    wakes_within: ClassVar[float] = 0.05
     """In the best of some attempts; a receive that does not wake takes seconds."""
     machine_settings: ClassVar[settings] = settings(
         max_examples=40, stateful_step_count=30, deadline=None
