@@ -89,10 +89,8 @@ class Breaker:
         started_at: float | None = None,
     ) -> None:
         """Record the result of an admitted call. It started at ``started_at``, or just now."""
-        if admission is Admission.PROBE:
-            self._probing = False
-        elif self._tripped or (now if started_at is None else started_at) < self._closed_at:
-            return  # it started before the breaker opened: no news
+        if not self._is_news(admission, now if started_at is None else started_at):
+            return
         match verdict:
             case Accepted() | Failed(fault=Fault.MAIL):
                 if admission is Admission.PROBE:
@@ -106,6 +104,8 @@ class Breaker:
                 self._until = max(self._until, now + min(pause, self._policy.rate_max_seconds))
             case Failed(fault=Fault.ACCOUNT):
                 self._open(now, self._policy.open_max_seconds, by_outage=False)
+            case Failed(fault=Fault.IDENTITY):
+                pass  # other mails pass: it is no news about the provider
             case Failed(fault=Fault.OUTAGE | Fault.UNKNOWN):
                 self._fail(admission, now)
             case Failed():  # pragma: no cover - the cases above cover every fault
@@ -122,6 +122,13 @@ class Breaker:
         """
         if self._tripped and not self._probing and self._by_outage:
             self._until = min(self._until, self._opened_at + seconds)
+
+    def _is_news(self, admission: Admission, started_at: float) -> bool:
+        """End a probe. A call that started before the breaker opened says nothing new."""
+        if admission is Admission.PROBE:
+            self._probing = False
+            return True
+        return not self._tripped and started_at >= self._closed_at
 
     def _close(self, now: float) -> None:
         self._tripped = False

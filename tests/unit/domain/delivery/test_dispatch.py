@@ -25,7 +25,9 @@ from tests.support.mails import a_mail
 
 MAIL = a_mail(id="m")
 OK = Accepted("id")
-MAIL_FAULT, ACCOUNT, RATE, OUTAGE, UNKNOWN = (Failed(fault, fault.value) for fault in Fault)
+MAIL_FAULT, ACCOUNT, IDENTITY, RATE, OUTAGE, UNKNOWN = (
+    Failed(fault, fault.value) for fault in Fault
+)
 NO_BREAKER = BreakerPolicy(window=10_000, minimum=10_000)
 
 

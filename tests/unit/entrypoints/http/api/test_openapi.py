@@ -135,7 +135,7 @@ def test_a_schema_is_written_from_a_type():
                 "is_green": {"const": True},
                 "fault": {
                     "type": "string",
-                    "enum": ["mail", "account", "rate", "outage", "unknown"],
+                    "enum": ["mail", "account", "identity", "rate", "outage", "unknown"],
                     "description": "whose",
                 },
                 "trees": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}},
