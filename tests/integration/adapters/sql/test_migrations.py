@@ -15,7 +15,7 @@ from limbo.adapters.sql import migrations
 from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.database import Database, Dialect
 from limbo.adapters.sql.ledger import SqlLedger
-from limbo.adapters.sql.migrations import VERSION, migrate
+from limbo.adapters.sql.migrations import MIGRATIONS, VERSION, Migration, migrate, need_tables
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
@@ -38,6 +38,7 @@ HASHES = {
     "m0002_ledger.py": "e023a70f57a69c4d03d2a8ca415e905790a5f386d0dbadff8062e2ee423ed506",
     "m0003_api_keys.py": "8bf87cf4314fbdf29ee743249dadc4c4b5bc223879b04fd55cf10c5b684c9e88",
     "m0004_submissions.py": "d345afd2cca78b0e76b7a6d90312e57172f95269c36c555bf3989493e9455b13",
+    "m0005_compatibility.py": "61165614514b6d7c5a577e5b50f0fd0f879d2ee11e3f48941ed0efb6b45cf126",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -162,8 +163,10 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
         )
     ],
     4: [],
+    5: [],
 }
 EARLIER = range(1, VERSION)
+NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}
 
 _SQLITE_SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 _POSTGRESQL_SCHEMA = """
@@ -222,8 +225,18 @@ def open_at(request: pytest.FixtureRequest, tmp_path: Path):
 
 def schema(database: Database) -> list[tuple[object, ...]]:
     sql = _SQLITE_SCHEMA if database.dialect is Dialect.SQLITE else _POSTGRESQL_SCHEMA
-    versions = database.execute("SELECT version FROM limbo_schema ORDER BY version")
+    versions = database.execute("SELECT * FROM limbo_schema ORDER BY version")
     return [*database.execute(sql), *versions]
+
+
+def a_migration(version: int = VERSION + 1, *, compatible_with: int | None) -> Migration:
+    """Return one that a limbo of tomorrow might bring."""
+    statements = (f"ALTER TABLE limbo_queue ADD COLUMN tomorrow_{version} integer",)
+    return Migration(
+        version=version,
+        statements=dict.fromkeys(Dialect, statements),
+        compatible_with=compatible_with,
+    )
 
 
 def with_rows(open_at: OpenAt, version: int) -> Database:
@@ -306,11 +319,63 @@ def test_a_mail_can_be_submitted(open_at, version):
     assert mail in [lease.mail for lease in SqlQueue(database).receive(10, 0)]
 
 
-def test_the_tables_of_a_newer_limbo_are_left_alone(open_at):
+@pytest.mark.parametrize("version", [0, *EARLIER])
+def test_tables_that_are_too_old_are_used_by_nobody_and_not_touched(open_at, version):
+    database = open_at(version)
+    before = schema(database) if version else []
+    with pytest.raises(SettingsError, match="run `limbo migrate`"):
+        need_tables(database)
+    assert (schema(database) if version else []) == before
+    migrate(database)
+    need_tables(database)
+
+
+def test_the_tables_of_a_newer_limbo_that_refuses_this_one_are_left_alone(open_at):
     database = open_at(VERSION)
-    with pytest.raises(SettingsError, match=rf"version {VERSION}, .* up to {VERSION - 1}"):
-        migrate(database, VERSION - 1)
-    assert schema(database) == schema(open_at(VERSION))
+    migrate(database, migrations=[*MIGRATIONS, a_migration(compatible_with=VERSION + 1)])
+    found = schema(database)
+    for use in (migrate, need_tables):
+        with pytest.raises(SettingsError, match=rf"version {VERSION + 1}, .* up to {VERSION}"):
+            use(database)
+    assert schema(database) == found
+
+
+def test_the_tables_of_a_newer_limbo_that_says_nothing_are_left_alone(open_at):
+    database = open_at(VERSION)
+    migrate(database, migrations=[*MIGRATIONS, a_migration(compatible_with=None)])
+    with pytest.raises(SettingsError, match=rf"version {VERSION + 1}, .* up to {VERSION}"):
+        migrate(database)
+
+
+def test_the_tables_of_a_newer_limbo_that_admits_this_one_are_used_as_they_are(open_at):
+    database = with_rows(open_at, VERSION)
+    migrate(database, migrations=[*MIGRATIONS, a_migration(compatible_with=VERSION)])
+    found = schema(database)
+    migrate(database)
+    need_tables(database)
+    assert schema(database) == found
+    assert SqlOutbox(database).submit([Submission(mail=a_mail())]) == [Kept()]
+    assert len(SqlQueue(database).receive(10, 0)) == 2
+
+
+def test_what_one_migration_refuses_no_later_one_admits(open_at):
+    later = [
+        *MIGRATIONS,
+        a_migration(compatible_with=VERSION + 1),
+        a_migration(VERSION + 2, compatible_with=VERSION),
+    ]
+    database = open_at(VERSION)
+    migrate(database, migrations=later)
+    with pytest.raises(SettingsError, match="made by a newer limbo"):
+        migrate(database)
+    migrate(database, migrations=later[:-1])
+
+
+@pytest.mark.parametrize("migration", MIGRATIONS[4:], ids=lambda found: found.version)
+def test_each_migration_admits_the_processes_of_the_version_before(migration):
+    """One that cannot says so here, with the reason: no process then goes on beside a newer one."""
+    assert migration.compatible_with is not None
+    assert 4 <= migration.compatible_with < migration.version
 
 
 def test_each_version_has_a_file_and_rows_of_its_time():
@@ -326,6 +391,8 @@ def test_a_released_file_is_never_changed(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_file_is_made_of_its_own_text_alone(path):
     _, *assignments = ast.parse(path.read_text()).body
-    assert len(assignments) == len(Dialect)
+    targets = [getattr(each, "target", None) or each.targets[0] for each in assignments]
+    assert {target.id for target in targets} <= NAMES
+    assert len(assignments) >= len(Dialect)
     for assignment in assignments:
         ast.literal_eval(assignment.value)
