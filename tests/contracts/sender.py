@@ -28,6 +28,8 @@ class Mood(Enum):
     THROTTLING = auto()
     DENYING = auto()
     """Says that our key is wrong."""
+    UNVERIFIED = auto()
+    """Does not let us send from this address."""
     FAILING = auto()
     SILENT = auto()
     """Takes the mail and never answers."""
@@ -55,6 +57,7 @@ FAULTS = {
     Mood.REFUSING: Fault.MAIL,
     Mood.THROTTLING: Fault.RATE,
     Mood.DENYING: Fault.ACCOUNT,
+    Mood.UNVERIFIED: Fault.IDENTITY,
     Mood.FAILING: Fault.OUTAGE,
     Mood.RESETTING: Fault.UNKNOWN,
 }

@@ -9,6 +9,7 @@ GET /_requests shows the bodies it was sent, and POST /_script takes a list of a
 """
 
 import json
+import os
 import socket
 import ssl
 import struct
@@ -39,6 +40,8 @@ class Answer:
     """Answer and close without reading the body."""
     close: bool = False
     """Close after the answer, without a word of it."""
+    cut: int | None = None
+    """Send this many bytes of head and body alone, and close."""
 
 
 class Behaviour(Enum):
@@ -47,6 +50,7 @@ class Behaviour(Enum):
     HANG = "takes the request and is silent"
     RESET = "takes the request and resets the connection"
     CUT = "sends half an answer and closes"
+    GARBLE = "takes the request, and answers over TLS what is no TLS"
     CLOSE = "resets the connection without reading the body"
 
 
@@ -68,7 +72,10 @@ class Request:
 
 
 class StubProvider:
-    """The server; a context manager. ``requests`` and ``connections`` tell what came in."""
+    """The server; a context manager. ``requests`` and ``connections`` tell what came in.
+
+    ``sent`` is how many bytes the last answer has as a whole.
+    """
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class StubProvider:
         self.default = default
         self.requests: list[Request] = []
         self.connections = 0
+        self.sent = 0
         self.closing = threading.Event()
         self._script: deque[Answer | Behaviour] = deque()
         self._server = _Server(("127.0.0.1", port), self._handle, False)  # noqa: FBT003
@@ -180,11 +188,14 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         lines = [f"HTTP/1.1 {answer.status} {self.responses.get(answer.status, ('Odd',))[0]}"]
         lines += [f"{name}: {value}" for name, value in (headers | answer.headers).items()]
-        self._write("\r\n".join([*lines, "", ""]).encode() + body, answer.drip)
+        whole = "\r\n".join([*lines, "", ""]).encode() + body
+        self.stub.sent = len(whole)
+        self._write(whole[: answer.cut], answer.drip)
         if answer.early:
             self.connection.shutdown(socket.SHUT_WR)
             time.sleep(0.1)
-        self.close_connection = answer.early or answer.close or bool(answer.drip)
+        cut = answer.cut is not None
+        self.close_connection = answer.early or answer.close or cut or bool(answer.drip)
 
     def _write(self, data: bytes, drip: float) -> None:
         if not drip:
@@ -202,6 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self.stub.closing.wait(60)
             case Behaviour.CUT:
                 self.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": "<1@mg')
+            case Behaviour.GARBLE:
+                with socket.socket(fileno=os.dup(self.connection.fileno())) as plain:
+                    plain.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             case Behaviour.RESET | Behaviour.CLOSE:
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

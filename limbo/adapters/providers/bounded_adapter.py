@@ -5,10 +5,7 @@ block a thread for any time. Here, writing the request and reading the answer ha
 each.
 """
 
-import io
-import socket
 from functools import partial
-from http.client import HTTPResponse
 from time import monotonic
 from typing import Any
 
@@ -19,6 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import connection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool, HTTPSConnectionPool
 
+from limbo.adapters.providers.bounded_response import BoundedResponse, left
 from limbo.adapters.providers.response import ResponseLost
 
 _TLS_RECORD = 16 * 1024
@@ -112,7 +110,7 @@ class _Bounded(connection.HTTPConnection):
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - whatever http.client takes
         if self.sock is not None:
-            self.sock.settimeout(_left(self._write_until))
+            self.sock.settimeout(left(self._write_until))
         super().send(data)
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override] # as urllib3 does
@@ -131,7 +129,7 @@ class _Bounded(connection.HTTPConnection):
     def _await_answer(self) -> None:
         assert isinstance(self.timeout, int | float)  # noqa: S101 - each request sets it
         until = monotonic() + self.timeout
-        self.response_class = partial(_Response, deadline=until)  # type: ignore[assignment]
+        self.response_class = partial(BoundedResponse, deadline=until)  # type: ignore[assignment]
 
 
 class _BoundedTls(_Bounded, connection.HTTPSConnection):
@@ -141,44 +139,12 @@ class _BoundedTls(_Bounded, connection.HTTPSConnection):
             super().send(data[start : start + _TLS_RECORD])
 
 
-class _Response(HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, deadline: float, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Reader(self.fp.detach(), sock, deadline))
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: float) -> None:
-        self._raw = raw
-        self._sock = sock
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - any writable buffer
-        self._sock.settimeout(_left(self._deadline))
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _Bounded
 
 
 class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _BoundedTls
-
-
-def _left(deadline: float) -> float:
-    left = deadline - monotonic()
-    if left <= 0:
-        msg = "timed out"
-        raise TimeoutError(msg)
-    return left
 
 
 def root_cause(error: BaseException) -> str:

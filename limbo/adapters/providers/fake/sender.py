@@ -1,8 +1,8 @@
 """A provider that follows a script, to see limbo fall back, retry and bury without a real one.
 
 A script is a list of steps, each for one call: ``ok``, ``reject`` (blames the mail), ``account``,
-``rate``, ``outage``, ``unknown`` or ``slow`` (accepts after a while). ``rate(60)`` and
-``slow(0.5)`` set the seconds; ``outage*3`` stands for three calls.
+``identity``, ``rate``, ``outage``, ``unknown`` or ``slow`` (accepts after a while). ``rate(60)``
+and ``slow(0.5)`` set the seconds; ``outage*3`` stands for three calls.
 
 The script of ``LIMBO_FAKE_SCRIPT`` ("outage*3, ok") is for all mails, in the order of the calls.
 After its end each call is ok. A mail gets its own script if a recipient at ``limbo.test`` has a
@@ -27,7 +27,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
 DOMAIN = "limbo.test"
-TOKENS = ("ok", "reject", "account", "rate", "outage", "unknown", "slow")
+TOKENS = ("ok", "reject", "account", "identity", "rate", "outage", "unknown", "slow")
 _MAX_MAILS = 10_000
 _SLOW_SECONDS = 2.0
 _STEP = re.compile(rf"({'|'.join(TOKENS)})(?:\((\d{{1,4}}(?:\.\d{{1,3}})?)\))?(?:\*(\d{{1,6}}))?")

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
@@ -10,9 +11,10 @@ from limbo.adapters.providers.faults import (
     clean_text,
     exchange_failure,
     mask_secrets,
+    name_addresses,
     read_retry_after,
-    status_fault,
 )
+from limbo.adapters.providers.mailgun.faults import fault_of
 from limbo.adapters.providers.mime import message_id
 from limbo.adapters.providers.parsers import http_url
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
@@ -81,7 +83,7 @@ class MailgunSender:
 
     def send(self, mail: Mail) -> Verdict:
         """Post the mail once."""
-        return self._post(_payload(mail))
+        return self._post(_payload(mail), partial(name_addresses, mail=mail))
 
     def check(self) -> str | None:
         """Post a mail without a From address and recipients, which Mailgun must refuse.
@@ -94,22 +96,21 @@ class MailgunSender:
             case Failed(reason=reason):
                 return reason
 
-    def _post(self, fields: list[tuple[str, str]]) -> Verdict:
+    def _post(self, fields: list[tuple[str, str]], named: Callable[[str], str] = str) -> Verdict:
         try:
             response = self._api.post_form(self._path, fields)
         except (NotSent, ResponseLost) as error:
             return exchange_failure(error)
-        return self._verdict(response)
+        return self._verdict(response, named)
 
-    def _verdict(self, response: ProviderResponse) -> Verdict:
+    def _verdict(self, response: ProviderResponse, named: Callable[[str], str]) -> Verdict:
         document = response.json_object()
         if response.status == _OK and (provider_id := clean_text(document.get("id"))):
             return Accepted(provider_id)
-        said = clean_text(document.get("message")) or "no message of Mailgun's"
+        said = named(clean_text(document.get("message"))) or "no message of Mailgun's"
         reason = mask_secrets(f"{response.status} {response.phrase}: {said}", self._secrets)
         pause = read_retry_after(response.retry_after, self._now())
-        # A 200 without an id ("Mailgun Magnificent API") means that the URL is wrong.
-        return Failed(status_fault(response.status), reason, pause)
+        return Failed(fault_of(response), reason, pause)
 
 
 def _payload(mail: Mail) -> list[tuple[str, str]]:

@@ -5,10 +5,13 @@ boto3 is imported inside the functions, so that a process without this sender do
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from limbo.adapters.providers.faults import name_addresses
 from limbo.adapters.providers.mime import message_bytes
 from limbo.adapters.providers.parsers import address
+from limbo.adapters.providers.ses.exchange import Exchange
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
 from limbo.domain.errors import SettingsError
 from limbo.domain.mail.address import Address, parse_address
@@ -17,7 +20,9 @@ from limbo.ports.sender_kind import SenderKind, SenderOptions, SenderVariable
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
-    from mypy_boto3_sesv2.type_defs import SendEmailRequestTypeDef
+    from mypy_boto3_sesv2.type_defs import SendEmailRequestTypeDef, SendEmailResponseTypeDef
+
+_OK = 200
 
 
 class SesSender:
@@ -35,6 +40,8 @@ class SesSender:
         self._now = now
         self._client = client
         self._source = source
+        self._exchange = Exchange()
+        self._exchange.watch(client)
 
     @classmethod
     def connect(
@@ -73,29 +80,40 @@ class SesSender:
         """Send the mail once."""
         from limbo.adapters.providers.ses.faults import failure_of
 
-        payload = _payload(mail, self._source)
+        payload, exchange = _payload(mail, self._source), self._exchange
+        exchange.forget()
         try:
             answer = self._client.send_email(**payload)
         except Exception as error:  # noqa: BLE001 - botocore's parsers may fail on odd answers
-            return failure_of(error, now=self._now())
-        provider_id = answer.get("MessageId")
-        if not provider_id or not isinstance(provider_id, str):
-            # botocore takes an answer that was cut off for a complete one.
-            return Failed(Fault.UNKNOWN, "no readable answer: no MessageId")
-        return Accepted(provider_id)
+            own = () if self._source is None else (self._source,)
+            return failure_of(
+                error,
+                now=self._now(),
+                written=exchange.written,
+                whole=exchange.whole,
+                named=partial(name_addresses, mail=mail, sources=own),
+            )
+        return _verdict(answer, whole=exchange.whole)
 
     def check(self) -> str | None:
-        """Ask whether the account may send.
-
-        Credentials that lack the permission to ask (``ses:GetAccount``) may still send.
-        """
-        from limbo.adapters.providers.ses.faults import failure_of, is_denied
+        """Ask whether the account may send, to everybody, and from the source."""
+        from limbo.adapters.providers.ses.account import account_problems
+        from limbo.adapters.providers.ses.faults import failure_of
 
         try:
-            answer = self._client.get_account()
+            return "; ".join(account_problems(self._client, self._source)) or None
         except Exception as error:  # noqa: BLE001 - as above
-            return None if is_denied(error) else failure_of(error, now=self._now()).reason
-        return None if answer.get("SendingEnabled") else "sending is paused for this account"
+            return failure_of(error, now=self._now()).reason
+
+
+def _verdict(answer: "SendEmailResponseTypeDef", *, whole: bool) -> Verdict:
+    """Return the verdict of a success: botocore takes any 2xx for one, and 1xx as well."""
+    status, provider_id = answer["ResponseMetadata"]["HTTPStatusCode"], answer.get("MessageId")
+    if status != _OK or not whole:
+        return Failed(Fault.UNKNOWN, f"no readable answer: {status}")
+    if not provider_id or not isinstance(provider_id, str):
+        return Failed(Fault.UNKNOWN, "no readable answer: no MessageId")
+    return Accepted(provider_id)
 
 
 def _payload(mail: Mail, source: Address | None) -> "SendEmailRequestTypeDef":

@@ -1,25 +1,19 @@
 """Real exchanges with a server that answers, stalls and breaks off as it is told."""
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from limbo.adapters.providers.http_api import HttpApi
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
 from tests.support.processes import reserved_port
 from tests.support.stub_provider import Answer, Behaviour, StubProvider
+from tests.support.tls import server_context, write_certificate
 from tests.support.working import until
 
 OK = Answer(body='{"id": "1"}')
@@ -279,33 +273,12 @@ def test_a_refusal_before_the_request_was_written_leaves_no_doubt(api, server):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file with a key and the certificate of 127.0.0.1 that it signed itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stub")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "stub.pem"
-    pem = serialization.Encoding.PEM
-    path.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + built.public_bytes(pem)
-    )
-    return path
+    return write_certificate(tmp_path_factory.mktemp("tls") / "stub.pem")
 
 
 @pytest.fixture
 def tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return server_context(certificate)
 
 
 @pytest.fixture

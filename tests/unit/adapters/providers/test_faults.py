@@ -6,11 +6,14 @@ from limbo.adapters.providers.faults import (
     clean_text,
     exchange_failure,
     mask_secrets,
+    name_addresses,
     read_retry_after,
     status_fault,
 )
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
 from limbo.domain.delivery.verdict import Failed, Fault
+from limbo.domain.mail.address import parse_address
+from tests.support.mails import a_full_mail
 
 
 @pytest.mark.parametrize(
@@ -19,8 +22,9 @@ from limbo.domain.delivery.verdict import Failed, Fault
         ((401, 402, 403, 404, 407), Fault.ACCOUNT),
         ((408, 425, 429), Fault.RATE),
         ((400, 405, 413, 415, 422, 451, 499), Fault.MAIL),
-        ((500, 502, 503, 504, 599, 999), Fault.OUTAGE),
-        ((0, 100, 200, 202, 301, 302, 399), Fault.ACCOUNT),
+        ((500, 501, 503, 505, 599, 999), Fault.OUTAGE),
+        ((300, 301, 302, 307, 308, 399), Fault.ACCOUNT),
+        ((0, 100, 103, 200, 202, 299, 303, 502, 504), Fault.UNKNOWN),
     ],
 )
 def test_a_status_has_a_fault(statuses, fault):
@@ -71,6 +75,24 @@ def test_reads_retry_after(value, seconds):
 )
 def test_keeps_of_a_foreign_string_what_can_be_logged(value, text):
     assert clean_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("no such bob@one.example", "no such <recipient>"),
+        ("not verified: ANN@sender.example.", "not verified: <from>."),
+        ("not verified: shop@s.example, dave@four.example", "not verified: <from>, <recipient>"),
+        ("identity/<carol@three.example>", "identity/<<recipient>>"),
+        ("annann@sender.example", "annann@sender.example"),
+        ("sender.example", "sender.example"),
+        ("", ""),
+        ("x" * 100_000, "x" * 100_000),
+    ],
+)
+def test_an_address_of_the_mail_has_the_name_of_its_part(text, named):
+    sources = [parse_address("shop@s.example")]
+    assert name_addresses(text, mail=a_full_mail(), sources=sources) == named
 
 
 def test_masks_every_secret_wherever_it_stands():

@@ -4,14 +4,15 @@ import pytest
 
 from limbo.adapters.providers.mailgun.sender import MailgunSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
-from tests.contracts.sender import Mood, SenderContract
+from tests.contracts.http_sender import HttpSenderContract, MoodyStub
+from tests.contracts.sender import Mood
 from tests.support.mails import a_full_mail
 from tests.support.stub_provider import (
     MAILGUN_OK,
     Answer,
     Behaviour,
-    StubProvider,
 )
+from tests.support.tls import server_context, write_certificate
 from tests.support.working import until
 
 KEY = "key-0123456789abcdef"
@@ -24,20 +25,16 @@ MOODS = {
     Mood.REFUSING: Answer(status=400, body=json.dumps({"message": ECHO})),
     Mood.THROTTLING: Answer(status=429, body=json.dumps({"message": ECHO})),
     Mood.DENYING: Answer(status=401, body="Forbidden"),
+    Mood.UNVERIFIED: Answer(status=403, body=json.dumps({"message": ECHO.replace("key", "k")})),
     Mood.FAILING: Answer(status=503, body=f"<h1>{ECHO}</h1>"),
     Mood.SILENT: Behaviour.HANG,
     Mood.RESETTING: Behaviour.RESET,
 }
 
 
-class StubMailgun(StubProvider):
+class StubMailgun(MoodyStub):
+    moods = MOODS
     secrets = (KEY, BASIC, KEY[:12])
-
-    def be(self, mood: Mood) -> None:
-        self.default = MOODS[mood]
-
-    def calls(self) -> int:
-        return len(self.requests)
 
 
 @pytest.fixture
@@ -52,7 +49,7 @@ def connect(url: str, timeout: float = 20.0) -> MailgunSender:
     )
 
 
-class TestMailgunSender(SenderContract):
+class TestMailgunSender(HttpSenderContract):
     @pytest.fixture
     def provider(self, provider):
         return provider
@@ -64,6 +61,13 @@ class TestMailgunSender(SenderContract):
     @pytest.fixture
     def hasty(self, provider):
         return connect(provider.url, timeout=0.5)
+
+    @pytest.fixture
+    def guarded(self, tmp_path, monkeypatch):
+        certificate = write_certificate(tmp_path / "stub.pem")
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        with StubMailgun(tls=server_context(certificate)) as stub:
+            yield connect(stub.url), stub
 
 
 def test_the_form_arrives_as_it_was_written(provider):

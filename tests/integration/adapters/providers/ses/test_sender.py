@@ -9,16 +9,20 @@ import requests
 from limbo.adapters.providers.ses.sender import SesSender
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from limbo.domain.mail.mail import Mail
-from tests.contracts.sender import Mood, SenderContract
+from tests.contracts.http_sender import HttpSenderContract, MoodyStub
+from tests.contracts.sender import Mood
 from tests.support.mail_fields import SAMPLES, changed
 from tests.support.mails import a_full_mail
 from tests.support.processes import reserved_port
-from tests.support.stub_provider import Answer, Behaviour, StubProvider
+from tests.support.stub_provider import Answer, Behaviour
+from tests.support.tls import server_context, write_certificate
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "FwoGZXIvYXdzEBYaD" * 10
 ECHO = f"ann@sender.example and bob@one.example with {SECRET} or {TOKEN}"
 OK = Answer(body='{"MessageId": "0100-1"}')
+SANDBOX = "the account is in the sandbox: only verified addresses get mail from it"
+UNVERIFIED = "the source is no verified identity in this region"
 
 
 def refusal(code: str, text: str = "", status: int = 400) -> Answer:
@@ -34,20 +38,16 @@ MOODS = {
     Mood.REFUSING: refusal("MessageRejected", ECHO),
     Mood.THROTTLING: refusal("TooManyRequestsException", ECHO, 429),
     Mood.DENYING: refusal("InvalidSignatureException", f"{ECHO}\n\nhost:a\n{TOKEN}", 403),
+    Mood.UNVERIFIED: refusal("MessageRejected", f"Email address is not verified. {ECHO}"),
     Mood.FAILING: Answer(status=503, body=f"<h1>{ECHO}</h1>"),
     Mood.SILENT: Behaviour.HANG,
     Mood.RESETTING: Behaviour.RESET,
 }
 
 
-class StubSes(StubProvider):
+class StubSes(MoodyStub):
+    moods = MOODS
     secrets = (SECRET, TOKEN, SECRET[:12], TOKEN[:12])
-
-    def be(self, mood: Mood) -> None:
-        self.default = MOODS[mood]
-
-    def calls(self) -> int:
-        return len(self.requests)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -94,7 +94,7 @@ def sender(connected):
     return connected
 
 
-class TestSesSender(SenderContract):
+class TestSesSender(HttpSenderContract):
     @pytest.fixture
     def provider(self, provider):
         return provider
@@ -106,6 +106,14 @@ class TestSesSender(SenderContract):
     @pytest.fixture
     def hasty(self, provider):  # noqa: ARG002 - the client is built for its URL
         return connect(timeout=0.5)
+
+    @pytest.fixture
+    def guarded(self, tmp_path, monkeypatch):
+        certificate = write_certificate(tmp_path / "stub.pem")
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+        with StubSes(OK, tls=server_context(certificate)) as stub:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", stub.url)
+            yield connect(), stub
 
 
 def blame(sender: SesSender) -> tuple[Fault, float | None]:
@@ -120,11 +128,12 @@ def blame(sender: SesSender) -> tuple[Fault, float | None]:
     ("answer", "fault", "seconds"),
     [
         (refusal("BadRequestException"), Fault.MAIL, None),
-        (refusal("MessageRejected", "Email address is not verified."), Fault.ACCOUNT, None),
+        (refusal("MessageRejected", "Email address is not verified."), Fault.IDENTITY, None),
         (refusal("ThrottlingException", "Maximum sending rate exceeded."), Fault.RATE, 2.0),
         (refusal("TooManyRequestsException", "x", 429), Fault.RATE, None),
         (refusal("Strange", "x", 403), Fault.ACCOUNT, None),
-        (refusal("Strange", "x", 502), Fault.OUTAGE, None),
+        (refusal("Strange", "x", 500), Fault.OUTAGE, None),
+        (refusal("Strange", "x", 502), Fault.UNKNOWN, None),
     ],
     ids=lambda value: repr(value)[:60],
 )
@@ -137,7 +146,8 @@ def test_an_answer_is_read_as_its_code_text_and_status(sender, provider, answer,
 @pytest.mark.parametrize(
     ("answer", "fault"),
     [
-        (Answer(status=502, body="<html>"), Fault.OUTAGE),
+        (Answer(status=503, body="<html>"), Fault.OUTAGE),
+        (Answer(status=502, body="<html>"), Fault.UNKNOWN),
         (Answer(status=500), Fault.OUTAGE),
         (Answer(status=400, body="<html>"), Fault.MAIL),
         (Answer(status=400, body="[1]"), Fault.UNKNOWN),
@@ -160,16 +170,48 @@ def test_a_strange_answer_is_no_exception(sender, provider, answer, fault):
 
 
 def test_the_reason_is_the_status_the_code_and_the_text(sender, provider):
-    provider.script(refusal("MessageRejected", "Email address is not verified: a@b.example"))
+    said = "Email address is not verified: a@b.example, ann@sender.example, bob@one.example"
+    provider.script(refusal("MessageRejected", said))
     verdict = sender.send(a_full_mail())
     assert isinstance(verdict, Failed)
-    assert verdict.reason == ("400 MessageRejected: Email address is not verified: <address>")
+    assert verdict.reason == (
+        "400 MessageRejected: Email address is not verified: <address>, <from>, <recipient>"
+    )
+
+
+def test_an_identity_denied_is_told_without_our_account_and_user(sender, provider):
+    said = (
+        "User: arn:aws:iam::123456789012:user/limbo is not authorized to perform: ses:SendEmail"
+        " on resource: arn:aws:ses:eu-west-1:123456789012:identity/ann@sender.example"
+    )
+    provider.script(refusal("AccessDeniedException", said, 403))
+    assert sender.send(a_full_mail()) == Failed(
+        Fault.IDENTITY,
+        "403 AccessDeniedException: User: <arn> is not authorized to perform: ses:SendEmail"
+        " on resource: identity/<from>",
+    )
+
+
+def test_the_source_is_told_as_a_from(provider):
+    provider.script(refusal("MessageRejected", "Email address is not verified: Shop@s.example"))
+    verdict = connect(source="shop@s.example").send(a_full_mail())
+    assert isinstance(verdict, Failed)
+    assert verdict.reason == "400 MessageRejected: Email address is not verified: <from>"
+
+
+def test_a_reset_before_the_mail_was_written_is_an_outage(sender, provider):
+    provider.script(Behaviour.CLOSE)
+    verdict = sender.send(a_full_mail(message="x" * 20_000_000))
+    assert isinstance(verdict, Failed)
+    assert verdict.fault is Fault.OUTAGE
 
 
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
         (Answer(body='{"SendingEnabled": false}'), "sending is paused for this account"),
+        (Answer(body='{"SendingEnabled": true, "ProductionAccessEnabled": false}'), SANDBOX),
+        (Answer(body='{"SendingEnabled": true, "ProductionAccessEnabled": true}'), None),
         (refusal("AccessDeniedException", "no ses:GetAccount", 403), None),
         (refusal("InvalidSignatureException", "x", 403), "403 InvalidSignatureException: x"),
         (Answer(body="[1]"), "no readable answer: AttributeError"),
@@ -179,6 +221,43 @@ def test_a_check_tells_what_is_wrong_and_sends_nothing(sender, provider, answer,
     provider.script(answer)
     assert sender.check() == problem
     assert [request.path for request in provider.requests] == ["/v2/email/account"]
+
+
+VERIFIED = Answer(body='{"VerifiedForSendingStatus": true}')
+PENDING = Answer(body='{"VerifiedForSendingStatus": false}')
+MISSING = refusal("NotFoundException", "x", 404)
+ADDRESS, HOST, DOMAIN = (
+    f"/v2/email/identities/{name}" for name in ("shop%40eu.s.example", "eu.s.example", "s.example")
+)
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem", "asked"),
+    [
+        ([VERIFIED], None, [ADDRESS]),
+        ([MISSING, VERIFIED], None, [ADDRESS, HOST]),
+        ([PENDING, MISSING, VERIFIED], None, [ADDRESS, HOST, DOMAIN]),
+        ([MISSING, MISSING, MISSING], UNVERIFIED, [ADDRESS, HOST, DOMAIN]),
+        ([PENDING, MISSING, PENDING], UNVERIFIED, [ADDRESS, HOST, DOMAIN]),
+        ([refusal("AccessDeniedException", "x", 403)], None, [ADDRESS]),
+        (
+            [refusal("TooManyRequestsException", "x", 429)],
+            "429 TooManyRequestsException: x",
+            [ADDRESS],
+        ),
+    ],
+)
+def test_a_check_asks_whether_the_source_is_verified(provider, answers, problem, asked):
+    provider.script(MOODS[Mood.CHECKED], *answers)
+    assert connect(source="shop@eu.s.example").check() == problem
+    assert [request.path for request in provider.requests] == ["/v2/email/account", *asked]
+
+
+def test_a_check_names_all_that_is_wrong(provider):
+    account = Answer(body='{"SendingEnabled": false, "ProductionAccessEnabled": false}')
+    provider.script(account, *[MISSING] * 2)
+    problem = connect(source="shop@s.example").check()
+    assert problem == f"sending is paused for this account; {SANDBOX}; {UNVERIFIED}"
 
 
 def test_nobody_listens_is_an_outage(monkeypatch):
@@ -280,7 +359,7 @@ def test_moto_takes_the_whole_message(moto):
     assert "dave@four.example" in sent[-1]["destinations"]
 
 
-def test_moto_blames_the_account_for_an_unverified_identity(moto):  # noqa: ARG001
+def test_moto_does_not_blame_the_account_for_an_unverified_identity(moto):  # noqa: ARG001
     verdict = connect(source="shop@unverified.example").send(a_full_mail())
     assert isinstance(verdict, Failed)
-    assert verdict.fault is Fault.ACCOUNT
+    assert verdict.fault is Fault.IDENTITY

@@ -15,6 +15,7 @@ TOKENS = {
     Mood.REFUSING: "reject",
     Mood.THROTTLING: "rate",
     Mood.DENYING: "account",
+    Mood.UNVERIFIED: "identity",
     Mood.FAILING: "outage",
     Mood.SILENT: "unknown",
     Mood.RESETTING: "unknown",
@@ -101,7 +102,7 @@ def test_reads_a_script(text, steps):
 )
 def test_a_script_that_cannot_be_read_is_an_error_that_names_the_known_steps(text):
     with pytest.raises(
-        ValueError, match=r"is no step.*known are ok, reject, account, rate, outage"
+        ValueError, match=r"is no step.*known are ok, reject, account, identity, rate, outage"
     ):
         parse_script(text)
 

@@ -70,25 +70,48 @@ def test_a_domain_leads_nowhere_else(mailgun):
     ("status", "body", "fault"),
     [
         (200, "Mailgun Magnificent API", Fault.ACCOUNT),
-        (200, "", Fault.ACCOUNT),
-        (200, "{}", Fault.ACCOUNT),
-        (200, '{"id": ""}', Fault.ACCOUNT),
-        (200, '{"id": 7}', Fault.ACCOUNT),
-        (200, "[1]", Fault.ACCOUNT),
-        (200, b"\xff\xfe", Fault.ACCOUNT),
-        (200, "[" * 100_000, Fault.ACCOUNT),
-        (202, '{"id": "x"}', Fault.ACCOUNT),
+        (200, "", Fault.UNKNOWN),
+        (200, "{}", Fault.UNKNOWN),
+        (200, '{"id": ""}', Fault.UNKNOWN),
+        (200, '{"id": 7}', Fault.UNKNOWN),
+        (200, "[1]", Fault.UNKNOWN),
+        (200, b"\xff\xfe", Fault.UNKNOWN),
+        (200, "[" * 100_000, Fault.UNKNOWN),
+        (201, "Mailgun Magnificent API", Fault.UNKNOWN),
+        (202, '{"id": "x"}', Fault.UNKNOWN),
         (302, "", Fault.ACCOUNT),
-        *((status, '{"message": "m"}', Fault.ACCOUNT) for status in (401, 402, 403, 404, 407)),
+        (403, '{"message": "m"}', Fault.IDENTITY),
+        *((status, '{"message": "m"}', Fault.ACCOUNT) for status in (401, 402, 404, 407)),
         *((status, '{"message": "m"}', Fault.RATE) for status in (408, 425, 429)),
         *((status, '{"message": "m"}', Fault.MAIL) for status in (400, 405, 413, 415, 422, 451)),
-        *((status, '{"message": "m"}', Fault.OUTAGE) for status in (500, 502, 503, 504, 599)),
+        *((status, '{"message": "m"}', Fault.UNKNOWN) for status in (502, 504)),
+        *((status, '{"message": "m"}', Fault.OUTAGE) for status in (500, 501, 503, 599)),
     ],
 )
 def test_blames_by_the_status(sender, mailgun, status, body, fault):
     mailgun.post(MESSAGES, status=status, body=body)
     assert failure(sender).fault is fault
     assert len(mailgun.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("Domain mg.example is not allowed to send: the domain is unverified", Fault.IDENTITY),
+        ("Free accounts are for tests. Please add it to authorized recipients", Fault.IDENTITY),
+        ("key@account.example may not be used", Fault.IDENTITY),
+        ("mg.plan.example is not your domain; my-account.example is", Fault.IDENTITY),
+        ("", Fault.IDENTITY),
+        ("Invalid private key", Fault.ACCOUNT),
+        ("Your account has been disabled.", Fault.ACCOUNT),
+        ("Not allowed with your plan", Fault.ACCOUNT),
+        ("API_KEYS of this kind may not send", Fault.ACCOUNT),
+    ],
+)
+def test_a_403_is_about_one_address_unless_it_speaks_of_the_account(sender, mailgun, text, fault):
+    for body in (text, json.dumps({"message": text})):
+        mailgun.post(MESSAGES, status=403, body=body)
+        assert failure(sender).fault is fault
 
 
 @pytest.mark.parametrize(
@@ -108,6 +131,11 @@ def test_no_answer_is_an_outage_or_leaves_the_mail_in_doubt(sender, mailgun, err
     ("status", "body", "reason"),
     [
         (401, '{"message": "Invalid private key"}', "401 Unauthorized: Invalid private key"),
+        (
+            403,
+            '{"message": "Ann@sender.example may not send to bob@one.example"}',
+            "403 Forbidden: <from> may not send to <recipient>",
+        ),
         (401, "Forbidden", "401 Unauthorized: no message of Mailgun's"),
         (400, '{"message": 5}', "400 Bad Request: no message of Mailgun's"),
         (
