@@ -12,7 +12,7 @@ from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.retry import MAX_RETRY_AFTER, RetryPolicy
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault, Verdict
 from limbo.domain.mail.mail import Mail
-from limbo.domain.mail.text import mask_words
+from limbo.domain.mail.mask import mask_words
 from limbo.ports.sender import Sender
 
 

@@ -12,6 +12,7 @@ from limbo.domain.mail.field import JsonSchema, MailField, Problems
 MAX_ENTRIES = 100  # in one field, repeats included; more would only cost time
 _LEAST_PRIVATE = 4  # characters; a shorter text may stand in any answer by chance
 _MAX_LINES = 1000
+_LINES_AT_ONCE = 16_384  # characters
 
 # There are many recipients and few From addresses. The limit keeps clients from filling the memory.
 _known_from = lru_cache(maxsize=1024)(parse_address)
@@ -145,8 +146,17 @@ def private_address(value: Address) -> Iterator[str]:
 
 def private_lines(value: str) -> Iterator[str]:
     """Yield the lines of a text, except very short ones."""
-    lines = (line.strip() for line in value.splitlines())
+    lines = (line.strip() for line in _lines(value))
     return islice((line for line in lines if len(line) >= _LEAST_PRIVATE), _MAX_LINES)
+
+
+def _lines(value: str) -> Iterator[str]:
+    """Yield the lines; of a text of megabytes, no more are made than are read."""
+    start = 0
+    while start < len(value):
+        end = value.find("\n", start + _LINES_AT_ONCE) + 1 or len(value)
+        yield from value[start:end].splitlines()
+        start = end
 
 
 def kind_of(value: object) -> str:

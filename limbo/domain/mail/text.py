@@ -1,13 +1,9 @@
 """Rules for text that ends up in a header, a log or an error."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain
 
 _MAX_LINE = 300
-_MASKED_ADDRESS = "<address>"
-_MOST_OF_A_WORD = 4000  # characters; no text that is masked is as long
-_LEAST_BEGUN = 4  # characters of a word that is cut off; fewer may stand there by chance
+MASKED_ADDRESS = "<address>"
 # C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
 _UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # Characters that change the direction of a line, and so can make it look different.
@@ -52,73 +48,30 @@ def body_problem(text: str) -> str | None:
 
 def redact(text: str) -> str:
     """Do what ``one_line`` does, and mask every address in the text."""
-    return one_line(_without_addresses(text))
+    return one_line(without_addresses(text))
 
 
-def mask_words(text: str, words: Iterable[str]) -> str:
-    """Return the text with an ellipsis in place of each word, in upper or lower case.
-
-    A word is found as it stands in a mail, and as ``redact`` has perhaps made it a part of the
-    text: with other white space, without its addresses, cut at the end. It may be megabytes of a
-    mail, which is too much for a regular expression.
-    """
-    folded, origins = [], []
-    for index, letter in enumerate(text):
-        folded.append(_folded(letter))
-        origins += [index] * len(folded[-1])
-    masked, end = [], 0
-    for start, stop in sorted(_spans("".join(folded), words)):
-        first, last = origins[start], origins[stop - 1]
-        if first >= end:
-            masked += [text[end:first], "…"]
-        end = max(end, last + 1)
-    return "".join([*masked, text[end:]])
-
-
-def _spans(folded: str, words: Iterable[str]) -> Iterator[tuple[int, int]]:
-    cut = folded.removesuffix("…")
-    forms = chain.from_iterable(_forms(word[:_MOST_OF_A_WORD]) for word in words)
-    for word in set(map(_folded, forms)) - {""}:
-        start = folded.find(word)
-        while start >= 0:
-            yield start, start + len(word)
-            start = folded.find(word, start + len(word))
-        if len(cut) < len(folded) and (begun := _begun(word, cut)) is not None:
-            yield begun, len(cut)
-
-
-def _begun(word: str, text: str) -> int | None:
-    """Return where the word begins that the end of the text has cut off, if it is one."""
-    start = text.find(word[:_LEAST_BEGUN], max(0, len(text) - len(word)))
-    while start >= 0:
-        if word.startswith(text[start:]):
-            return start
-        start = text.find(word[:_LEAST_BEGUN], start + 1)
-    return None
-
-
-def _forms(word: str) -> set[str]:
-    redacted = _line(_without_addresses(word))
-    return {word, _line(word), *([] if redacted == _MASKED_ADDRESS else [redacted])}
-
-
-def _without_addresses(text: str) -> str:
-    return _ADDRESS.sub(_MASKED_ADDRESS, text)
-
-
-def _folded(text: str) -> str:
-    """Make texts equal that differ only in case. The letter i has a third and a fourth case."""
-    return text.upper().casefold().replace("\u0307", "")
+def without_addresses(text: str) -> str:
+    """Return the text with every address masked."""
+    return _ADDRESS.sub(MASKED_ADDRESS, text) if "@" in text else text
 
 
 def one_line(text: str) -> str:
     """Return a foreign text as one line of at most 300 characters, fit for a log."""
-    line = _line(text)
+    line = one_space(text)
     return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 1] + "…"
 
 
-def _line(text: str) -> str:
-    return " ".join(_UNSAFE_IN_HEADER.sub(" ", _DECEPTIVE.sub("", text)).split())
+def plain(text: str) -> str:
+    """Return the text without what deceives, and with spaces for what controls."""
+    if text.isprintable():  # then it holds neither, and the search would take longer
+        return text
+    return _UNSAFE_IN_HEADER.sub(" ", _DECEPTIVE.sub("", text))
+
+
+def one_space(text: str) -> str:
+    """Return the text as one line, with one space for each white space."""
+    return " ".join(plain(text).split())
 
 
 def _control_character(found: re.Match[str]) -> str:

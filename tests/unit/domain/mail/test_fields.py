@@ -9,7 +9,7 @@ from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.verdict import Failed, Fault
 from limbo.domain.errors import InvalidMail
 from limbo.domain.mail.mail import Mail
-from limbo.domain.mail.text import mask_words
+from limbo.domain.mail.mask import mask_words
 from tests.support.mail_fields import EVERY_FIELD, NEWER, SAMPLES, VALID, RichMail, changed, parsed
 
 every_field = pytest.mark.parametrize(("kind", "name"), EVERY_FIELD)
