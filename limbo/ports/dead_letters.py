@@ -60,3 +60,10 @@ class DeadLetters(Protocol):
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete dead letters for good. Return how many there were."""
         ...
+
+    def purge(self, *, before: float, limit: int) -> int:
+        """Delete up to ``limit`` letters buried before that time, oldest first. Return how many.
+
+        It returns 0 if the queue deletes old letters by itself (SQS).
+        """
+        ...

@@ -96,6 +96,8 @@ class QueueContract:
     """False where a crash cannot be told from a retry (SQS)."""
     tells_deferred: ClassVar[bool] = True
     """False where a mail deferred counts as in flight."""
+    purges_dead_letters: ClassVar[bool] = True
+    """False where the queue itself deletes old dead letters (SQS)."""
     tells_age: ClassVar[bool] = True
     """False where the oldest mail's age is not to be had."""
     wakes_within: ClassVar[float] = 0.05
@@ -458,6 +460,17 @@ class QueueContract:
         assert ids(take(queue, 12)) == sorted(letter.mail.id for letter in redriven)
         assert queue.receive(10, 0) == []
         assert dead_letters.list(100) == rest
+
+    def test_the_oldest_are_purged_first_and_no_more_than_are_asked_for(self, rig, elapse):
+        queue, dead_letters = rig.queue, rig.dead_letters
+        old = [self._bury(queue, KEY, 1)[0] for _ in range(3)]
+        elapse(10)
+        [new] = self._bury(queue, KEY, 1)
+        before = rig.now() - 5
+        purged = [dead_letters.purge(before=before, limit=2) for _ in range(3)]
+        assert purged == ([2, 1, 0] if self.purges_dead_letters else [0, 0, 0])
+        left = [new] if self.purges_dead_letters else [*old, new]
+        assert sorted(letter.mail.id for letter in dead_letters.list(10)) == sorted(left)
 
     @staticmethod
     def _bury(queue: Queue, cause: Cause, count: int = 1) -> list[str]:

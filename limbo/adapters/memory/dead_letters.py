@@ -76,6 +76,15 @@ class MemoryDeadLetters:
         """Delete the dead letters."""
         return self._take_out(ids, lambda _: None, on_progress)
 
+    def purge(self, *, before: float, limit: int) -> int:
+        """Delete the oldest letters."""
+        with self._lock:
+            old = (x.id for x in self._letters.values() if x.buried_at < before)
+            ids = [*itertools.islice(old, limit)]
+            for id_ in ids:
+                del self._letters[id_]
+            return len(ids)
+
     def _take_out(
         self,
         ids: Iterable[str],

@@ -10,7 +10,7 @@ from limbo.adapters.sql.statements import among, change_status, in_each
 from limbo.domain.delivery.lifecycle import REDRIVE
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
-from limbo.domain.mail.ids import is_mail_id
+from limbo.domain.mail.ids import is_mail_id, lowest_id
 from limbo.ports.dead_letters import DeadLetter, OnProgress
 
 _BATCH = 500
@@ -53,6 +53,12 @@ _REVIVE = in_each(
     lambda dialect: change_status(REDRIVE, among(dialect, "id"), also="cause = NULL, ")
 )
 _DROP = in_each(lambda dialect: f"DELETE FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]}")
+
+_DROP_OLD = """
+    DELETE FROM limbo_dead_letters WHERE id IN (
+        SELECT id FROM limbo_dead_letters WHERE id < :before ORDER BY id LIMIT :limit
+    ) RETURNING id
+"""
 
 
 class SqlDeadLetters:
@@ -111,6 +117,12 @@ class SqlDeadLetters:
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the dead letters, in batches of one transaction each."""
         return self._take_out(ids, on_progress, put_back=False)
+
+    @database_errors_as(QueueUnavailable)
+    def purge(self, *, before: float, limit: int) -> int:
+        """Delete the oldest letters in one statement: their ids sort by the time of burial."""
+        values = {"before": lowest_id(before), "limit": limit}
+        return len(self._database.execute(_DROP_OLD, values))
 
     def _take_out(
         self, ids: Iterable[str], on_progress: OnProgress | None, *, put_back: bool

@@ -89,6 +89,10 @@ class SqsDeadLetters:
         """Delete the letters."""
         return self._remove(ids, on_progress, lambda messages: messages)
 
+    def purge(self, *, before: float, limit: int) -> int:  # noqa: ARG002
+        """Return 0: SQS deletes them by itself, after its MessageRetentionPeriod."""
+        return 0
+
     def _remove(
         self,
         ids: Iterable[str],

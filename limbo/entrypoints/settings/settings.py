@@ -27,6 +27,7 @@ from limbo.entrypoints.settings.variables import (
     DEAD_LETTER_QUEUE,
     HOST,
     KEEP_BODIES_DAYS,
+    KEEP_DEAD_LETTERS_DAYS,
     KEEP_LEDGER_DAYS,
     LEASE_SECONDS,
     LEDGER,
@@ -53,6 +54,7 @@ class Settings:
     ledger_backend: BackendRules | None
     keep_bodies_days: float
     keep_ledger_days: float
+    keep_dead_letters_days: float
     api_keys_file: str | None
     region: str | None
     senders: tuple[SenderSettings, ...]
@@ -131,6 +133,7 @@ def load(
         ledger_backend=ledger_backend,
         keep_bodies_days=env.need(KEEP_BODIES_DAYS, days),
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
+        keep_dead_letters_days=env.need(KEEP_DEAD_LETTERS_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
         region=env.read(REGION, text),
         senders=senders,

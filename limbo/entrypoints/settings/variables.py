@@ -43,6 +43,11 @@ KEEP_LEDGER_DAYS = Variable(
     default="90",
     meaning="how long the ledger keeps what became of a mail",
 )
+KEEP_DEAD_LETTERS_DAYS = Variable(
+    name="LIMBO_KEEP_DEAD_LETTERS_DAYS",
+    default="90",
+    meaning="how long a dead letter is kept; on SQS, its `MessageRetentionPeriod` says so",
+)
 API_KEYS_FILE = Variable(
     name="LIMBO_API_KEYS_FILE",
     meaning="a file of API keys (hashes), for a limbo without a database",
@@ -114,6 +119,7 @@ VARIABLES = (
     LEDGER,
     KEEP_BODIES_DAYS,
     KEEP_LEDGER_DAYS,
+    KEEP_DEAD_LETTERS_DAYS,
     API_KEYS_FILE,
     SENDERS,
     HOST,

@@ -117,6 +117,8 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         body_days=settings.provided.keep_bodies_days,
         record_days=settings.provided.keep_ledger_days,
+        dead_letters=dead_letters,
+        letter_days=settings.provided.keep_dead_letters_days,
     )
     worker = providers.Singleton(
         Worker,

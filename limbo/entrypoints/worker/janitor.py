@@ -1,11 +1,13 @@
-"""Deletes from the ledger what has been kept for long enough, in small steps."""
+"""Deletes from ledger and dead letters what has been kept for long enough, in small steps."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.process.clock import Clock
+from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger import Ledger
 
 _DAY = 86_400.0
@@ -19,12 +21,22 @@ class Janitor:
     """A part of the worker's process; several of them may run at the same time."""
 
     def __init__(
-        self, ledger: Ledger, *, clock: Clock, body_days: float, record_days: float
+        self,
+        ledger: Ledger,
+        dead_letters: DeadLetters,
+        *,
+        clock: Clock,
+        body_days: float,
+        record_days: float,
+        letter_days: float,
     ) -> None:
         self._ledger = ledger
+        self._dead_letters = dead_letters
         self._clock = clock
         self._body_days = body_days
         self._record_days = record_days
+        self._letter_days = letter_days
+        self._dropped = 0
         self._changed = threading.Condition()
         self._stopping = False
 
@@ -44,17 +56,33 @@ class Janitor:
 
     def purge(self) -> bool:
         """Take one step; return whether there is more to delete."""
+        in_ledger = _deleted("the ledger", self._purge_ledger)
+        letters = _deleted("the dead letters", self._purge_dead_letters)
+        self._dropped += letters
+        if self._dropped and letters < _STEP:
+            _log.info("old dead letters dropped", count=self._dropped, days=self._letter_days)
+            self._dropped = 0
+        return max(in_ledger, letters) >= _STEP
+
+    def _purge_ledger(self) -> int:
         now = self._clock.now()
-        try:
-            deleted = self._ledger.purge(
-                bodies_before=now - self._body_days * _DAY,
-                records_before=now - self._record_days * _DAY,
-                limit=_STEP,
-            )
-        except LedgerUnavailable as error:
-            _log.warning("cannot purge the ledger", reason=str(error))
-            return False
-        except Exception:  # noqa: BLE001 - housekeeping must not end a process that sends mails
-            _log.exception("cannot purge the ledger")
-            return False
-        return deleted >= _STEP
+        return self._ledger.purge(
+            bodies_before=now - self._body_days * _DAY,
+            records_before=now - self._record_days * _DAY,
+            limit=_STEP,
+        )
+
+    def _purge_dead_letters(self) -> int:
+        before = self._clock.now() - self._letter_days * _DAY
+        return self._dead_letters.purge(before=before, limit=_STEP)
+
+
+def _deleted(place: str, purge: Callable[[], int]) -> int:
+    """Return how many entries were deleted; 0, and a line in the log, if that failed."""
+    try:
+        return purge()
+    except (LedgerUnavailable, QueueUnavailable) as error:
+        _log.warning(f"cannot purge {place}", reason=str(error))
+    except Exception:  # noqa: BLE001 - housekeeping must not end a process that sends mails
+        _log.exception(f"cannot purge {place}")
+    return 0

@@ -19,6 +19,7 @@ class SqsContract(QueueContract):
     knows_duplicates = False
     tells_deferred = False
     tells_age = False
+    purges_dead_letters = False
     wakes_within = 0.5
     machine_settings = settings(max_examples=5, stateful_step_count=30, deadline=None)
 

@@ -4,12 +4,17 @@ import threading
 import time
 from contextlib import contextmanager
 
+from structlog.testing import capture_logs
+
 from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.adapters.memory.queue import MemoryQueue
 from limbo.domain.delivery.lifecycle import End, Status
-from limbo.domain.errors import LedgerUnavailable
+from limbo.domain.delivery.verdict import Cause, Death
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.worker.janitor import Janitor
 from limbo.ports.outbox import Submission
-from tests.support.clock import FastClock
+from tests.contracts.queue import take
+from tests.support.clock import Clock, FastClock
 from tests.support.mails import a_mail
 from tests.support.working import until
 
@@ -39,6 +44,17 @@ def a_sent_mail(ledger, days_ago):
     return mail
 
 
+def a_janitor(ledger, dead_letters=None, clock=None):
+    return Janitor(
+        ledger,
+        dead_letters or MemoryQueue().dead_letters,
+        clock=clock or FastClock(1000),
+        body_days=7,
+        record_days=90,
+        letter_days=90,
+    )
+
+
 @contextmanager
 def running(janitor):
     thread = threading.Thread(target=janitor.run, daemon=True)
@@ -52,7 +68,7 @@ def running(janitor):
 def test_bodies_go_before_records_and_both_by_themselves():
     ledger = CountingLedger()
     kept, stripped, gone = (a_sent_mail(ledger, days) for days in (1, 10, 100))
-    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
+    janitor = a_janitor(ledger)
     with running(janitor):
         until(lambda: ledger.find(gone.id, None) is None)
         until(lambda: ledger.find(stripped.id, None).mail is None)
@@ -62,7 +78,7 @@ def test_bodies_go_before_records_and_both_by_themselves():
 def test_more_than_a_step_is_forgotten_step_by_step():
     ledger = CountingLedger()
     mails = [a_sent_mail(ledger, 100) for _ in range(450)]
-    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
+    janitor = a_janitor(ledger)
     steps = 1
     while janitor.purge():
         steps += 1
@@ -73,7 +89,7 @@ def test_more_than_a_step_is_forgotten_step_by_step():
 def test_neither_an_outage_nor_a_defect_ends_it():
     ledger = CountingLedger()
     mail = a_sent_mail(ledger, 100)
-    janitor = Janitor(ledger, clock=FastClock(1000), body_days=7, record_days=90)
+    janitor = a_janitor(ledger)
     with running(janitor):
         for error in (LedgerUnavailable("cut off"), KeyError("x")):
             ledger.error = error
@@ -81,3 +97,46 @@ def test_neither_an_outage_nor_a_defect_ends_it():
             until(lambda seen=seen: ledger.purges > seen + 2)
         ledger.error = None
         until(lambda: ledger.find(mail.id, None) is None)
+
+
+def buried(queue, count):
+    queue.put([a_mail() for _ in range(count)])
+    for lease in take(queue, count):
+        queue.bury(lease, Death(cause=Cause(kind="outage", sender="ses", reason="503")))
+
+
+def test_dead_letters_go_after_their_days_and_the_log_says_how_many():
+    clock = Clock()
+    queue = MemoryQueue(now=clock.now)
+    buried(queue, 450)
+    clock.elapse(80 * DAY)
+    buried(queue, 1)
+    janitor = a_janitor(CountingLedger(), queue.dead_letters, clock)
+    assert not janitor.purge()
+    assert len(queue.dead_letters.select()) == 451
+    clock.elapse(11 * DAY)
+    with capture_logs() as lines:
+        assert [janitor.purge() for _ in range(3)] == [True, True, False]
+    assert lines == [
+        {"event": "old dead letters dropped", "log_level": "info", "count": 450, "days": 90}
+    ]
+    assert len(queue.dead_letters.select()) == 1
+
+
+def test_a_ledger_that_is_down_keeps_no_dead_letters_and_the_other_way_round():
+    class Down:
+        def purge(self, **_):
+            raise QueueUnavailable("cut off")
+
+    clock = Clock()
+    queue = MemoryQueue(now=clock.now)
+    buried(queue, 1)
+    clock.elapse(91 * DAY)
+    ledger = CountingLedger()
+    ledger.error = LedgerUnavailable("cut off")
+    a_janitor(ledger, queue.dead_letters, clock).purge()
+    assert queue.dead_letters.select() == []
+    mail, ledger.error = a_sent_mail(ledger, 100), None
+    janitor = a_janitor(ledger, Down(), FastClock(1000))
+    janitor.purge()
+    assert ledger.find(mail.id, None) is None
