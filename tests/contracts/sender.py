@@ -49,7 +49,10 @@ class Provider(Protocol):
         ...
 
     def received(self) -> str:
-        """Return all the texts of the last mail that it was handed, decoded."""
+        """Return all the texts of the last mail that it was handed, as its readers get them.
+
+        What the provider replaces by its own documentation is replaced.
+        """
         ...
 
 
@@ -61,6 +64,20 @@ FAULTS = {
     Mood.FAILING: Fault.OUTAGE,
     Mood.RESETTING: Fault.UNKNOWN,
 }
+
+
+VARIABLES = [
+    "%recipient%",
+    "%recipient.name%",
+    "%Recipient.first name%",
+    "%recipient_fname%",
+    "%unsubscribe_url%",
+    "%tag_unsubscribe_url%",
+    "%mailing_list_unsubscribe_url%",
+    "{{name}}",
+    "100%20%",
+]
+"""What some provider replaces in a mail, and what looks like it."""
 
 
 class SenderContract:
@@ -100,6 +117,25 @@ class SenderContract:
         provider.be(Mood.ACCEPTING)
         assert isinstance(sender.send(changed(Mail, name)), Accepted)
         assert SAMPLES[name].sent in provider.received()
+
+    @pytest.mark.parametrize("variable", VARIABLES)
+    def test_what_looks_like_a_variable_of_a_provider_reaches_it_as_it_was_written(
+        self, sender, provider, variable
+    ):
+        provider.be(Mood.ACCEPTING)
+        text = f"50 % off, {variable}, 100%"
+        mail = a_full_mail(
+            subject=f"A {text}",
+            message=f"B {text}\n",
+            from_=f"C {variable} <ann@sender.example>",
+            to=[f"D {variable} <bob@one.example>", "eve@one.example"],
+        )
+        assert isinstance(sender.send(mail), Accepted)
+        received = provider.received()
+        for sent in (f"A {text}", f"B {text}", f"C {variable}", f"D {variable}"):
+            assert sent in received
+        for address in (mail.from_, *mail.recipients):
+            assert address.email in received
 
     @pytest.mark.parametrize(("mood", "fault"), FAULTS.items(), ids=lambda value: value.name)
     def test_a_failure_is_blamed_without_a_second_call_and_tells_no_secret(

@@ -5,12 +5,15 @@ import email
 import json
 from collections.abc import Iterator
 from email import policy
+from email.message import EmailMessage
 from itertools import chain
 from urllib.parse import parse_qsl
 
 
 def everything_in(body: bytes) -> str:
-    """Return the texts in a request's body: of a form, of JSON, of the MIME message in it."""
+    """Return the texts in a request's body: of a form of either kind, of JSON, of MIME in it."""
+    if body.startswith(b"--"):
+        return "\n".join(_texts_of_form(body))
     try:
         texts = [*_strings(json.loads(body))]
     except ValueError:
@@ -28,6 +31,16 @@ def _strings(document: object) -> Iterator[str]:
             yield from chain.from_iterable(map(_strings, document.values()))
 
 
+def _texts_of_form(body: bytes) -> Iterator[str]:
+    boundary = body.partition(b"\r\n")[0].removeprefix(b"--").decode()
+    head = f'Content-Type: multipart/form-data; boundary="{boundary}"\r\n\r\n'.encode()
+    for part in email.message_from_bytes(head + body, policy=policy.HTTP).iter_parts():
+        if part.get_content_type() == "message/rfc822":
+            yield from _texts_of_message(part.get_content())
+        else:
+            yield part.get_payload(decode=True).decode()
+
+
 def _texts_of_mime(text: str) -> Iterator[str]:
     try:
         message = email.message_from_bytes(
@@ -35,6 +48,10 @@ def _texts_of_mime(text: str) -> Iterator[str]:
         )
     except ValueError:
         return
+    yield from _texts_of_message(message)
+
+
+def _texts_of_message(message: EmailMessage) -> Iterator[str]:
     yield from map(str, message.values())
     for part in message.walk():
         if part.get_content_maintype() == "text":

@@ -11,7 +11,7 @@ import urllib3
 
 from limbo import __version__
 from limbo.adapters.providers.bounded_adapter import BoundedAdapter, root_cause
-from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
+from limbo.adapters.providers.response import NotSent, Part, ProviderResponse, ResponseLost
 
 _BODY_BYTES = 64 * 1024
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": f"limbo/{__version__}"}
@@ -77,6 +77,11 @@ class HttpApi:
     def post_json(self, path: str, document: Mapping[str, object]) -> ProviderResponse:
         """Post a JSON object. See ``post``."""
         return self.post(path, orjson.dumps(document), "application/json")
+
+    def post_multipart(self, path: str, fields: Sequence[tuple[str, Part]]) -> ProviderResponse:
+        """Post a form of texts and files. See ``post``."""
+        body, content_type = urllib3.encode_multipart_formdata(fields)
+        return self.post(path, body, content_type)
 
     def post(self, path: str, body: bytes | str, content_type: str) -> ProviderResponse:
         """Post a body to ``path``, which is quoted and begins with a slash.

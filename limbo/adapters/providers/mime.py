@@ -19,6 +19,11 @@ from limbo.domain.mail.mail import Mail
 
 _LINE = 76  # RFC 2047, section 2: the longest line with an encoded word
 _LONGEST_WORD = 64  # fits a line even after the longest header name
+# What Mailgun documents to replace: in batches, for mailing lists and for unsubscribing. It
+# documents no way to write such a text itself. In the encodings of MIME it does not stand as it is.
+_VARIABLE = re.compile(
+    r"%(?:recipient|unsubscribe|tag_unsubscribe|mailing_list)[^%\r\n]*%", re.IGNORECASE
+)
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # RFC 5322, section 3.2.3
 # 7bit, because SES and old relays take nothing else. Other bodies become quoted-printable or
 # base64.
@@ -59,13 +64,18 @@ def message(mail: Mail, *, source: Address | None = None) -> EmailMessage:
     for name, value in headers.items():
         if value:
             built[name] = _Line.of(name, value)
-    built.set_content(mail.message)
+    built.set_content(mail.message, cte="base64" if holds_variable(mail.message) else None)
     return built
 
 
 def message_bytes(mail: Mail, *, source: Address | None = None) -> bytes:
     """Return the message as ASCII bytes. Its lines end in CRLF and have at most 998 characters."""
     return message(mail, source=source).as_bytes()
+
+
+def holds_variable(text: str) -> bool:
+    """Say whether the text holds what a provider may replace, such as ``%recipient%``."""
+    return "%" in text and _VARIABLE.search(text) is not None
 
 
 def message_id(mail: Mail) -> str:
@@ -115,6 +125,7 @@ def _is_plain(text: str, limit: int) -> bool:
         len(text) <= limit
         and text.isascii()
         and "=?" not in text
+        and not holds_variable(text)
         and all(words)
         and max(map(len, words)) <= _LONGEST_WORD
     )

@@ -1,10 +1,13 @@
-"""The results of an HTTP exchange with a provider."""
+"""What goes into an HTTP exchange with a provider, and what comes of it."""
 
 from dataclasses import dataclass
 
 import orjson
 
 from limbo.domain.errors import LimboError
+
+Part = str | tuple[str, bytes, str]
+"""A text, or a file: its name, content and media type."""
 
 
 class NotSent(LimboError):  # noqa: N818 - what happened, read in sentences

@@ -1,4 +1,4 @@
-"""Mailgun, over its HTTP API: POST /v3/<domain>/messages."""
+"""Mailgun, over its HTTP API: POST /v3/<domain>/messages, or messages.mime."""
 
 import base64
 import time
@@ -15,7 +15,8 @@ from limbo.adapters.providers.faults import (
     read_retry_after,
 )
 from limbo.adapters.providers.mailgun.faults import fault_of
-from limbo.adapters.providers.mime import message_id
+from limbo.adapters.providers.mailgun.payload import form_fields, mime_fields
+from limbo.adapters.providers.mime import holds_variable
 from limbo.adapters.providers.parsers import http_url
 from limbo.adapters.providers.response import NotSent, ProviderResponse, ResponseLost
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault, Verdict
@@ -83,22 +84,30 @@ class MailgunSender:
 
     def send(self, mail: Mail) -> Verdict:
         """Post the mail once."""
-        return self._post(_payload(mail), partial(name_addresses, mail=mail))
+        named = partial(name_addresses, mail=mail)
+        form = form_fields(mail)
+        if any(holds_variable(value) for _, value in form):
+            mime = mime_fields(mail)
+            return self._post(lambda: self._api.post_multipart(f"{self._path}.mime", mime), named)
+        return self._post(lambda: self._api.post_form(self._path, form), named)
 
     def check(self) -> str | None:
         """Post a mail without a From address and recipients, which Mailgun must refuse.
 
         A sending key allows no other request.
         """
-        match self._post([("o:testmode", "yes")]):
+        nothing = [("o:testmode", "yes")]
+        match self._post(lambda: self._api.post_form(self._path, nothing)):
             case Accepted() | Failed(fault=Fault.MAIL):
                 return None
             case Failed(reason=reason):
                 return reason
 
-    def _post(self, fields: list[tuple[str, str]], named: Callable[[str], str] = str) -> Verdict:
+    def _post(
+        self, call: Callable[[], ProviderResponse], named: Callable[[str], str] = str
+    ) -> Verdict:
         try:
-            response = self._api.post_form(self._path, fields)
+            response = call()
         except (NotSent, ResponseLost) as error:
             return exchange_failure(error)
         return self._verdict(response, named)
@@ -111,19 +120,6 @@ class MailgunSender:
         reason = mask_secrets(f"{response.status} {response.phrase}: {said}", self._secrets)
         pause = read_retry_after(response.retry_after, self._now())
         return Failed(fault_of(response), reason, pause)
-
-
-def _payload(mail: Mail) -> list[tuple[str, str]]:
-    return [
-        ("from", str(mail.from_)),
-        *(("to", str(address)) for address in mail.to),
-        *(("cc", str(address)) for address in mail.cc),
-        *(("bcc", str(address)) for address in mail.bcc),
-        ("subject", mail.subject),
-        ("text", mail.message),
-        ("h:Message-Id", message_id(mail)),
-        ("v:limbo_id", mail.id),
-    ]
 
 
 def _build(options: SenderOptions) -> MailgunSender:

@@ -1,11 +1,15 @@
 import json
+import re
+from urllib.parse import urlencode
 
 import pytest
 
 from limbo.adapters.providers.mailgun.sender import MailgunSender
+from limbo.adapters.providers.mime import message_bytes
 from limbo.domain.delivery.verdict import Accepted, Failed, Fault
 from tests.contracts.http_sender import HttpSenderContract, MoodyStub
 from tests.contracts.sender import Mood
+from tests.support.decoded import everything_in
 from tests.support.mails import a_full_mail
 from tests.support.stub_provider import (
     MAILGUN_OK,
@@ -32,9 +36,20 @@ MOODS = {
 }
 
 
+VARIABLE = r"(?i)%(recipient|unsubscribe|tag_unsubscribe|mailing_list)[^%]*%"
+
+
 class StubMailgun(MoodyStub):
     moods = MOODS
     secrets = (KEY, BASIC, KEY[:12])
+
+    def received(self) -> str:
+        """Replace what Mailgun documents to replace, in a message before it is decoded."""
+        request = self.requests[-1]
+        if request.path.endswith(".mime"):
+            return everything_in(re.sub(VARIABLE.encode(), b"(replaced)", request.body))
+        form = [(name, re.sub(VARIABLE, "(replaced)", value)) for name, value in request.form]
+        return everything_in(urlencode(form).encode())
 
 
 @pytest.fixture
@@ -81,6 +96,21 @@ def test_the_form_arrives_as_it_was_written(provider):
         ("from", "Ann <ann@sender.example>"),
         ("to", "Bob Ödön <bob@one.example>"),
     ]
+
+
+def test_a_mail_with_a_variable_of_mailguns_is_posted_as_a_message(provider):
+    mail = a_full_mail(message="Write %unsubscribe_url% into your text.\n")
+    assert connect(provider.url).send(mail) == Accepted("<20240101.1@mg.example>")
+    (request,) = provider.requests
+    assert request.path == "/v3/mg.example/messages.mime"
+    assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
+    assert b"%unsubscribe_url%" not in request.body
+    form = [part.partition(b"\r\n\r\n") for part in request.body.split(b"\r\n--")]
+    for address in mail.recipients:
+        assert sum(text == address.email.encode() for _, _, text in form) == 1
+    [(_, _, message)] = [part for part in form if b'name="message"; filename=' in part[0]]
+    assert message == message_bytes(mail)
+    assert b"dave@four.example" not in message
 
 
 def test_a_check_is_answered_and_sends_nothing(provider):
