@@ -1,6 +1,6 @@
 """The port to the dead letters: the mails that limbo gave up on."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,15 +10,27 @@ from limbo.ports.queue import Undecodable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """A mail in the dead letters. ``buried_at`` is in seconds since the epoch."""
+class DeadLetterEntry:
+    """A dead letter in a list: why and when its mail died. The mail itself is not read.
+
+    Times are in seconds since the epoch. ``mail_id`` of what is no mail is the queue's id for it,
+    and its ``submitted_at`` is None. A queue that cannot tell gives None too.
+    """
 
     id: str
-    mail: Mail | Undecodable
+    mail_id: str
     cause: Cause
     attempts: Sequence[Attempt]
     buried_at: float
+    submitted_at: float | None = None
     possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(DeadLetterEntry):
+    """A dead letter with its mail."""
+
+    mail: Mail | Undecodable
 
 
 OnProgress = Callable[[Sequence[str]], object]
@@ -28,11 +40,14 @@ OnProgress = Callable[[Sequence[str]], object]
 class DeadLetters(Protocol):
     """The mails that limbo gave up on, each with its cause. Every queue offers them.
 
-    A dead letter has its own id, and can be found by its mail's id too. All methods raise
-    QueueUnavailable when the queue does not answer.
+    A dead letter has its own id, and can be found by its mail's id too. A ``cause`` is named by its
+    id, or by its kind, which means all causes of that kind. All methods raise QueueUnavailable when
+    the queue does not answer.
     """
 
-    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+    def list(
+        self, limit: int, after: str | None = None, cause: str | None = None
+    ) -> Sequence[DeadLetterEntry]:
         """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``."""
         ...
 
@@ -40,12 +55,15 @@ class DeadLetters(Protocol):
         """Return one dead letter, or a mail's newest one, or None if no letter has that id."""
         ...
 
-    def causes(self) -> Sequence[tuple[Cause, int]]:
-        """Count the dead letters by cause, the most frequent cause first."""
+    def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:
+        """Count the dead letters by cause: the ``limit`` most frequent ones, that one first.
+
+        Causes with the same id are one, shown by any of them.
+        """
         ...
 
-    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all current dead letters, or of those with one of the causes."""
+    def select(self, cause: str | None = None) -> Sequence[str]:
+        """Return the ids of all current dead letters, or of those that died of this cause."""
         ...
 
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:

@@ -114,7 +114,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.let_leases_run_out()
             self.receive(len(self.waiting) + 1)
             assert not self.waiting
-            assert {letter.mail.id for letter in self.rig.dead_letters.list(10_000)} == self.dead
+            assert {letter.mail_id for letter in self.rig.dead_letters.list(10_000)} == self.dead
         finally:
             self.rig.close()
 
@@ -127,6 +127,6 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _dead_letter(self, index: int) -> tuple[str, str]:
         id_ = sorted(self.dead)[index % len(self.dead)]
-        names = {letter.mail.id: letter.id for letter in self.rig.dead_letters.list(10_000)}
+        names = {letter.mail_id: letter.id for letter in self.rig.dead_letters.list(10_000)}
         assert set(names) == self.dead
         return id_, names[id_]

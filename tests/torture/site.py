@@ -97,7 +97,7 @@ class Site:
 
     def outcome(self, submitted: Sequence[str]) -> Outcome:
         """Account for the mails, once the queue is empty."""
-        dead = {letter.mail.id for letter in self.queue.dead_letters.list(100_000)}
+        dead = {letter.mail_id for letter in self.queue.dead_letters.list(100_000)}
         return Outcome(
             submitted=len(submitted),
             lost=len(set(submitted) - dead - self.provider.deliveries.keys()),

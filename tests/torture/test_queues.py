@@ -142,7 +142,7 @@ def test_poison_is_buried_and_holds_up_nobody(each_site, full, figures):
     site.workers(2)
     seconds = site.drain()
     outcome = site.outcome(load.submitted)
-    causes = site.queue.dead_letters.causes()
+    causes = site.queue.dead_letters.causes(10)
     kinds = {cause.kind for cause, _ in causes}
     figures(
         f"poison bodies in the queue, {site.kind}",

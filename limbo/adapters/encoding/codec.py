@@ -42,6 +42,20 @@ def decode_mail(body: bytes | str, name: str, kind: type[Mail] = Mail) -> Mail |
     return Undecodable(name, problem) if problem else _mail(document, name, kind)
 
 
+def decode_envelope(body: bytes | str) -> tuple[str, float] | None:
+    """Read a mail's id and the time of its submission alone, or None if the body is no mail.
+
+    This takes a small part of the time of ``decode_mail``, which checks all that is in the mail.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or _envelope_problem(document):
+        return None
+    return document["id"], float(document["submitted_at"])
+
+
 def encode_cause(cause: Cause) -> bytes:
     """Return a cause of death as JSON."""
     return orjson.dumps({"kind": cause.kind, "sender": cause.sender, "reason": cause.reason})

@@ -3,11 +3,13 @@
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from limbo.domain.delivery.causes import most_frequent
 from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.mail.ids import mail_id
-from limbo.ports.dead_letters import DeadLetter, OnProgress
+from limbo.domain.mail.mail import Mail
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
 from limbo.ports.queue import Lease
 
 
@@ -27,7 +29,9 @@ class MemoryDeadLetters:
         buried_at = self._now()
         letter = DeadLetter(
             id=mail_id(buried_at),
+            mail_id=lease.mail.id,
             mail=lease.mail,
+            submitted_at=lease.mail.submitted_at if isinstance(lease.mail, Mail) else None,
             cause=death.cause,
             attempts=tuple(death.attempts),
             buried_at=buried_at,
@@ -36,14 +40,17 @@ class MemoryDeadLetters:
         with self._lock:
             self._letters[letter.id] = letter
 
-    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+    def list(
+        self, limit: int, after: str | None = None, cause: str | None = None
+    ) -> Sequence[DeadLetterEntry]:
         """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``."""
         with self._lock:
             newest_first = iter(reversed(self._letters.values()))
             if after is not None:
                 newest_first = itertools.dropwhile(lambda letter: letter.id != after, newest_first)
                 next(newest_first, None)
-            return [*itertools.islice(newest_first, limit)]
+            wanted = (letter for letter in newest_first if _died_of(letter, cause))
+            return [*itertools.islice(wanted, limit)]
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
@@ -52,16 +59,15 @@ class MemoryDeadLetters:
                 (x for x in reversed(self._letters.values()) if x.mail.id == id), None
             )
 
-    def causes(self) -> Sequence[tuple[Cause, int]]:
+    def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first."""
         with self._lock:
-            return Counter(letter.cause for letter in self._letters.values()).most_common()
+            return most_frequent((letter.cause for letter in self._letters.values()), limit)
 
-    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all dead letters, or of those with one of the causes, oldest first."""
+    def select(self, cause: str | None = None) -> Sequence[str]:
+        """Return the ids of all dead letters, or of those with this cause, oldest first."""
         with self._lock:
-            letters = self._letters.values()
-            return [letter.id for letter in letters if causes is None or letter.cause in causes]
+            return [letter.id for letter in self._letters.values() if _died_of(letter, cause)]
 
     def kinds(self) -> Mapping[str, int]:
         """Count by kind of cause."""
@@ -102,3 +108,7 @@ class MemoryDeadLetters:
         if on_progress is not None:
             on_progress([*wanted & {name for x in letters for name in (x.id, x.mail.id)}])
         return len(letters)
+
+
+def _died_of(letter: DeadLetter, cause: str | None) -> bool:
+    return cause is None or letter.cause.matches(cause)

@@ -12,12 +12,12 @@ _TAKE = """
 """
 _BURY = """
     INSERT INTO limbo_dead_letters (
-        id, mail_id, body, submitted_at, kind, sender, reason, attempts, buried_at,
-        possible_duplicate
+        id, mail_id, body, submitted_at, kind, sender, reason, cause_id, attempts,
+        buried_at, possible_duplicate
     )
     VALUES (
-        :id, :mail_id, :body, :submitted_at, :kind, :sender, :reason, :attempts, :buried_at,
-        :possible_duplicate
+        :id, :mail_id, :body, :submitted_at, :kind, :sender, :reason, :cause_id, :attempts,
+        :buried_at, :possible_duplicate
     )
 """
 
@@ -34,6 +34,7 @@ def bury(transaction: Executor, lease: Lease, death: Death) -> None:
             "kind": str(death.cause.kind),
             "sender": death.cause.sender,
             "reason": death.cause.reason,
+            "cause_id": death.cause.id,
             "attempts": encode_attempts(death.attempts),
             "buried_at": now,
             "possible_duplicate": lease.possible_duplicate,

@@ -1,33 +1,38 @@
 """The dead letters of a SQL queue, in a table of the same database."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from limbo.adapters.encoding.codec import decode_attempts
+from limbo.adapters.sql.causes import count_causes, name_causes
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.leases import read_mail
 from limbo.adapters.sql.statements import among, change_status, in_each
 from limbo.domain.delivery.lifecycle import REDRIVE
-from limbo.domain.delivery.verdict import Attempt, Cause
+from limbo.domain.delivery.verdict import UNDECODABLE, Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.ids import is_mail_id, lowest_id
-from limbo.ports.dead_letters import DeadLetter, OnProgress
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
 
 _BATCH = 500
 _PAGE = 10_000
-_LETTER = """
-    SELECT id, mail_id, body, kind, sender, reason, attempts, buried_at, possible_duplicate
-    FROM limbo_dead_letters
+_COLUMNS = """
+    id, mail_id, submitted_at, kind, sender, reason, attempts, buried_at, possible_duplicate
 """
-_CAUSES = """
-    SELECT kind, sender, reason, count(*) FROM limbo_dead_letters
-    GROUP BY kind, sender, reason ORDER BY count(*) DESC, kind, sender, reason
+_FROM = "FROM limbo_dead_letters"
+_OLDEST = f"SELECT id {_FROM} WHERE {{where}}id > :after ORDER BY id LIMIT :limit"
+_NEWEST = f"SELECT id {_FROM} WHERE {{where}}id < :after ORDER BY id DESC LIMIT :limit"
+# Each half is the beginning of an index.
+_OF_CAUSE = """
+    SELECT id FROM ({by_id}) AS by_id UNION ALL SELECT id FROM ({by_kind}) AS by_kind
 """
-_IDS = "SELECT id FROM limbo_dead_letters WHERE id > :after ORDER BY id LIMIT :limit"
-_IDS_BY_CAUSE = """
-    SELECT id FROM limbo_dead_letters
-    WHERE kind = :kind AND sender = :sender AND reason = :reason AND id > :after
-    ORDER BY id LIMIT :limit
+_AFTER_ALL = "~"  # sorts behind every id
+_SHOW = f"""
+    SELECT {_COLUMNS}, body {_FROM} WHERE id IN (
+        SELECT id {_FROM} WHERE id = :id UNION ALL SELECT id {_FROM} WHERE mail_id = :id
+    )
+    ORDER BY id DESC LIMIT 1
 """
 _FIND = {
     Dialect.SQLITE: """
@@ -69,44 +74,35 @@ class SqlDeadLetters:
         self._dialect = database.dialect
 
     @database_errors_as(QueueUnavailable)
-    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+    def list(
+        self, limit: int, after: str | None = None, cause: str | None = None
+    ) -> Sequence[DeadLetterEntry]:
         """Return up to ``limit`` dead letters, newest first. The letter ``after`` may be gone."""
         if after is not None and not is_mail_id(after):
             return []
-        where = "" if after is None else "WHERE id < :after"
-        query = f"{_LETTER} {where} ORDER BY id DESC LIMIT :limit"
-        rows = self._database.execute(query, {"limit": limit, "after": after})
-        return [_letter(row) for row in rows]
+        ids = self._of_cause(_NEWEST, cause)
+        query = f"SELECT {_COLUMNS} {_FROM} WHERE id IN ({ids}) ORDER BY id DESC LIMIT :limit"
+        values = {"limit": limit, "after": after or _AFTER_ALL, "cause": cause}
+        return [DeadLetterEntry(**_facts(row)) for row in self._database.execute(query, values)]
 
     @database_errors_as(QueueUnavailable)
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
         if not is_mail_id(id):
             return None
-        rows = self._database.execute(f"{_LETTER} WHERE id = :id OR mail_id = :id", {"id": id})
-        return _letter(max(rows)) if rows else None
+        rows = self._database.execute(_SHOW, {"id": id})
+        return _letter(rows[0]) if rows else None
 
     @database_errors_as(QueueUnavailable)
-    def causes(self) -> Sequence[tuple[Cause, int]]:
+    def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first."""
-        return [
-            (Cause(kind=kind, sender=sender, reason=reason), count)
-            for kind, sender, reason, count in self._database.execute(_CAUSES)
-        ]
+        return count_causes(self._database, limit)
 
     @database_errors_as(QueueUnavailable)
-    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all dead letters, or of those with one of the causes, oldest first."""
-        if causes is None:
-            return [*self._ids(_IDS, {})]
-        return [
-            id_
-            for cause in causes
-            for id_ in self._ids(
-                _IDS_BY_CAUSE,
-                {"kind": str(cause.kind), "sender": cause.sender, "reason": cause.reason},
-            )
-        ]
+    def select(self, cause: str | None = None) -> Sequence[str]:
+        """Return the ids of all dead letters, or of those with this cause, oldest first."""
+        ids = self._of_cause(_OLDEST, cause)
+        return [*self._ids(f"{ids} ORDER BY id LIMIT :limit" if cause else ids, {"cause": cause})]
 
     @database_errors_as(QueueUnavailable)
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
@@ -143,6 +139,16 @@ class SqlDeadLetters:
                 on_progress([name for name in batch if name in known])
         return count
 
+    def _of_cause(self, ids: str, cause: str | None) -> str:
+        """Return the query for the ids, if need be only for those with this cause."""
+        if cause is None:
+            return ids.format(where="")
+        name_causes(self._database)
+        by_id, by_kind = (
+            ids.format(where=f"{column} = :cause AND ") for column in ("cause_id", "kind")
+        )
+        return _OF_CAUSE.format(by_id=by_id, by_kind=by_kind)
+
     def _ids(self, query: str, values: dict[str, object]) -> Iterator[str]:
         after = ""
         while rows := self._database.execute(query, {**values, "after": after, "limit": _PAGE}):
@@ -151,15 +157,22 @@ class SqlDeadLetters:
 
 
 def _letter(row: Row) -> DeadLetter:
-    id_, mail_id_, body, kind, sender, reason, attempts, buried_at, possible_duplicate = row
-    return DeadLetter(
-        id=id_,
-        mail=read_mail(body, mail_id_),
-        cause=Cause(kind=kind, sender=sender, reason=reason),
-        attempts=_attempts(attempts),
-        buried_at=buried_at,
-        possible_duplicate=bool(possible_duplicate),
-    )
+    *facts, body = row
+    return DeadLetter(**_facts(facts), mail=read_mail(body, facts[1]))
+
+
+def _facts(row: Sequence[Any]) -> dict[str, Any]:
+    """Read a row of _COLUMNS."""
+    id_, mail_id_, submitted_at, kind, sender, reason, attempts, buried_at, may_be_double = row
+    return {
+        "id": id_,
+        "mail_id": mail_id_,
+        "submitted_at": None if kind == UNDECODABLE else submitted_at,
+        "cause": Cause(kind=kind, sender=sender, reason=reason),
+        "attempts": _attempts(attempts),
+        "buried_at": buried_at,
+        "possible_duplicate": bool(may_be_double),
+    }
 
 
 def _attempts(body: bytes) -> Sequence[Attempt]:

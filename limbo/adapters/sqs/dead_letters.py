@@ -7,18 +7,26 @@ approximate, so a letter of the last minute may be missed.
 
 import heapq
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import BATCH
-from limbo.adapters.sqs.letter import age_of, cause_of, names_of, read_letter, redriven
+from limbo.adapters.sqs.letter import (
+    age_of,
+    cause_of,
+    died_of,
+    names_of,
+    read_entry,
+    read_letter,
+    redriven,
+)
 from limbo.adapters.sqs.messages import Message
+from limbo.domain.delivery.causes import most_frequent
 from limbo.domain.delivery.verdict import Cause
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.dead_letters import DeadLetter, OnProgress
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -40,7 +48,9 @@ class SqsDeadLetters:
         self._patience = patience
         self._looking = threading.Lock()
 
-    def list(self, limit: int, after: str | None = None) -> Sequence[DeadLetter]:
+    def list(
+        self, limit: int, after: str | None = None, cause: str | None = None
+    ) -> Sequence[DeadLetterEntry]:
         """Return up to ``limit`` dead letters, newest first, starting behind the id ``after``.
 
         With ``after`` it reads all letters twice, instead of keeping them all in memory.
@@ -52,8 +62,13 @@ class SqsDeadLetters:
             if end is None:
                 return []
         with closing(self._all()) as batches:
-            rest = (m for batch in batches for m in batch if end is None or age_of(m) < end)
-            return [read_letter(message) for message in heapq.nlargest(limit, rest, key=age_of)]
+            rest = (
+                message
+                for batch in batches
+                for message in batch
+                if (end is None or age_of(message) < end) and died_of(message, cause)
+            )
+            return [read_entry(message) for message in heapq.nlargest(limit, rest, key=age_of)]
 
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
@@ -61,18 +76,16 @@ class SqsDeadLetters:
             return read_letter(messages[0])
         return None
 
-    def causes(self) -> Sequence[tuple[Cause, int]]:
+    def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:
         """Count by cause, the most frequent first. It receives all letters, so do not poll it."""
-        causes = Counter(cause_of(message) for batch in self._all() for message in batch)
-        return causes.most_common()
+        return most_frequent(
+            (cause_of(message) for batch in self._all() for message in batch), limit
+        )
 
-    def select(self, causes: Collection[Cause] | None = None) -> Sequence[str]:
-        """Return the ids of all letters, or of those with one of the causes, oldest first."""
+    def select(self, cause: str | None = None) -> Sequence[str]:
+        """Return the ids of all letters, or of those with this cause, oldest first."""
         ages = [
-            age_of(message)
-            for batch in self._all()
-            for message in batch
-            if causes is None or cause_of(message) in causes
+            age_of(message) for batch in self._all() for message in batch if died_of(message, cause)
         ]
         return [id_ for _, id_ in sorted(ages)]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from limbo.adapters.encoding.codec import (
     decode_attempts,
     decode_cause,
+    decode_envelope,
     decode_mail,
     encode_attempts,
     encode_cause,
@@ -13,7 +14,8 @@ from limbo.adapters.encoding.codec import (
 from limbo.adapters.sqs.client import MAX_BYTES
 from limbo.adapters.sqs.messages import Message, Outgoing
 from limbo.domain.delivery.verdict import Attempt, Cause, Death
-from limbo.ports.dead_letters import DeadLetter
+from limbo.domain.mail.mail import Mail
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry
 from limbo.ports.queue import Lease
 
 _CAUSE, _ATTEMPTS = "limbo-cause", "limbo-attempts"
@@ -37,11 +39,29 @@ def attributes_of(lease: Lease, death: Death, buried_at: float) -> Iterator[Mapp
     yield {}
 
 
+def read_entry(message: Message) -> DeadLetterEntry:
+    """Read what a list shows of a message of the dead-letter queue, without parsing its mail."""
+    named = message.attributes.get(_MAIL_ID, message.id)
+    id_, submitted_at = decode_envelope(message.body) or (named, None)
+    return DeadLetterEntry(
+        id=message.id,
+        mail_id=id_,
+        submitted_at=submitted_at,
+        cause=cause_of(message),
+        attempts=_attempts(message),
+        buried_at=_buried_at(message),
+        possible_duplicate=_may_be_double(message),
+    )
+
+
 def read_letter(message: Message) -> DeadLetter:
     """Read a message of the dead-letter queue, even if limbo did not put it there."""
+    mail = decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id))
     return DeadLetter(
         id=message.id,
-        mail=decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id)),
+        mail_id=mail.id,
+        submitted_at=mail.submitted_at if isinstance(mail, Mail) else None,
+        mail=mail,
         cause=cause_of(message),
         attempts=_attempts(message),
         buried_at=_buried_at(message),
@@ -77,6 +97,11 @@ def cause_of(message: Message) -> Cause:
         return decode_cause(message.attributes[_CAUSE])
     except (ValueError, KeyError, TypeError):
         return UNKNOWN_CAUSE
+
+
+def died_of(message: Message, cause: str | None) -> bool:
+    """Tell whether the mail died of the cause that is named so, or whether none is named."""
+    return cause is None or cause_of(message).matches(cause)
 
 
 def _attempts(message: Message) -> Sequence[Attempt]:

@@ -5,11 +5,13 @@ from limbo.entrypoints.cli.dead_letters.view import (
     CAUSE_HEADINGS,
     LETTER_HEADINGS,
     cause_row,
+    document_with_mail,
     letter_document,
     letter_row,
     letter_text,
 )
 from limbo.entrypoints.http.api.representations import causes_representation
+from limbo.entrypoints.http.api.schemas import MAX_CAUSES
 from limbo.ports.dead_letters import DeadLetters
 
 
@@ -39,7 +41,8 @@ def show(call: Call, dead_letters: DeadLetters) -> int:
         console.fail(f"not found: {arguments.id}")
         return 1
     if arguments.json:
-        console.print_json(letter_document(letter, with_mail=arguments.mail))
+        show_as = document_with_mail if arguments.mail else letter_document
+        console.print_json(show_as(letter))
     else:
         for line in letter_text(letter, with_mail=arguments.mail):
             console.print(line)
@@ -49,7 +52,7 @@ def show(call: Call, dead_letters: DeadLetters) -> int:
 def causes(call: Call, dead_letters: DeadLetters) -> int:
     """Show how many dead letters each cause has."""
     console = call.console
-    counts = dead_letters.causes()
+    counts = dead_letters.causes(MAX_CAUSES)
     if call.arguments.json:
         console.print_json_list(causes_representation(counts)["data"])
     elif counts:

@@ -35,15 +35,12 @@ def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
 
 
 def _ids_of_cause(name: str, dead_letters: DeadLetters, console: Console) -> Sequence[str] | None:
-    known = [cause for cause, _ in dead_letters.causes()]
-    causes = [cause for cause in known if cause.matches(name)]
-    if not causes:
+    ids = dead_letters.select(name)
+    if not ids:
+        known = [cause for cause, _ in dead_letters.causes(MOST_NAMED)]
         names = sorted({str(cause.kind) for cause in known}) + [cause.id for cause in known]
         listed = ", ".join(names[:MOST_NAMED]) or "none"
         console.fail(f"no dead letter has the cause {name!r}; there are: {listed}")
         return None
-    ids = dead_letters.select(causes)
-    plural = "cause" if len(causes) == 1 else "causes"
-    match = "matches" if len(ids) == 1 else "match"
-    console.note(f"{letters(len(ids))} {match}, of {len(causes)} {plural}")
+    console.note(f"{letters(len(ids))} {'matches' if len(ids) == 1 else 'match'}")
     return ids

@@ -11,7 +11,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.domain.mail.text import one_line
 from limbo.entrypoints.cli.times import local_time
 from limbo.entrypoints.http.api.representations import dead_letter_representation
-from limbo.ports.dead_letters import DeadLetter
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry
 from limbo.ports.queue import Undecodable
 
 Document = dict[str, object]
@@ -19,19 +19,21 @@ LETTER_HEADINGS = ("ID", "MAIL", "BURIED", "KIND", "SENDER", "ATTEMPTS", "REASON
 CAUSE_HEADINGS = ("MAILS", "CAUSE", "KIND", "SENDER", "REASON")
 
 
-def letter_document(letter: DeadLetter, *, with_mail: bool = False) -> Document:
-    """Return the dead letter as HTTP clients see it, together with the mail if ``with_mail``."""
-    document: Document = {**dead_letter_representation(letter)}
-    if with_mail:
-        document["mail"] = _mail_document(letter.mail)
-    return document
+def letter_document(letter: DeadLetterEntry) -> Document:
+    """Return the dead letter as HTTP clients see it."""
+    return {**dead_letter_representation(letter)}
 
 
-def letter_row(letter: DeadLetter) -> Sequence[str]:
+def document_with_mail(letter: DeadLetter) -> Document:
+    """Return the dead letter as HTTP clients see it, together with the mail."""
+    return {**letter_document(letter), "mail": _mail_document(letter.mail)}
+
+
+def letter_row(letter: DeadLetterEntry) -> Sequence[str]:
     """Return the cells of the dead letter, in the order of LETTER_HEADINGS."""
     return (
         letter.id,
-        letter.mail.id,
+        letter.mail_id,
         local_time(letter.buried_at),
         letter.cause.kind,
         letter.cause.sender,

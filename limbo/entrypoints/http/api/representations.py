@@ -16,7 +16,7 @@ from limbo.entrypoints.http.api.schemas import (
     SubmittedMail,
 )
 from limbo.entrypoints.http.api.times import rfc3339, rfc3339_or_none
-from limbo.ports.dead_letters import DeadLetter
+from limbo.ports.dead_letters import DeadLetterEntry
 from limbo.ports.ledger_reader import Record
 
 
@@ -61,7 +61,7 @@ def mail_resource(record: Record) -> MailResource:
     return resource
 
 
-def dead_letter_representation(letter: DeadLetter) -> DeadLetterShape:
+def dead_letter_representation(letter: DeadLetterEntry) -> DeadLetterShape:
     """Return a dead letter, without what a client wrote: addresses, subject, body."""
     representation: DeadLetterShape = {
         "id": letter.id,
@@ -72,9 +72,9 @@ def dead_letter_representation(letter: DeadLetter) -> DeadLetterShape:
             _attempt_representation(each.sender, each.started_at, each) for each in letter.attempts
         ],
     }
-    if isinstance(letter.mail, Mail):
-        representation["mail_id"] = letter.mail.id
-        representation["submitted_at"] = rfc3339(letter.mail.submitted_at)
+    if letter.submitted_at is not None:
+        representation["mail_id"] = letter.mail_id
+        representation["submitted_at"] = rfc3339(letter.submitted_at)
     return representation
 
 

@@ -20,6 +20,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.api.json_schema import Facts
 
 MAX_IDS = 1000
+MAX_CAUSES = 1000
 
 Id = Annotated[
     str,
@@ -112,9 +113,9 @@ class CauseCount(TypedDict):
 
 
 class Causes(TypedDict):
-    """What the dead letters died of, the most frequent first."""
+    """What the dead letters died of, the most frequent first, at most a thousand causes."""
 
-    data: list[CauseCount]
+    data: Annotated[list[CauseCount], Facts(maxItems=MAX_CAUSES)]
 
 
 class ById(TypedDict):

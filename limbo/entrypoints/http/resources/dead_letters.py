@@ -13,6 +13,7 @@ from limbo.entrypoints.http.api.representations import (
     dead_letter_representation,
 )
 from limbo.entrypoints.http.api.schemas import (
+    MAX_CAUSES,
     MAX_IDS,
     Causes,
     DeadLetterPage,
@@ -47,7 +48,7 @@ class DeadLetterHandlers:
 
     async def causes(self, _: Call) -> Causes:
         """Count by cause."""
-        return causes_representation(await self._ask(lambda letters: letters.causes()))
+        return causes_representation(await self._ask(lambda letters: letters.causes(MAX_CAUSES)))
 
     async def show(self, call: Call) -> DeadLetterShape:
         """Show one dead letter."""
@@ -104,15 +105,10 @@ def parse_choice(document: Mapping[str, object]) -> Choice:
             if len(names) == len(ids):
                 return lambda _: [name for name in names if is_mail_id(name)]
         case {"cause": str(name), **rest} if not rest and 0 < len(name) <= _MAX_TEXT:
-            return lambda letters: _of_cause(letters, name)
+            return lambda letters: letters.select(name)
         case {"all": True, **rest} if not rest and document["all"] is True:
             return lambda letters: letters.select()
         case _:
             pass
     detail = f"the body {_HOW}; ids are 1 to {MAX_IDS} strings of at most {_MAX_TEXT} characters"
     raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
-
-
-def _of_cause(letters: DeadLetters, name: str) -> Sequence[str]:
-    causes = [cause for cause, _ in letters.causes() if cause.matches(name)]
-    return letters.select(causes) if causes else []

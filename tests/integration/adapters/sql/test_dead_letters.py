@@ -1,4 +1,6 @@
 import time
+import tracemalloc
+from dataclasses import replace
 
 from limbo.domain.delivery.lifecycle import End, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Cause, Death
@@ -20,6 +22,34 @@ def test_a_dead_letter_whose_attempts_a_newer_limbo_wrote_is_listed(database, ou
         queue.bury(lease, Death(cause=OUTAGE))
     database.execute("UPDATE limbo_dead_letters SET attempts = :body", {"body": NEWER_ATTEMPT})
     assert [letter.attempts for letter in queue.dead_letters.list(10)] == [(), ()]
+
+
+def test_a_page_of_dead_letters_reads_no_mail(queue):
+    queue.put([a_mail(message="x" * 100_000) for _ in range(50)])
+    for lease in take(queue, 50):
+        queue.bury(lease, Death(cause=OUTAGE))
+    tracemalloc.start()
+    page = queue.dead_letters.list(50)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(page) == 50
+    assert peak < 1_000_000
+
+
+def test_causes_that_an_older_limbo_wrote_are_counted_and_found(database, queue):
+    queue.put([a_mail() for _ in range(6)])
+    leases = take(queue, 6)
+    for number, lease in enumerate(leases):
+        queue.bury(lease, Death(cause=replace(OUTAGE, reason=f"refused {'ab'[number % 2]}")))
+    database.execute("UPDATE limbo_dead_letters SET cause_id = NULL")
+    letters = queue.dead_letters
+    [(cause, count), _] = letters.causes(10)
+    assert count == 3
+    assert letters.causes(1) == [(cause, 3)]
+    database.execute("UPDATE limbo_dead_letters SET cause_id = NULL")
+    wanted = [letter for letter in letters.list(10) if letter.cause == cause]
+    assert letters.list(10, cause=cause.id) == wanted
+    assert [*letters.select(cause.id)] == [letter.id for letter in wanted][::-1]
 
 
 def test_a_redrive_queues_a_dead_mail_in_the_ledger_as_well(outbox, queue, ledger):

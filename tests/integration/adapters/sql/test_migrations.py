@@ -39,6 +39,7 @@ HASHES = {
     "m0003_api_keys.py": "8bf87cf4314fbdf29ee743249dadc4c4b5bc223879b04fd55cf10c5b684c9e88",
     "m0004_submissions.py": "d345afd2cca78b0e76b7a6d90312e57172f95269c36c555bf3989493e9455b13",
     "m0005_compatibility.py": "61165614514b6d7c5a577e5b50f0fd0f879d2ee11e3f48941ed0efb6b45cf126",
+    "m0006_causes.py": "87adaf1a1fa7be89d183c12d4517c37eb9238ac7543f9cc992a61037bac187d1",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -164,6 +165,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     ],
     4: [],
     5: [],
+    6: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}
@@ -278,7 +280,7 @@ def test_a_mail_in_the_queue_is_received_as_it_was(open_at, version):
 def test_a_dead_letter_is_shown_and_redriven(open_at, version):
     queue = SqlQueue(climbed(open_at, version))
     [letter] = queue.dead_letters.list(10)
-    assert (letter.id, letter.mail.id, letter.cause) == (LETTER, DEAD, OUTAGE)
+    assert (letter.id, letter.mail_id, letter.cause) == (LETTER, DEAD, OUTAGE)
     assert letter.attempts == (ATTEMPT,)
     assert queue.dead_letters.redrive([DEAD]) == 1
     assert {lease.mail.id for lease in queue.receive(10, 0)} == {WAITING, DEAD}

@@ -302,7 +302,7 @@ def test_a_queue_and_dead_letters_of_two_kinds_go_together(new, dead_fifo):
     sqs.queue.bury(take_one(sqs.queue), DEATH)
     [letter] = sqs.dead_letters.list(10)
     assert sqs.dead_letters.redrive([letter.id]) == 1
-    assert take_one(sqs.queue).mail == letter.mail
+    assert take_one(sqs.queue).mail.id == letter.mail_id
 
 
 @pytest.mark.parametrize("attributes", [{}, {"limbo-cause": "{", "limbo-attempts": "[1]"}])
@@ -320,8 +320,9 @@ def test_lists_what_others_moved_to_the_dead_letters(new, aws, attributes):
         )
     letters = sqs.dead_letters.list(10)
     assert {letter.cause for letter in letters} == {UNKNOWN_CAUSE}
-    assert mail in [letter.mail for letter in letters]
-    assert any(isinstance(letter.mail, Undecodable) for letter in letters)
+    mails = [sqs.dead_letters.show(letter.id).mail for letter in letters]
+    assert mail in mails
+    assert any(isinstance(each, Undecodable) for each in mails)
     assert letters[0].buried_at == pytest.approx(aws.now(), abs=10)
     assert all(letter.possible_duplicate for letter in letters)  # SQS moves what was often received
     assert sqs.dead_letters.redrive(sqs.dead_letters.select()) == 2
@@ -343,8 +344,8 @@ def test_a_body_that_leaves_no_room_is_buried_with_less(new, aws, room, cause, a
     )
     sqs.queue.bury(lease, replace(DEATH, attempts=[attempt] * 20))
     [letter] = sqs.dead_letters.list(10)
-    assert isinstance(letter.mail, Mail)
-    assert letter.mail == lease.mail
+    assert isinstance(lease.mail, Mail)
+    assert sqs.dead_letters.show(letter.id).mail == lease.mail
     assert (letter.cause, len(letter.attempts)) == (cause, attempts)
     assert sqs.dead_letters.redrive([letter.id]) == 1
     assert take_one(sqs.queue).mail == lease.mail
@@ -378,7 +379,7 @@ CALLS = {
     "depth": lambda queue, _: queue.depth(),
     "list": lambda _, dead_letters: dead_letters.list(10),
     "show": lambda _, dead_letters: dead_letters.show("a"),
-    "causes": lambda _, dead_letters: dead_letters.causes(),
+    "causes": lambda _, dead_letters: dead_letters.causes(10),
     "redrive": lambda _, dead_letters: dead_letters.redrive(["a"]),
     "drop": lambda _, dead_letters: dead_letters.drop(["a"]),
 }

@@ -285,7 +285,7 @@ def test_a_burial_that_the_dead_letters_refuse_is_tried_anew(sqs):
         lambda dead_letters: dead_letters.list(5),
         lambda dead_letters: dead_letters.list(5, after="500"),
         lambda dead_letters: dead_letters.select(),
-        lambda dead_letters: dead_letters.causes(),
+        lambda dead_letters: dead_letters.causes(10),
     ],
     ids=["list", "list after", "select", "causes"],
 )

@@ -110,7 +110,7 @@ def test_a_mail_to_blame_is_dead_at_once_with_the_reason(queue):
     with working(queue, fakes()):
         until(lambda: is_empty(queue))
     (letter,) = queue.dead_letters.list(10)
-    assert (letter.mail, letter.cause.kind) == (mail, "mail")
+    assert (letter.mail_id, letter.cause.kind) == (mail.id, "mail")
     assert len(letter.attempts) == 1
 
 

@@ -80,7 +80,7 @@ class Site:
         return sorted(lease.mail.id for lease in leases)
 
     def dead(self) -> list[str]:
-        return sorted(letter.mail.id for letter in self.dead_letters.list(MANY * 2))
+        return sorted(letter.mail_id for letter in self.dead_letters.list(MANY * 2))
 
     @property
     def _environ(self) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from limbo.domain.delivery.verdict import Cause
-from limbo.entrypoints.cli.dead_letters.view import letter_document, letter_text
+from limbo.entrypoints.cli.dead_letters.view import document_with_mail, letter_document, letter_text
 from limbo.ports.dead_letters import DeadLetter
 from tests.support.mail_fields import EVERY_FIELD, SAMPLES, changed
 
@@ -12,10 +12,15 @@ from tests.support.mail_fields import EVERY_FIELD, SAMPLES, changed
 def test_each_field_of_the_mail_is_shown_where_it_is_asked_for(kind, name):
     mail = changed(kind, name)
     letter = DeadLetter(
-        id="1", mail=mail, cause=Cause(kind="mail", reason="no"), attempts=(), buried_at=2.0
+        id="1",
+        mail_id=mail.id,
+        mail=mail,
+        cause=Cause(kind="mail", reason="no"),
+        attempts=(),
+        buried_at=2.0,
     )
     word = SAMPLES[name].private.replace("%40", "@")
-    document = letter_document(letter, with_mail=True)
+    document = document_with_mail(letter)
     assert document["mail"] == mail.fields.content(mail)
     assert name in mail.fields.multiline or word in str(document["mail"][name])
     shown = "\n".join(letter_text(letter, with_mail=True))

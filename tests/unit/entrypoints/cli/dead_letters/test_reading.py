@@ -138,6 +138,7 @@ def test_shows_why_a_body_is_no_mail(operator, json_):
 def test_no_terminal_obeys_what_a_dead_letter_says(operator):
     letter = DeadLetter(
         id="\x1b[2J",
+        mail_id="\x9b1m\n",
         mail=Undecodable("\x9b1m\n", "\x1b[31m"),
         cause=Cause(kind="\x1b]0;a\x07", sender="\x08", reason="\x1b[31m\r\n\u202ered"),
         attempts=(),
@@ -147,7 +148,7 @@ def test_no_terminal_obeys_what_a_dead_letter_says(operator):
     class OneLetter:
         list = staticmethod(lambda *_: [letter])
         show = staticmethod(lambda _: letter)
-        causes = staticmethod(lambda: [(letter.cause, 1)])
+        causes = staticmethod(lambda _: [(letter.cause, 1)])
 
     operator.dead_letters = OneLetter()
     for line in ("list", "show x --mail", "causes"):

@@ -1,0 +1,50 @@
+"""The causes of a SQL queue's dead letters. Each row names its cause by the cause's id."""
+
+from collections.abc import Sequence
+
+from limbo.adapters.sql.database import Database, Dialect
+from limbo.adapters.sql.statements import in_each, update
+from limbo.domain.delivery.verdict import Cause
+
+_BATCH = 1000
+_UNNAMED = in_each(
+    lambda dialect: (
+        f"""
+        SELECT id, kind, sender, reason FROM limbo_dead_letters
+        WHERE cause_id IS NULL ORDER BY id LIMIT :limit
+        {"" if dialect is Dialect.SQLITE else "FOR UPDATE"}
+    """
+    )
+)
+_NAME = in_each(
+    lambda dialect: update(dialect, "limbo_dead_letters", {"id": "text"}, {"cause_id": "text"})
+)
+# The newest letter of a cause shows it.
+_COUNT = """
+    SELECT letter.kind, letter.sender, letter.reason, cause.letters
+    FROM (
+        SELECT cause_id, max(id) AS id, count(*) AS letters FROM limbo_dead_letters
+        GROUP BY cause_id ORDER BY count(*) DESC, cause_id LIMIT :limit
+    ) AS cause
+    JOIN limbo_dead_letters AS letter ON letter.id = cause.id
+    ORDER BY cause.letters DESC, letter.cause_id
+"""
+
+
+def name_causes(database: Database) -> None:
+    """Give each row the id of its cause, if an older limbo wrote it without one."""
+    while database.execute("SELECT 1 FROM limbo_dead_letters WHERE cause_id IS NULL LIMIT 1"):
+        with database.transaction() as transaction:
+            rows = transaction.execute(_UNNAMED[database.dialect], {"limit": _BATCH})
+            causes = [Cause(kind=kind, sender=by, reason=reason) for _, kind, by, reason in rows]
+            columns = {"id": [row[0] for row in rows], "cause_id": [cause.id for cause in causes]}
+            transaction.execute_many(_NAME[database.dialect], columns)
+
+
+def count_causes(database: Database, limit: int) -> Sequence[tuple[Cause, int]]:
+    """Count the dead letters by cause. Return the ``limit`` most frequent ones."""
+    name_causes(database)
+    return [
+        (Cause(kind=kind, sender=sender, reason=reason), letters)
+        for kind, sender, reason, letters in database.execute(_COUNT, {"limit": limit})
+    ]
