@@ -40,11 +40,16 @@ class Problem:
 
 
 class InvalidMail(LimboError):  # noqa: N818 - a name of the domain, read in sentences
-    """The document is no mail. ``problems`` holds everything wrong with it, in a fixed order."""
+    """The document is no mail. ``problems`` holds what is wrong with it, in a fixed order.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Of very many problems it holds the first, and one that says how many more there are. ``count``
+    counts them all.
+    """
+
+    def __init__(self, problems: Sequence[Problem], count: int | None = None) -> None:
         super().__init__("; ".join(problem.detail for problem in problems))
         self.problems = tuple(problems)
+        self.count = len(problems) if count is None else count
 
 
 class QueueUnavailable(LimboError):  # noqa: N818 - a state of the queue, not a mistake

@@ -7,14 +7,14 @@ slower. The source contains only names from the table of fields, and nothing fro
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from limbo.domain.mail.field import MailField, Problems, Rule
+from limbo.domain.mail.field import Bound, Entry, MailField, Problems, Rule
 
 Reader = Callable[..., Any]
 Check = Callable[[Mapping[str, object], Problems], None]
 Writer = Callable[[object, dict[str, object]], dict[str, object]]
 
 
-def reader(table: Sequence[MailField | Rule], check: Check) -> Reader:
+def reader(table: Sequence[Entry], check: Check) -> Reader:
     """Return a function that parses a document, applies the rules and calls ``make``.
 
     ``make`` gets the attributes. Before that, ``check`` gets all problems. Arguments that are no
@@ -23,16 +23,25 @@ def reader(table: Sequence[MailField | Rule], check: Check) -> Reader:
     known: dict[str, object] = {"check": check}
     lines = ["version, problems = 1, []"]
     attributes = ["version"]
+    bounded: tuple[str, ...] = ()
     for number, entry in enumerate(table):
         if isinstance(entry, Rule):
             known[f"judge{number}"] = entry.judge
             names = ", ".join(entry.attributes)
             lines.append(f"{names} = judge{number}({names}, problems)")
             continue
+        if isinstance(entry, Bound):
+            known[f"allows{number}"] = entry.allows
+            lines.append(f"allowed = allows{number}(document, problems)")
+            bounded = entry.names
+            continue
         known |= {f"parse{number}": entry.parse, f"absent{number}": entry.absent}
         read = f"parse{number}(document.get({entry.name!r}), problems)"
+        conditions = ["allowed"] if entry.name in bounded else []
         if not entry.required:
-            read += f" if {entry.name!r} in document else absent{number}"
+            conditions.append(f"{entry.name!r} in document")
+        if conditions:
+            read += f" if {' and '.join(conditions)} else absent{number}"
         lines.append(f"{entry.attribute} = {read}")
         if entry.since > 1:
             used = f"if {entry.attribute} != absent{number}"

@@ -52,3 +52,18 @@ class Rule:
 
     attributes: tuple[str, ...]
     judge: Callable[..., tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """A bound on fields that cost time to parse. It stands in the table before the first of them.
+
+    ``allows`` gets the document, and adds what is wrong to the problems. If it returns False, none
+    of the fields is parsed.
+    """
+
+    names: tuple[str, ...]
+    allows: Callable[[Mapping[str, object], Problems], bool]
+
+
+Entry = MailField | Rule | Bound

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from limbo.domain.errors import InvalidMail, Problem
 from limbo.domain.mail.composed import reader, writer
-from limbo.domain.mail.field import MailField, Problems, Rule
+from limbo.domain.mail.field import Entry, MailField, Problems
 
 MAX_PROBLEMS = 100
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
@@ -14,7 +15,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 class MailFields:
     """The table of fields in use. A class of mails holds its own as ``fields``."""
 
-    def __init__(self, table: Sequence[MailField | Rule]) -> None:
+    def __init__(self, table: Sequence[Entry]) -> None:
         told = [entry for entry in table if isinstance(entry, MailField)]
         self.names = tuple(field.name for field in told)
         self.placed = tuple(sorted(told, key=lambda field: field.place))
@@ -64,9 +65,12 @@ class MailFields:
 
     def _check(self, document: Mapping[str, object], problems: Problems) -> None:
         if not document.keys() <= self._known:
-            problems += [self._unknown(name) for name in document if name not in self._known]
+            count = len(problems) + len(document) - sum(name in document for name in self.names)
+            unknown = (self._unknown(name) for name in document if name not in self._known)
+            problems += islice(unknown, max(0, MAX_PROBLEMS - len(problems)))
+            raise InvalidMail(_shortened(problems, count), count)
         if problems:
-            raise InvalidMail(_shortened(problems))
+            raise InvalidMail(_shortened(problems, len(problems)), len(problems))
 
     def _unknown(self, name: str) -> Problem:
         known = f"unknown field; known are {', '.join(self.names)}"
@@ -79,9 +83,9 @@ def _shown(fields: Sequence[MailField]) -> list[MailField]:
     return [field for field in fields if field.shown is not None]
 
 
-def _shortened(problems: Problems) -> Problems:
+def _shortened(problems: Problems, count: int) -> Problems:
     """Limit the length of the answer to a hostile document."""
-    more = len(problems) - MAX_PROBLEMS
-    if more <= 0:
+    if count <= MAX_PROBLEMS:
         return problems
-    return [*problems[:MAX_PROBLEMS], Problem(pointer="", detail=f"and {more} more problems")]
+    more = f"and {count - MAX_PROBLEMS} more problems"
+    return [*problems[:MAX_PROBLEMS], Problem(pointer="", detail=more)]

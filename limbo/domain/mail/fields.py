@@ -5,14 +5,17 @@ queue, the fingerprint for an idempotency key, the mask of providers' answers, t
 version of a mail follow from them.
 """
 
+from collections.abc import Mapping
+
 from limbo.domain.errors import Problem
 from limbo.domain.mail.address import Address
-from limbo.domain.mail.field import JsonSchema, MailField, Problems, Rule
-from limbo.domain.mail.kinds import address, addresses, text
+from limbo.domain.mail.field import Bound, Entry, JsonSchema, Problems, Rule
+from limbo.domain.mail.kinds import MAX_ENTRIES, address, addresses, text
 from limbo.domain.mail.text import body_problem, header_line_problem
 
 MAX_RECIPIENTS = 50  # SES refuses more in one message.
 MAX_SUBJECT = 998  # RFC 5322, section 2.1.1
+_RECIPIENTS = ("to", "cc", "bcc")
 
 Addresses = tuple[Address, ...]
 ADDRESS: JsonSchema = {
@@ -37,24 +40,47 @@ def _subject_problem(subject: str) -> str | None:
     return header_line_problem(subject, MAX_SUBJECT)
 
 
-def _recipients(
-    to: Addresses, cc: Addresses, bcc: Addresses, problems: Problems
+def _are_few(document: Mapping[str, object], problems: Problems) -> bool:
+    """Count the recipients before one of them is parsed, which may take a millisecond each.
+
+    Repeats count once, whatever their names. A list that is too long by itself is not counted: it
+    is refused as such.
+    """
+    count = 0
+    for name in _RECIPIENTS:
+        if name in document and isinstance(value := document[name], list):
+            count += len(value)
+    if count <= MAX_RECIPIENTS:
+        return True
+    lists = [value for name in _RECIPIENTS if isinstance(value := document.get(name), list)]
+    texts = (item for value in lists if len(value) <= MAX_ENTRIES for item in value)
+    count = len({_written(text) for text in texts if isinstance(text, str)})
+    if count <= MAX_RECIPIENTS:
+        return True
+    detail = f"to, cc, bcc: {count} receivers; at most {MAX_RECIPIENTS} are allowed"
+    problems.append(Problem(pointer="/to", detail=detail))
+    return False
+
+
+def _written(text: str) -> str:
+    """Return the address as it is written: without a name, its domain in lower case."""
+    local, at, domain = text.rpartition("<")[2].strip(" \t>").rpartition("@")
+    return f"{local}{at}{domain.lower()}"
+
+
+def _once(
+    to: Addresses, cc: Addresses, bcc: Addresses, _: Problems
 ) -> tuple[Addresses, Addresses, Addresses]:
     """Remove repeated recipients: the first field that names a recipient keeps it."""
-    count = len(to)
     if cc or bcc:
         seen = {each.email for each in to}
         cc = tuple(each for each in cc if each.email not in seen)
         seen.update(each.email for each in cc)
         bcc = tuple(each for each in bcc if each.email not in seen)
-        count += len(cc) + len(bcc)
-    if count > MAX_RECIPIENTS:
-        detail = f"to, cc, bcc: {count} receivers; at most {MAX_RECIPIENTS} are allowed"
-        problems.append(Problem(pointer="/to", detail=detail))
     return to, cc, bcc
 
 
-TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are listed
+TABLE: tuple[Entry, ...] = (  # in the order in which problems are listed
     text(
         "subject",
         problem=_subject_problem,
@@ -85,6 +111,7 @@ TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are li
         multiline=True,
         place=6,
     ),
+    Bound(names=_RECIPIENTS, allows=_are_few),
     addresses(
         "to",
         request={"anyOf": [ADDRESS, {"type": "array", "items": ADDRESS, "minItems": 1}]},
@@ -94,6 +121,6 @@ TABLE: tuple[MailField | Rule, ...] = (  # in the order in which problems are li
     ),
     addresses("cc", request=_COPIES, shown=_STRINGS, place=3),
     addresses("bcc", request=_COPIES, shown=_STRINGS, place=4),
-    Rule(attributes=("to", "cc", "bcc"), judge=_recipients),
+    Rule(attributes=_RECIPIENTS, judge=_once),
     address("from", request=ADDRESS, shown=_STRING, place=1),
 )

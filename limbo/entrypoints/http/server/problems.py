@@ -23,7 +23,8 @@ _MAX_SHOWN = 20
 class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
     """Raised to refuse a request; it says why, and becomes the response.
 
-    ``message`` replaces the message that the operation uses for all its failures. ``close`` closes
+    ``message`` replaces the message that the operation uses for all its failures. ``count`` is the
+    number of problems, if not all of them are given. ``close`` closes
     the connection after the response, for a request that was not read to its end.
     """
 
@@ -33,6 +34,7 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
         problems: Sequence[Problem] | str,
         *,
         message: str | None = None,
+        count: int | None = None,
         headers: Iterable[Header] = (),
         close: bool = False,
     ) -> None:
@@ -41,6 +43,7 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
         self.problems = (
             (Problem(pointer="", detail=problems),) if isinstance(problems, str) else problems
         )
+        self.count = len(self.problems) if count is None else count
         self.message = message
         self.headers = tuple(headers)
         self.close = close
@@ -57,7 +60,7 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
     ``failed`` is the message of a refusal that has no message of its own.
     """
     status = refusal.status.value
-    detail = _joined(refusal.problems)
+    detail = _joined(refusal)
     if wants_problem_json(header(scope, b"accept").decode("latin-1")):
         media_type = PROBLEM_JSON
         document: dict[str, object] = {
@@ -79,9 +82,9 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
     return response
 
 
-def _joined(problems: Sequence[Problem]) -> str:
-    shown = "; ".join(problem.detail for problem in problems[:_MAX_SHOWN])
-    left = len(problems) - _MAX_SHOWN
+def _joined(refusal: HttpRefusal) -> str:
+    shown = "; ".join(problem.detail for problem in refusal.problems[:_MAX_SHOWN])
+    left = refusal.count - _MAX_SHOWN
     return f"{shown}; and {left} more" if left > 0 else shown
 
 

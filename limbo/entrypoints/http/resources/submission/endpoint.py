@@ -9,9 +9,7 @@ import structlog
 from starlette.types import Receive, Scope, Send
 
 from limbo.domain.access.api_key import KeyScope
-from limbo.domain.errors import InvalidMail
-from limbo.domain.mail.ids import mail_id
-from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.access.access import Access, check_from
 from limbo.entrypoints.http.api.idempotency_key import idempotency, read_key
 from limbo.entrypoints.http.resources.submission.answers import (
@@ -21,10 +19,10 @@ from limbo.entrypoints.http.resources.submission.answers import (
     submitted,
 )
 from limbo.entrypoints.http.resources.submission.gather import Gatherer
+from limbo.entrypoints.http.resources.submission.validation import Validation
 from limbo.entrypoints.http.server.body import BodyReader, ClientGone
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.http.server.response import ReadyResponse
-from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 from limbo.entrypoints.telemetry.logs import hash_address, hash_from
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
@@ -64,7 +62,7 @@ class SubmissionEndpoint:
     ) -> None:
         self._gatherer = gatherer
         self._access = access
-        self._now = now
+        self._validation = Validation(now=now)
         self._reader = reader
         self._deduplicates = deduplicates
         self._log = log.bind()
@@ -100,7 +98,9 @@ class SubmissionEndpoint:
         if key is not None and not self._deduplicates:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
         body = await self._reader.read(scope, receive)
-        mail = self._parse(body)
+        mail = self._validation.at_once(body)
+        if mail is None:
+            mail = await self._validation.off_the_loop(body, client.id)
         check_from(client, mail.from_)
         response = submitted(mail, scope)  # while nothing is kept, whatever fails is no lie
         submission = Submission(
@@ -123,15 +123,6 @@ class SubmissionEndpoint:
                 raise conflict(clash)
             case never:
                 assert_never(never)
-
-    def _parse(self, body: bytes) -> Mail:
-        now = self._now()
-        try:
-            return parse_mail(parse_object(body), id=mail_id(now), submitted_at=now)
-        except NotJson as error:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
-        except InvalidMail as error:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, error.problems) from None
 
 
 def _traits(mail: Mail) -> dict[str, object]:
