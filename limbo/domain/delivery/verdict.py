@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,6 +77,9 @@ class Attempt:
 
 
 UNDECODABLE = "undecodable"
+_STATUS = re.compile(r"[2-5]\d\d(?:[ -][245]\.\d{1,3}\.\d{1,3})?(?!\S)")
+# The look-behind keeps the search linear: it tries a word from its start only.
+_NUMBER_OR_ID = re.compile(r"(?<![\w.:+/=-])[\w.:+/=-]*?(?:\d|\b[a-fA-F]{8,}\b)[\w.:+/=-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +99,26 @@ class Cause:
 
     @property
     def id(self) -> str:
-        """A short name for the cause: eight hexadecimal digits, the same everywhere and always."""
-        text = f"{self.kind}\0{self.sender}\0{self.reason}"
+        """A short name for the cause: eight hexadecimal digits, the same everywhere and always.
+
+        Reasons that differ only in numbers and ids, such as that of the request, are one cause.
+        """
+        text = f"{self.kind}\0{self.sender}\0{_without_numbers(self.reason)}"
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def matches(self, name: str) -> bool:
         """Tell whether the name means this cause: it is its id or its kind."""
         return name in (self.id, self.kind)
+
+
+def _without_numbers(reason: str) -> str:
+    """Return the reason with # for each word with a digit, but for the status that it begins with.
+
+    The status is that of HTTP or SMTP (RFC 3463 has the second number), as in `550 5.7.1 no`.
+    """
+    status = _STATUS.match(reason)
+    start = status.end() if status else 0
+    return reason[:start] + _NUMBER_OR_ID.sub("#", reason[start:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,3 +57,23 @@ def test_a_cause_is_called_by_its_kind_or_its_id(name):
 @pytest.mark.parametrize("name", ["", "mailgun", "401 Forbidden", "38253ac", "mail"])
 def test_a_cause_is_called_by_nothing_else(name):
     assert not Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden").matches(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_one"),
+    [
+        ("503 busy, request 4711", "503 busy, request 4712", True),
+        ("503 busy (id=0a1b-9c)", "503 busy (id=77ff-0e)", True),
+        ("no <018bcfe5-68fa-7000>: gone", "no <018bcfe5-68fa-7abc>: gone", True),
+        ("id deadbeef of you", "id 0badcafe of you", True),
+        ("at 12:30:05 too late", "at 1:02:03 too late", True),
+        ("401 Forbidden", "403 Forbidden", False),
+        ("550 5.7.1 no", "550 5.1.1 no", False),
+        ("503 busy", "503 too busy", False),
+        ("503 busy 1", "503 busy", False),
+    ],
+)
+def test_numbers_and_ids_do_not_make_two_causes_of_one(one, other, is_one):
+    first, second = (Cause(kind="outage", sender="ses", reason=text) for text in (one, other))
+    assert (first.id == second.id) is is_one
+    assert first.reason == one
