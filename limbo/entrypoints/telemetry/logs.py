@@ -19,9 +19,7 @@ def configure_logging(*, pretty: bool | None = None) -> None:
     renderer: structlog.typing.Processor = _as_json
     output = LogOutput(sys.stdout.buffer, b"\n")
     if pretty:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), pad_event_to=16, sort_keys=False
-        )
+        renderer = _readable(colors=sys.stdout.isatty())
         output = LogOutput(sys.stdout, "\n")
     structlog.configure(
         processors=[complete, renderer],
@@ -30,6 +28,29 @@ def configure_logging(*, pretty: bool | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     _configure_foreign_logs(complete, renderer)
+
+
+def configure_unset_logging() -> None:
+    """Where nobody has set up the logs, write readable lines to standard error.
+
+    structlog's own default draws every local variable of a traceback, subjects and bodies among
+    them, wherever rich is installed.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[Completion(), _readable(colors=sys.stderr.isatty())],
+            wrapper_class=_Logger,
+            logger_factory=lambda *_: LogOutput(sys.stderr, "\n"),
+        )
+
+
+def _readable(*, colors: bool) -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=colors,
+        pad_event_to=16,
+        sort_keys=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
 
 
 def _configure_foreign_logs(

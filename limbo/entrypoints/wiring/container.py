@@ -15,6 +15,7 @@ from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.settings.settings import load
+from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.wiring.backends import BACKENDS
 from limbo.entrypoints.wiring.parts.base import open_parts
@@ -138,6 +139,7 @@ class Container(containers.DeclarativeContainer):
 @contextmanager
 def opened(environ: Mapping[str, str]) -> Iterator[Container]:
     """Yield the container of these settings, and close in the end what it has opened."""
+    configure_unset_logging()
     container = Container(environ=environ)
     try:
         yield container

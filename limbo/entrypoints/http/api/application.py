@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Lifespan
 
 from limbo.entrypoints.http.api.failures import EXCEPTION_HANDLERS
 from limbo.entrypoints.http.api.middleware import Observation
+from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 
 
@@ -44,5 +45,6 @@ def observed_application(
     lifespan: Lifespan[Application] | None = None,
 ) -> Application:
     """Return an application of those routes, each request of which is logged and counted."""
+    configure_unset_logging()
     around = Middleware(Observation, metrics=metrics)
     return Application(around=around, routes=routes, lifespan=lifespan)

@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import re
+import subprocess
 import sys
 import threading
 import time
@@ -165,6 +166,40 @@ def test_an_error_is_logged_by_its_type_and_place_and_without_its_text(capsys, p
     written = capsys.readouterr().out
     assert written.count("KeyError") == 2
     assert written.count(" explode") == 2
+    assert "example.org" not in written
+
+
+UNSET = """
+import structlog
+from limbo.entrypoints.{module} import {name}
+
+def explode():
+    subject = "Top Secret"
+    raise ValueError("bob@example.org")
+
+{call}
+try:
+    explode()
+except ValueError:
+    structlog.get_logger().exception("failed")
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "call"),
+    [
+        ("wiring.container", "opened", "opened({}).__enter__()"),
+        ("http.api.application", "observed_application", "observed_application([], metrics=None)"),
+        ("telemetry.logs", "configure_logging", "configure_logging(pretty=True)"),
+    ],
+)
+def test_no_traceback_shows_the_variables_whoever_sets_up_the_logs(module, name, call):
+    code = UNSET.format(module=module, name=name, call=call)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    written = ran.stdout + ran.stderr
+    assert "failed" in written
+    assert " explode" in written
+    assert "Secret" not in written
     assert "example.org" not in written
 
 
