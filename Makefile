@@ -49,14 +49,16 @@ lock: .venv/.dev ## pin the dependencies again
 clean: ## remove what the other targets made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
-.venv/bin/python:
+# Only a venv with pip is whole: without Debian's python3-venv, `python -m venv` leaves one that has none.
+.venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo 'limbo needs Python 3.11 or newer; name it with: make PYTHON=python3.12 …' >&2; exit 1; }
-	@echo 'setting up .venv …'
-	@$(PYTHON) -m venv .venv \
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo 'python venv is missing; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'setting up .venv …'
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
-.venv/.run: .venv/bin/python requirements.txt pyproject.toml
+.venv/.run: requirements.txt pyproject.toml | .venv/bin/pip
 	@echo 'installing limbo …'
 	@$(PIP_INSTALL) -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
