@@ -1,5 +1,6 @@
 """What the README says of settings and metrics is what the code has."""
 
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.readme import README, settings_rows, shown_rows, with_rows
 
@@ -17,6 +18,11 @@ def test_rows_that_changed_are_written_where_they_stood():
     assert [line for line in written.splitlines() if line not in rows] == [
         line for line in TEXT.splitlines() if line not in rows
     ]
+
+
+def test_the_readme_has_every_code_of_an_error():
+    for code in Code:
+        assert f"| `{code}` | {code.status} | {code.meaning} |" in TEXT
 
 
 def test_the_readme_has_every_metric():

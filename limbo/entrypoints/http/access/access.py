@@ -15,6 +15,7 @@ from limbo.domain.errors import ApiKeysUnavailable, Problem
 from limbo.domain.mail.address import Address
 from limbo.entrypoints.http.access.credentials import HOW, read_credential
 from limbo.entrypoints.http.access.key_cache import KeyCache
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, HttpRefusal
 from limbo.entrypoints.telemetry.log_fields import note_request
@@ -94,7 +95,11 @@ class Access:
         key = _checked(credential, found)
         self._keep_rate(key)
         if needs not in key.scopes:
-            raise HttpRefusal(HTTPStatus.FORBIDDEN, f"this API key lacks the scope {needs}")
+            raise HttpRefusal(
+                HTTPStatus.FORBIDDEN,
+                f"this API key lacks the scope {needs}",
+                code=Code.SCOPE_MISSING,
+            )
         return key.client
 
     def _keep_rate(self, key: ApiKey) -> None:
@@ -118,7 +123,11 @@ def check_from(client: Client, from_address: Address) -> None:
     """Raise HttpRefusal with 403 if the client may not send mails from the address."""
     if not client.may_send_from(from_address):
         detail = "from: this API key may not send from that address"
-        raise HttpRefusal(HTTPStatus.FORBIDDEN, [Problem(pointer="/from", detail=detail)])
+        raise HttpRefusal(
+            HTTPStatus.FORBIDDEN,
+            [Problem(pointer="/from", detail=detail)],
+            code=Code.FROM_NOT_ALLOWED,
+        )
 
 
 def _credential(scope: Scope) -> Credential | None:
@@ -134,14 +143,14 @@ def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
     An unknown id and a wrong secret get the same answer.
     """
     if not is_secret_of(credential, key) or key is None:
-        raise _unauthorized("the API key is not known here")
+        raise _unauthorized("the API key is not known here", Code.UNKNOWN_API_KEY)
     if key.is_revoked:
-        raise _unauthorized("the API key has been revoked")
+        raise _unauthorized("the API key has been revoked", Code.REVOKED_API_KEY)
     return key
 
 
-def _unauthorized(detail: str) -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.UNAUTHORIZED, detail, headers=_CHALLENGES)
+def _unauthorized(detail: str, code: Code = Code.UNAUTHORIZED) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.UNAUTHORIZED, detail, code=code, headers=_CHALLENGES)
 
 
 def _has_body(scope: Scope) -> bool:

@@ -13,6 +13,7 @@ from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.parameters import parse_query
 from limbo.entrypoints.http.server.body import BodyReader
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.http.server.response import OrjsonResponse
@@ -92,4 +93,4 @@ def _parse(body: bytes) -> Mapping[str, object]:
     try:
         return parse_object(body)
     except NotJson as error:
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+        raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error), code=Code.NOT_JSON) from None

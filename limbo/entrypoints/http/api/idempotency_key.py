@@ -8,6 +8,7 @@ import orjson
 from starlette.types import Scope
 
 from limbo.domain.mail.mail import Mail
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.headers import headers
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.ports.outbox import Idempotency
@@ -45,4 +46,6 @@ def idempotency(key: str, mail: Mail) -> Idempotency:
 
 
 def _refused(problem: str) -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.BAD_REQUEST, f"Idempotency-Key: {problem}")
+    return HttpRefusal(
+        HTTPStatus.BAD_REQUEST, f"Idempotency-Key: {problem}", code=Code.INVALID_IDEMPOTENCY_KEY
+    )

@@ -19,6 +19,7 @@ from limbo.entrypoints.http.api.json_schema import Schema, Schemas
 from limbo.entrypoints.http.api.operation import HeaderField, Operation
 from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.schemas import REQUESTS, Id, ProblemDetails, ShortProblem
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.phrases import PHRASES
 
 _EVERYWHERE = (
@@ -38,8 +39,9 @@ _DESCRIPTION = """\
 limbo takes mails over HTTP, keeps them in a durable queue, and sends them through whichever
 provider is up. `submitted` is answered once a mail is kept; its `Location` shows what became of it.
 
-A client sees and cancels its own mails alone. A failure is `{"Message": …, "Problem": …}`, or by
-RFC 9457 for those whose `Accept` names `application/problem+json`."""
+A client sees and cancels its own mails alone. A failure is
+`{"Message": …, "Problem": …, "code": …}`, or by RFC 9457 for those whose `Accept` names
+`application/problem+json`. Programs read its `code`: the texts may change."""
 _SCHEMES: Schema = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
     "basic": {
@@ -158,8 +160,10 @@ def _problem(status: HTTPStatus, short: Schema, details: Schema) -> Schema:
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
+    codes = ", ".join(f"`{code}`" for code in Code if code.status == status)
+    why = _WHY.get(status, "")
     return {
-        "description": f"{PHRASES[status]}. {_WHY.get(status, '')}".strip(),
+        "description": " ".join(f"{PHRASES[status]}. {why} Codes: {codes}.".split()),
         "headers": headers,
         "content": {
             "application/json": {"schema": short},

@@ -12,6 +12,7 @@ from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.address import parse_address
 from limbo.domain.mail.ids import is_mail_id
 from limbo.domain.mail.mail import YEAR_10000
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.problems import HttpRefusal
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class Parameter(Generic[T]):
         try:
             return self.parse(text)
         except ValueError as error:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, f"{self.name}: {error}") from None
+            raise _refused(f"{self.name}: {error}") from None
 
 
 def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
@@ -53,7 +54,7 @@ def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
     names = tuple(known)
     if len(query_string) > _MAX_QUERY:
         detail = f"the query is longer than {_MAX_QUERY} bytes"
-        raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
+        raise _refused(detail)
     try:
         pairs = parse_qsl(query_string.decode(), keep_blank_values=True, errors="strict")
     except ValueError:
@@ -63,11 +64,15 @@ def parse_query(query_string: bytes, known: Iterable[str]) -> dict[str, str]:
         if name not in names:
             shown = name if name.isidentifier() and name.isascii() and len(name) <= 40 else "…"  # noqa: PLR2004
             detail = f"{shown}: unknown parameter; known are {', '.join(names) or 'none'}"
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
+            raise _refused(detail)
         if name in query:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, f"{name}: given twice")
+            raise _refused(f"{name}: given twice")
         query[name] = value
     return query
+
+
+def _refused(detail: str) -> HttpRefusal:
+    return HttpRefusal(HTTPStatus.BAD_REQUEST, detail, code=Code.INVALID_PARAMETER)
 
 
 def parse_status(text: str) -> Status:

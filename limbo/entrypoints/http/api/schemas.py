@@ -18,6 +18,7 @@ from limbo.domain.mail.fields import ADDRESS
 from limbo.domain.mail.ids import ID_PATTERN
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.api.json_schema import Facts
+from limbo.entrypoints.http.server.codes import Code
 
 MAX_IDS = 1000
 MAX_CAUSES = 1000
@@ -183,6 +184,7 @@ class ShortProblem(TypedDict):
 
     Message: Annotated[str, Facts(examples=["not submitted"])]
     Problem: Annotated[str, Facts(examples=["no subject defined; no from defined"])]
+    code: Code
 
 
 class ErrorDetail(TypedDict):
@@ -199,6 +201,7 @@ class ProblemDetails(TypedDict):
     title: str
     status: int
     detail: str
+    code: Code
     errors: list[ErrorDetail]
 
 

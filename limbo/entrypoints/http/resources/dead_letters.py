@@ -21,6 +21,7 @@ from limbo.entrypoints.http.api.schemas import (
     Dropped,
     Redriven,
 )
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.ports.dead_letters import DeadLetter, DeadLetters
@@ -91,7 +92,7 @@ def _find(letters: DeadLetters, text: str) -> DeadLetter | None:
 
 
 def _no_such_letter() -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such dead letter")
+    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such dead letter", code=Code.DEAD_LETTER_NOT_FOUND)
 
 
 def parse_choice(document: Mapping[str, object]) -> Choice:
@@ -111,4 +112,4 @@ def parse_choice(document: Mapping[str, object]) -> Choice:
         case _:
             pass
     detail = f"the body {_HOW}; ids are 1 to {MAX_IDS} strings of at most {_MAX_TEXT} characters"
-    raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail)
+    raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail, code=Code.INVALID_BODY)

@@ -10,6 +10,7 @@ from limbo.entrypoints.http.api.endpoint import Call, Store
 from limbo.entrypoints.http.api.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
 from limbo.entrypoints.http.api.representations import mail_entry, mail_resource
 from limbo.entrypoints.http.api.schemas import MailPage, MailResource
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.long_poll import LongPolls
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
@@ -65,7 +66,7 @@ class Mails:
         status, record = await self._ask(cancel)
         if status is not None and status is not Status.CANCELLED:
             detail = f"too late to cancel the mail: it is {status}"
-            raise HttpRefusal(HTTPStatus.CONFLICT, detail)
+            raise HttpRefusal(HTTPStatus.CONFLICT, detail, code=Code.TOO_LATE)
         found = _found(record if status else None)
         log.info("mail cancelled", mail_id=found["id"])
         return found
@@ -84,4 +85,4 @@ def _found(record: Record | None) -> MailResource:
 
 
 def _no_such_mail() -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such mail")
+    return HttpRefusal(HTTPStatus.NOT_FOUND, "no such mail", code=Code.MAIL_NOT_FOUND)

@@ -9,6 +9,7 @@ from starlette.types import Scope
 
 from limbo.domain.errors import LimboError, Problem
 from limbo.domain.mail.mail import FIELDS
+from limbo.entrypoints.http.server.codes import CODES, Code
 from limbo.entrypoints.http.server.headers import PROBLEM_JSON, header, wants_problem_json
 from limbo.entrypoints.http.server.phrases import PHRASES
 from limbo.entrypoints.http.server.response import ClosingResponse, Header
@@ -23,6 +24,7 @@ _MAX_SHOWN = 20
 class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
     """Raised to refuse a request; it says why, and becomes the response.
 
+    ``code`` says it to a program; without one it is the one that stands for the status.
     ``message`` replaces the message that the operation uses for all its failures. ``count`` is the
     number of problems, if not all of them are given. ``close`` closes
     the connection after the response, for a request that was not read to its end.
@@ -33,6 +35,7 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
         status: HTTPStatus,
         problems: Sequence[Problem] | str,
         *,
+        code: Code | None = None,
         message: str | None = None,
         count: int | None = None,
         headers: Iterable[Header] = (),
@@ -40,6 +43,7 @@ class HttpRefusal(LimboError):  # noqa: N818 - an answer, read in sentences
     ) -> None:
         super().__init__(status)
         self.status = status
+        self.code = code or CODES[status]
         self.problems = (
             (Problem(pointer="", detail=problems),) if isinstance(problems, str) else problems
         )
@@ -68,6 +72,7 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
             "title": PHRASES[status],
             "status": status,
             "detail": detail,
+            "code": refusal.code,
             "errors": [
                 {"pointer": _without_foreign_names(problem.pointer), "detail": problem.detail}
                 for problem in refusal.problems[:_MAX_SHOWN]
@@ -75,7 +80,7 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
         }
     else:
         media_type = "application/json"
-        document = {"Message": refusal.message or failed, "Problem": detail}
+        document = {"Message": refusal.message or failed, "Problem": detail, "code": refusal.code}
     kind = ClosingResponse if refusal.close else Response
     response = kind(orjson.dumps(document), status, media_type=media_type)
     response.raw_headers += refusal.headers  # a header may be there more than once

@@ -5,6 +5,7 @@ import asyncio
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from limbo.entrypoints.http.server.codes import CODES
 from limbo.entrypoints.http.server.phrases import PHRASES
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED
 from limbo.entrypoints.http.server.transport import JoinedTransport
@@ -130,7 +131,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_answering():
             self.transport.close()
             return
-        body = orjson.dumps({"Message": NOT_SUBMITTED, "Problem": problem})
+        body = orjson.dumps({"Message": NOT_SUBMITTED, "Problem": problem, "code": CODES[status]})
         head = (
             f"HTTP/1.1 {status} {PHRASES[status]}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"

@@ -12,6 +12,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.api.operations import SUBMIT
 from limbo.entrypoints.http.api.representations import submitted_mail
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.headers import REPRESENTATION, header, wants_representation
 from limbo.entrypoints.http.server.problems import RETRY_AFTER, UNKNOWN, HttpRefusal
 from limbo.entrypoints.http.server.response import Header, ReadyResponse
@@ -51,7 +52,7 @@ def not_kept(refusal: NotKept, mail: Mail, *, has_key: bool) -> HttpRefusal:
         return _unknown(mail, has_key=has_key)
     if refusal.too_large:
         detail = "the mail is larger than the queue takes"
-        return HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        return HttpRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail, code=Code.MAIL_TOO_LARGE)
     log.warning("mail not kept", mail_id=mail.id, reason=redact(refusal.reason))
     detail = "the queue did not take the mail; try again later"
     return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[RETRY_AFTER])
@@ -62,10 +63,14 @@ def conflict(clash: KeyConflict) -> HttpRefusal:
     match clash:
         case KeyConflict.REUSED:
             detail = "Idempotency-Key: another mail was submitted under it; take a new one"
-            return HttpRefusal(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+            return HttpRefusal(
+                HTTPStatus.UNPROCESSABLE_ENTITY, detail, code=Code.IDEMPOTENCY_KEY_REUSED
+            )
         case KeyConflict.UNDER_WAY:
             detail = "Idempotency-Key: the first submission under it is still under way"
-            return HttpRefusal(HTTPStatus.CONFLICT, detail, headers=[_SOON])
+            return HttpRefusal(
+                HTTPStatus.CONFLICT, detail, code=Code.SUBMISSION_UNDER_WAY, headers=[_SOON]
+            )
         case never:
             assert_never(never)
 

@@ -21,6 +21,7 @@ from limbo.entrypoints.http.resources.submission.answers import (
 from limbo.entrypoints.http.resources.submission.gather import Gatherer
 from limbo.entrypoints.http.resources.submission.validation import Validation
 from limbo.entrypoints.http.server.body import BodyReader, ClientGone
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.http.server.response import ReadyResponse
 from limbo.entrypoints.telemetry.logs import hash_address, hash_from
@@ -96,7 +97,7 @@ class SubmissionEndpoint:
         client = await self._access.authenticate(scope, KeyScope.SEND)
         key = read_key(scope)
         if key is not None and not self._deduplicates:
-            raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS)
+            raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS, code=Code.NO_IDEMPOTENCY)
         body = await self._reader.read(scope, receive)
         mail = self._validation.at_once(body)
         if mail is None:

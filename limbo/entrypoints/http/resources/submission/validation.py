@@ -7,6 +7,7 @@ from http import HTTPStatus
 from limbo.domain.errors import InvalidMail
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import RETRY_AFTER, HttpRefusal
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
@@ -55,6 +56,8 @@ class Validation:
         try:
             return parse_mail(parse_object(body), id=mail_id(now), submitted_at=now)
         except NotJson as error:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error)) from None
+            raise HttpRefusal(HTTPStatus.BAD_REQUEST, str(error), code=Code.NOT_JSON) from None
         except InvalidMail as error:
-            raise HttpRefusal(HTTPStatus.BAD_REQUEST, error.problems, count=error.count) from None
+            raise HttpRefusal(
+                HTTPStatus.BAD_REQUEST, error.problems, code=Code.INVALID_MAIL, count=error.count
+            ) from None

@@ -79,6 +79,7 @@ def test_with_every_scope_but_the_one_it_is_403(site, operation):
     assert reply.json() == {
         "Message": operation.failed,
         "Problem": f"this API key lacks the scope {operation.scope}",
+        "code": "scope_missing",
     }
 
 
@@ -108,7 +109,7 @@ def test_another_clients_mail_is_404_as_one_that_never_was(site, operation):
         assert reply.status_code == 404
         bodies.add(reply.content)
     assert theirs.status_code == 404
-    assert bodies == {b'{"Message":"not done","Problem":"no such mail"}'}
+    assert bodies == {b'{"Message":"not done","Problem":"no such mail","code":"mail_not_found"}'}
 
 
 def test_another_clients_mails_are_not_in_the_list(site):

@@ -260,7 +260,7 @@ def test_over_a_real_connection_nothing_is_a_500():
                     )
                     status, _, body = connection.answer()
                     assert 400 <= status < 500, (method, target)
-                    assert json.loads(body).keys() == {"Message", "Problem"}
+                    assert json.loads(body).keys() == {"Message", "Problem", "code"}
 
 
 class Watched:

@@ -202,6 +202,7 @@ def test_it_can_be_too_late_to_cancel(site, shop, status, verdict):
     assert reply.json() == {
         "Message": "not done",
         "Problem": f"too late to cancel the mail: it is {status}",
+        "code": "too_late",
     }
 
 

@@ -67,6 +67,7 @@ def test_an_unknown_path_is_404_under_any_method(method, path):
     assert reply.json() == {
         "Message": "not submitted",
         "Problem": "no such path; mails go to POST /v1/mail",
+        "code": "not_found",
     }
 
 
@@ -99,6 +100,7 @@ def test_a_wrong_method_is_405_and_says_which_are_right(method, path, allowed):
     assert reply.json() == {
         "Message": "not submitted",
         "Problem": f"this path does not know the method; it knows {allowed}",
+        "code": "method_not_allowed",
     }
 
 
@@ -115,7 +117,11 @@ def test_is_not_ready_while_the_queue_does_not_answer():
     http.queue.up = False
     reply = request(http, "GET", "/readyz")
     assert reply.status_code == 503
-    assert reply.json() == {"Message": "not ready", "Problem": "the queue does not answer"}
+    assert reply.json() == {
+        "Message": "not ready",
+        "Problem": "the queue does not answer",
+        "code": "unavailable",
+    }
 
 
 def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
@@ -238,6 +244,7 @@ def test_an_error_of_ours_is_a_plain_500_and_a_log_line_without_content():
     assert reply.json() == {
         "Message": "not submitted",
         "Problem": "limbo itself failed; its log has the cause, under the id in X-Request-ID",
+        "code": "internal_error",
     }
     assert reply.headers["cache-control"] == "no-store"
     (line,) = (line for line in logs if line["event"] == "request failed")

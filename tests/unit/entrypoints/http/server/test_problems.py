@@ -37,7 +37,7 @@ def test_every_phrase_is_of_a_status_that_there_is(status):
 @pytest.mark.parametrize(("message", "said"), [(None, "not done"), ("unknown", "unknown")])
 def test_a_refusal_begins_with_its_own_message_or_its_operation_s(message, said):
     refusal = HttpRefusal(HTTPStatus.CONFLICT, "why", message=message)
-    assert answered(refusal, "").json() == {"Message": said, "Problem": "why"}
+    assert answered(refusal, "").json() == {"Message": said, "Problem": "why", "code": "conflict"}
 
 
 @pytest.mark.parametrize("close", [True, False])

@@ -80,7 +80,8 @@ def test_bad_input_is_400_and_says_why(body, problem):
     http = HttpApp()
     reply = post(http, body)
     assert reply.status_code == 400
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "not_json" if problem.startswith("the body") else "invalid_mail"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
     assert http.outbox.calls == []
     assert outcome(http, "invalid") == 1
 
@@ -154,6 +155,7 @@ def test_rfc_9457_for_those_who_ask():
         "title": "Bad Request",
         "status": 400,
         "detail": "; ".join(error["detail"] for error in errors),
+        "code": "invalid_mail",
     }
     assert [error["pointer"] for error in errors] == ["/subject", "/to/1", ""]
     assert errors[0]["detail"] == "no subject defined"
@@ -183,7 +185,8 @@ def test_a_compressed_body_is_415(encoding):
     reply = post(HttpApp(), BODY, {"Content-Encoding": encoding})
     assert reply.status_code == 415
     problem = "the body is compressed; send it without a Content-Encoding"
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "body_compressed"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
 
 
 def test_an_identity_body_is_not_compressed():
@@ -205,7 +208,8 @@ def test_a_body_over_the_limit_is_413_and_ends_the_connection(body, length):
     assert reply.status_code == 413
     assert reply.headers["connection"] == "close"
     problem = "the body is larger than the 100 bytes that are allowed"
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "body_too_large"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
     assert outcome(http, "too_large") == 1
 
 
@@ -220,7 +224,8 @@ def test_a_slow_body_is_408_and_ends_the_connection():
     assert reply.status_code == 408
     assert reply.headers["connection"] == "close"
     problem = "the body did not arrive within 0.05 seconds"
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "request_timeout"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
     assert outcome(http, "slow") == 1
 
 
@@ -243,7 +248,8 @@ def test_a_queue_that_is_down_is_503_and_never_submitted():
     assert reply.headers["retry-after"] == "5"
     assert "location" not in reply.headers
     problem = "the queue did not take the mail; try again later"
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "unavailable"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
     assert outcome(http, "unavailable") == 1
     assert "bob@" not in str(logs)
 

@@ -87,7 +87,8 @@ def test_a_key_that_is_none_is_400_and_names_the_header(key):
     reply = post(http, key)
     problem = "Idempotency-Key: must be 1 to 255 printable ASCII characters, bare or quoted"
     assert reply.status_code == 400
-    assert reply.json() == {"Message": "not submitted", "Problem": problem}
+    code = "invalid_idempotency_key"
+    assert reply.json() == {"Message": "not submitted", "Problem": problem, "code": code}
     assert http.outbox.calls == []
 
 
