@@ -5,8 +5,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from limbo.entrypoints.cli.command import Command, CommandGroup
+from limbo.entrypoints.cli.commands import COMMANDS
 from limbo.entrypoints.cli.console import Console
-from limbo.entrypoints.cli.main import COMMANDS, main
+from limbo.entrypoints.cli.main import main
 
 
 class TerminalIO(io.StringIO):

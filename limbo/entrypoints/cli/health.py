@@ -1,4 +1,8 @@
-"""``limbo health``: whether the api or the worker of this machine lives."""
+"""``limbo health``: whether the api or the worker of this machine lives.
+
+It runs every few seconds for as long as a container does, so that it imports little: no container,
+no library, nor ``http.client``.
+"""
 
 from limbo.entrypoints.cli.command import Call, Command
 
@@ -6,28 +10,31 @@ _DESCRIPTION = """\
 Asks /livez on LIMBO_PORT, then on LIMBO_WORKER_PORT, and exits with 0 if either answers: for the
 health check of a container, whatever its role."""
 _SECONDS = 3.0
+_LONGEST_LINE = 1000
 
 
 def _run(call: Call) -> int:
     """Ask the api, then the worker, of this machine; return 0 if either says that it lives."""
-    from limbo.entrypoints.wiring.bootstrap import load_settings
+    from limbo.entrypoints.settings.environment import Environment
+    from limbo.entrypoints.settings.listening import read_listening
 
-    settings = load_settings(call.environ)
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
-    return 0 if any(_lives(host, port) for port in (settings.port, settings.worker_port)) else 1
+    at = read_listening(Environment(call.environ, defaults={}))
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(at.host, at.host)  # noqa: S104 - compared, not bound
+    return 0 if any(_lives(host, port) for port in (at.port, at.worker_port)) else 1
 
 
 def _lives(host: str, port: int) -> bool:
-    import http.client
+    import socket
 
-    connection = http.client.HTTPConnection(host, port, timeout=_SECONDS)
+    name = f"[{host}]" if ":" in host else host
+    request = f"GET /livez HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n"
     try:
-        connection.request("GET", "/livez")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
+        with socket.create_connection((host, port), timeout=_SECONDS) as connection:
+            connection.sendall(request.encode())
+            status_line = connection.makefile("rb").readline(_LONGEST_LINE)
+    except OSError:
         return False
-    finally:
-        connection.close()
+    return status_line.split()[1:2] == [b"200"]
 
 
 COMMAND = Command(

@@ -1,26 +1,16 @@
-"""The command line: the table of commands, and the exit codes."""
+"""The command line: which commands it knows, and the exit codes."""
 
 import argparse
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from limbo import __version__
 from limbo.domain.errors import LimboError, SettingsError
-from limbo.entrypoints.cli import api, check, dev, health, worker
+from limbo.entrypoints.cli import health
 from limbo.entrypoints.cli.command import Command, CommandGroup, add_commands, call
 from limbo.entrypoints.cli.console import Console
-from limbo.entrypoints.cli.dead_letters import command as dead_letters
-from limbo.entrypoints.cli.keys import command as keys
 
-COMMANDS: Sequence[Command | CommandGroup] = (
-    dev.COMMAND,
-    api.COMMAND,
-    worker.COMMAND,
-    check.COMMAND,
-    health.COMMAND,
-    dead_letters.COMMAND,
-    keys.COMMAND,
-)
 _DESCRIPTION = """\
 limbo is a mail gateway: it takes mails over HTTP, keeps them in a queue, and sends them through
 whichever provider is up. Settings are environment variables, LIMBO_*; `limbo check` shows
@@ -33,10 +23,11 @@ def main(
     *,
     environ: Mapping[str, str] = os.environ,
     console: Console | None = None,
-    commands: Sequence[Command | CommandGroup] = COMMANDS,
+    commands: Sequence[Command | CommandGroup] | None = None,
 ) -> int:
     """Run one command; return its exit code: 0 done, 1 failed, 2 wrong settings or usage."""
-    parsed = _parser(commands).parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(commands or _commands(arguments)).parse_args(arguments)
     console = console or Console.standard()
     try:
         return call(parsed, environ, console)
@@ -48,6 +39,15 @@ def main(
     except OSError as error:
         console.fail(error.strerror or type(error).__name__)
         return 1
+
+
+def _commands(arguments: Sequence[str]) -> Sequence[Command | CommandGroup]:
+    """Return all commands, but for a health check, which comes often, that one alone."""
+    if arguments[:1] == [health.COMMAND.name]:
+        return [health.COMMAND]
+    from limbo.entrypoints.cli.commands import COMMANDS
+
+    return COMMANDS
 
 
 def _parser(commands: Sequence[Command | CommandGroup]) -> argparse.ArgumentParser:

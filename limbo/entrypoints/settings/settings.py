@@ -1,13 +1,14 @@
 """The settings: read from the environment once, checked, and frozen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.settings.backend import NO_LEDGER, BackendRules, ledger_parser, queue_parser
 from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.settings.environment import Environment, Reading
+from limbo.entrypoints.settings.listening import read_listening
 from limbo.entrypoints.settings.parsers import (
     boolean,
     days,
@@ -25,20 +26,17 @@ from limbo.entrypoints.settings.variables import (
     BREAKER_OPEN_SECONDS,
     CONCURRENCY,
     DEAD_LETTER_QUEUE,
-    HOST,
     KEEP_BODIES_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
     KEEP_LEDGER_DAYS,
     LEASE_SECONDS,
     LEDGER,
     MAX_TOUCHES,
-    PORT,
     QUEUE,
     REGION,
     RETRY_DELAYS,
     SEND_TIMEOUT_SECONDS,
     SHUTDOWN_SECONDS,
-    WORKER_PORT,
 )
 from limbo.ports.sender_kind import SenderKind
 
@@ -137,9 +135,7 @@ def load(
         api_keys_file=env.read(API_KEYS_FILE, text),
         region=env.read(REGION, text),
         senders=senders,
-        host=env.need(HOST, text),
-        port=env.need(PORT, whole(0, 65535)),
-        worker_port=env.need(WORKER_PORT, whole(0, 65535)),
+        **asdict(read_listening(env)),
         allow_anonymous=env.need(ALLOW_ANONYMOUS, boolean),
         concurrency=env.need(CONCURRENCY, whole(1, 1000)),
         send_timeout=env.need(SEND_TIMEOUT_SECONDS, seconds(0.1, 120)),

@@ -14,7 +14,7 @@ from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable, SettingsError
 from limbo.entrypoints.cli.command import Call, Command, CommandGroup
-from limbo.entrypoints.cli.main import COMMANDS
+from limbo.entrypoints.cli.commands import COMMANDS
 from tests.support.command_line import CommandLine
 from tests.support.mails import a_mail
 
@@ -123,13 +123,23 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
             yield key, value
 
 
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_a_wrong_setting_stops_every_command_with_one_line(tmp_path, name):
+WRONG = {
+    "LIMBO_PORT": ("soon", "a whole number from 0 to 65535", ARGUMENTS),
+    # health reads where the others listen, and no more: they are what has to stop.
+    "LIMBO_RETRY_DELAYS": ("soon", "seconds", [name for name in ARGUMENTS if name != "health"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [(variable, name) for variable in WRONG for name in WRONG[variable][2]]
+)
+def test_a_wrong_setting_stops_every_command_with_one_line(tmp_path, variable, name):
     limbo = CommandLine({"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db"})
-    limbo.environ["LIMBO_RETRY_DELAYS"] = "soon"
+    value, what, _ = WRONG[variable]
+    limbo.environ[variable] = value
     assert limbo.type(*_line(name)) == 2
     assert limbo.out == ""
-    assert limbo.err.startswith("limbo: LIMBO_RETRY_DELAYS must be seconds")
+    assert limbo.err.startswith(f"limbo: {variable} must be {what}")
     assert limbo.err.count("\n") == 1
 
 

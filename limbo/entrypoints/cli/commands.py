@@ -1,0 +1,18 @@
+"""The table of commands."""
+
+from collections.abc import Sequence
+
+from limbo.entrypoints.cli import api, check, dev, health, worker
+from limbo.entrypoints.cli.command import Command, CommandGroup
+from limbo.entrypoints.cli.dead_letters import command as dead_letters
+from limbo.entrypoints.cli.keys import command as keys
+
+COMMANDS: Sequence[Command | CommandGroup] = (
+    dev.COMMAND,
+    api.COMMAND,
+    worker.COMMAND,
+    check.COMMAND,
+    health.COMMAND,
+    dead_letters.COMMAND,
+    keys.COMMAND,
+)
