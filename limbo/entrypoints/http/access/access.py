@@ -21,10 +21,8 @@ from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, HttpRefusal
 from limbo.entrypoints.telemetry.log_fields import note_request
 from limbo.ports.api_keys import ApiKeys
 
-_CHALLENGES = (
-    (b"www-authenticate", b'Bearer realm="limbo"'),
-    (b"www-authenticate", b'Basic realm="limbo", charset="UTF-8"'),
-)
+# Basic is taken, and not offered: a browser would ask for it, and remember it for any page's posts.
+_CHALLENGE = (b"www-authenticate", b'Bearer realm="limbo"')
 _RETRY_AFTER = (b"retry-after", b"5")
 _MOST_BUCKETS = 10_000
 
@@ -150,7 +148,7 @@ def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
 
 
 def _unauthorized(detail: str, code: Code = Code.UNAUTHORIZED) -> HttpRefusal:
-    return HttpRefusal(HTTPStatus.UNAUTHORIZED, detail, code=code, headers=_CHALLENGES)
+    return HttpRefusal(HTTPStatus.UNAUTHORIZED, detail, code=code, headers=[_CHALLENGE])
 
 
 def _has_body(scope: Scope) -> bool:

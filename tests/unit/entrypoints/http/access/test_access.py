@@ -150,9 +150,7 @@ def test_whoever_may_not_is_told_why_and_no_more(access, authorizations, needs, 
     assert refused.status == status
     assert any(part in told(refused) for part in says.split("|"))
     challenges = [value for name, value in refused.headers if name == b"www-authenticate"]
-    assert [value.split()[0] for value in challenges] == (
-        [b"Bearer", b"Basic"] if status == 401 else []
-    )
+    assert [value.split()[0] for value in challenges] == ([b"Bearer"] if status == 401 else [])
     shown = f"{told(refused)} {logs}"
     for credential in (SHOP, NOBODY, OLD):
         assert credential.secret not in shown
