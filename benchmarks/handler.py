@@ -20,6 +20,7 @@ from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.outbox.queue_only import QueueOutbox
 from limbo.domain.access.api_key import KeyScope
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.process.supervisor import collect_less
 from limbo.entrypoints.telemetry.logs import configure_logging
@@ -86,6 +87,7 @@ async def _round() -> tuple[float, float]:
         queue=queue,
         metrics=Metrics(),
         access=Access(None, anonymous_scopes=[KeyScope.SEND, KeyScope.READ]),
+        hosts=HostPolicy(listens_on="127.0.0.1"),
     )
     async with app.router.lifespan_context(app):
         return await _cost(app), await _cost(bare_app())

@@ -15,6 +15,7 @@ from limbo.domain.access.api_key import KeyScope
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import HttpLimits, create_app
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import Submission, SubmitResult
@@ -27,6 +28,7 @@ MAIL = {
     "from": "Alice <alice@example.com>",
 }
 BODY = json.dumps(MAIL).encode()
+ANY_HOST = HostPolicy(listens_on="0.0.0.0")
 NOW = 1_700_000_000.25
 
 
@@ -87,11 +89,12 @@ class HttpApp:
     def __init__(self, **options: Any) -> None:
         self.outbox = ScriptedOutbox()
         self.queue = ScriptedDepth()
-        self.metrics = Metrics()
+        self.metrics = options.pop("metrics", None) or Metrics()
         limits = {name: options.pop(name) for name in _LIMITS & options.keys()}
         parts = {
             "outbox": self.outbox,
             "queue": self.queue,
+            "hosts": ANY_HOST,
             "access": Access(None, anonymous_scopes=KeyScope),
             "now": lambda: NOW,
         }

@@ -100,6 +100,16 @@ class LimboProcess:
         except OSError:
             return 0
 
+    def resident_bytes(self) -> int:
+        """Return how much memory it holds (Linux)."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._running.pid
+
     def metric(self, name: str) -> float:
         """Return the value of one sample, by its name and labels as they are shown; else 0."""
         try:

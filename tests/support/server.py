@@ -1,6 +1,7 @@
 """A real uvicorn in a thread, and raw sockets to talk to it."""
 
 import contextlib
+import functools
 import socket
 import threading
 import time
@@ -10,20 +11,29 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from limbo.entrypoints.http.server.protocol import BoundedProtocol
+from limbo.entrypoints.http.server.placed_protocol import PlacedProtocol
+from limbo.entrypoints.http.server.places import Places
+from limbo.entrypoints.http.server.refusals import Refusals
+from limbo.entrypoints.telemetry.metrics import Metrics
 
 
 @contextlib.contextmanager
 def serving(
-    app: ASGIApp, protocol: type[BoundedProtocol] = BoundedProtocol, **options: object
+    app: ASGIApp,
+    protocol: type[PlacedProtocol] = PlacedProtocol,
+    *,
+    connections: int = 1000,
+    metrics: Metrics | None = None,
+    **options: object,
 ) -> Iterator[tuple[str, int]]:
     """Serve the app on a free port of 127.0.0.1; the end is a graceful shutdown."""
+    bounds = {"places": Places(connections), "refusals": Refusals(metrics or Metrics())}
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
         port=0,
         loop="uvloop",
-        http=protocol,
+        http=functools.partial(protocol, **bounds),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -49,8 +59,8 @@ def serving(
 class Connection:
     """A socket that sends what it is told, and reads until an answer is whole or the end comes."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self._socket = socket.create_connection(address, timeout=10)
+    def __init__(self, address: tuple[str, int], source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(address, timeout=20, source_address=(source, 0))
         self._buffer = b""
 
     def __enter__(self) -> Self:

@@ -9,16 +9,28 @@ from limbo.entrypoints.cli.access import access_for, access_for_dev
 from limbo.entrypoints.cli.parts import refuse_unshared
 from limbo.entrypoints.cli.welcome import welcome_text
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.http.probe_app import create_probe_app
 from limbo.entrypoints.http.server.uvicorn_server import HttpServer
-from limbo.entrypoints.http.worker_app import create_worker_app
+from limbo.entrypoints.process.open_files import raise_open_files
 from limbo.entrypoints.process.supervisor import Part, hold_signals, run_parts
 from limbo.entrypoints.settings.settings import Settings
-from limbo.entrypoints.settings.variables import PORT, QUEUE, SENDERS, WORKER_PORT
+from limbo.entrypoints.settings.variables import (
+    METRICS_PORT,
+    PORT,
+    QUEUE,
+    SENDERS,
+    WORKER_PORT,
+    Variable,
+)
 from limbo.entrypoints.telemetry.logs import configure_logging
 from limbo.entrypoints.wiring.container import Container, opened
 
 _DEV_DEFAULTS = {QUEUE.name: "memory:", SENDERS.name: "fake.a,fake.b"}
+_MOST_CONNECTIONS = 10_000
+_PROBE_CONNECTIONS = 128  # of a port for probes and metrics
+_KEPT_FILES = 128  # for databases, the log, the probes' port, and connections that just ended
 _log = structlog.get_logger()
 
 
@@ -29,8 +41,8 @@ def api(environ: Mapping[str, str]) -> int:
         refuse_unshared(settings, "api")
         configure_logging()
         hold_signals()
-        server = _api_server(container, access_for(container))
-        return run_parts([server], started=lambda: _tell("api started", server, settings))
+        servers = _api_servers(container, access_for(container), connections=_connections(0))
+        return run_parts(servers, started=lambda: _tell("api started", servers[0], settings))
 
 
 def worker(environ: Mapping[str, str]) -> int:
@@ -40,17 +52,12 @@ def worker(environ: Mapping[str, str]) -> int:
         refuse_unshared(settings, "worker")
         configure_logging()
         hold_signals()
+        raise_open_files()
         part: Part = container.worker()
         metrics = container.metrics()
         metrics.watch_queue(container.queue())
         metrics.watch_breakers(container.dispatcher().states)
-        server = HttpServer(
-            create_worker_app(queue=container.queue(), metrics=metrics),
-            host=settings.host,
-            port=settings.worker_port,
-            variable=WORKER_PORT.name,
-            shutdown_seconds=1,
-        )
+        server = _probe_server(container, settings.worker_port, WORKER_PORT)
         parts = [part, container.janitor(), server]
         return run_parts(parts, started=lambda: _tell("worker started", server, settings))
 
@@ -64,13 +71,15 @@ def dev(environ: Mapping[str, str]) -> int:
         hold_signals()
         part: Part = container.worker()
         container.metrics().watch_breakers(container.dispatcher().states)
-        server = _api_server(container, access_for_dev(container))
+        connections = _connections(settings.concurrency)
+        servers = _api_servers(container, access_for_dev(container), connections=connections)
 
         def welcome() -> None:
-            if server.wait_until_started():
-                print(welcome_text(server.url, settings), flush=True)  # noqa: T201
+            if servers[0].wait_until_started():
+                text = welcome_text(servers[0].url, servers[-1].url, settings)
+                print(text, flush=True)  # noqa: T201
 
-        code = run_parts([server, part, container.janitor()], started=welcome)
+        code = run_parts([*servers, part, container.janitor()], started=welcome)
         _tell_what_is_gone(container)
         return code
 
@@ -96,7 +105,13 @@ def _tell(event: str, server: HttpServer, settings: Settings) -> None:
     )
 
 
-def _api_server(container: Container, access: Access) -> HttpServer:
+def _connections(others: int) -> int:
+    """Return how many connections an api may take, beside so many ``others`` of its process."""
+    return max(64, min(_MOST_CONNECTIONS, raise_open_files() - _KEPT_FILES - others))
+
+
+def _api_servers(container: Container, access: Access, *, connections: int) -> list[HttpServer]:
+    """Return the api's server; and that of its metrics, if they have a port of their own."""
     settings = container.settings()
     metrics = container.metrics()
     metrics.watch_queue(container.queue())
@@ -105,15 +120,40 @@ def _api_server(container: Container, access: Access) -> HttpServer:
         queue=container.queue(),
         metrics=metrics,
         access=access,
+        hosts=_hosts(settings),
         ledger_reader=container.ledger_reader(),
         dead_letters=container.dead_letters(),
         deduplicates=settings.deduplicates,
         gather=container.gather_limits(),
+        shows_metrics=settings.metrics_port is None,
     )
-    return HttpServer(
+    server = HttpServer(
         app,
         host=settings.host,
         port=settings.port,
         variable=PORT.name,
         shutdown_seconds=settings.shutdown,
+        connections=connections,
+        metrics=metrics,
     )
+    if settings.metrics_port is None:
+        return [server]
+    return [server, _probe_server(container, settings.metrics_port, METRICS_PORT)]
+
+
+def _probe_server(container: Container, port: int, variable: Variable) -> HttpServer:
+    settings = container.settings()
+    metrics = container.metrics()
+    return HttpServer(
+        create_probe_app(queue=container.queue(), metrics=metrics, hosts=_hosts(settings)),
+        host=settings.host,
+        port=port,
+        variable=variable.name,
+        shutdown_seconds=1,
+        connections=_PROBE_CONNECTIONS,
+        metrics=metrics,
+    )
+
+
+def _hosts(settings: Settings) -> HostPolicy:
+    return HostPolicy(listens_on=settings.host, allowed=settings.allowed_hosts)

@@ -4,7 +4,7 @@ from limbo import __version__
 from limbo.entrypoints.settings.settings import Settings
 
 
-def welcome_text(url: str, settings: Settings) -> str:
+def welcome_text(url: str, metrics_url: str, settings: Settings) -> str:
     """Return the text: where limbo listens, and how to post a first mail."""
     senders = " and ".join(sender.name for sender in settings.senders)
     if settings.queue_backend.shared:
@@ -26,5 +26,5 @@ See it fail over from one provider to the next:
 
   {post} '{{"to": "outage+ok@limbo.test", {fields}}}'
 
-Metrics are on {url}/metrics. What becomes of each mail appears here. Ctrl-C stops limbo.
+Metrics are on {metrics_url}/metrics. What becomes of each mail appears here. Ctrl-C stops limbo.
 """

@@ -14,6 +14,8 @@ from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api import operations as op
 from limbo.entrypoints.http.api.application import observed_application
 from limbo.entrypoints.http.api.endpoint import Endpoint, Handler
+from limbo.entrypoints.http.api.guard import Guard
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.api.openapi import document_endpoint, openapi_document
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.probes import Probes
@@ -22,10 +24,12 @@ from limbo.entrypoints.http.resources.dead_letters import DeadLetterHandlers
 from limbo.entrypoints.http.resources.mails import Mails
 from limbo.entrypoints.http.resources.submission.endpoint import SubmissionEndpoint
 from limbo.entrypoints.http.resources.submission.gather import Gatherer, GatherLimits
+from limbo.entrypoints.http.server.bodies import BODIES, BodyBudget
 from limbo.entrypoints.http.server.body import BodyReader
 from limbo.entrypoints.http.server.long_poll import LongPolls
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.protocol import STOP
+from limbo.entrypoints.http.server.refusals import Refusals
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger_reader import LedgerReader
@@ -41,6 +45,7 @@ class HttpLimits:
 
     body_bytes: int = 1_048_576
     body_seconds: float = 10.0
+    all_bodies_bytes: int = 64 * 1_048_576
     probe_seconds: float = 2.0
     reader_threads: int = 4
     reader_calls: int = 500
@@ -57,21 +62,26 @@ def create_app(
     queue: QueueDepth,
     metrics: Metrics,
     access: Access,
+    hosts: HostPolicy,
     ledger_reader: LedgerReader | None = None,
     dead_letters: DeadLetters | None = None,
     now: Callable[[], float] = time.time,
     limits: HttpLimits | None = None,
     gather: GatherLimits | None = None,
     deduplicates: bool = True,
+    shows_metrics: bool = True,
 ) -> Starlette:
     """Return the application; its lifespan must run, because it starts the outbox's threads.
 
     Without a ``ledger_reader`` or ``dead_letters``, the operations that need one answer 501. So
-    does a submission with an Idempotency-Key, unless the outbox ``deduplicates``.
+    does a submission with an Idempotency-Key, unless the outbox ``deduplicates``. Without
+    ``shows_metrics`` there is no /metrics, which then has a port of its own.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
-    reader = BodyReader(limit=limits.body_bytes, seconds=limits.body_seconds)
+    refusals = Refusals(metrics)
+    bodies = BodyBudget(limits.all_bodies_bytes)
+    reader = BodyReader(limit=limits.body_bytes, seconds=limits.body_seconds, refusals=refusals)
     reading = Offload(
         threads=limits.reader_threads, calls=limits.reader_calls, seconds=limits.reader_seconds
     )
@@ -94,16 +104,18 @@ def create_app(
         *_open_routes(
             Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds),
             openapi_document(anonymous_scopes=access.anonymous_scopes),
+            shows_metrics=shows_metrics,
         ),
     ]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
         async with gatherer:
-            yield {STOP: polls.stop}
+            yield {STOP: polls.stop, BODIES: bodies}
         polls.stop()
 
-    return observed_application(routes, metrics=metrics, lifespan=lifespan)
+    guard = Guard(hosts, refusals)
+    return observed_application(routes, metrics=metrics, guard=guard, lifespan=lifespan)
 
 
 def _version_one(
@@ -127,12 +139,14 @@ def _version_one(
     ]
 
 
-def _open_routes(probes: Probes, document: Mapping[str, Any]) -> list[BaseRoute]:
+def _open_routes(
+    probes: Probes, document: Mapping[str, Any], *, shows_metrics: bool
+) -> list[BaseRoute]:
     return [
         route(op.HELLO, probes.hello),
         route(op.HEALTH, probes.health),
         route(op.LIVE, probes.live),
         route(op.READY, probes.ready),
-        route(op.METRICS, probes.metrics),
+        *([route(op.METRICS, probes.metrics)] if shows_metrics else []),
         route(op.DOCUMENT, document_endpoint(document)),
     ]

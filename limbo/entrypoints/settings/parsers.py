@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 _SQS_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+
 
 def text(value: str) -> str:
     """Take any text."""
@@ -59,6 +61,14 @@ def delays(value: str) -> tuple[float, ...]:
     if not all(0 <= number <= 43_200 for number in numbers):  # noqa: PLR2004
         raise ValueError("seconds from 0 to 43200, comma-separated, such as 30,300")
     return numbers
+
+
+def hosts(value: str) -> tuple[str, ...]:
+    """Read one or more names or addresses of hosts, comma-separated, each perhaps with a port."""
+    found = tuple(item.strip().lower() for item in value.split(","))
+    if not all(_HOST.fullmatch(item) for item in found):
+        raise ValueError("names of hosts, comma-separated, such as mail.example.com,limbo:8080")
+    return found
 
 
 def sqs_queue(value: str) -> str:

@@ -13,6 +13,7 @@ from limbo.entrypoints.settings.parsers import (
     boolean,
     days,
     delays,
+    hosts,
     seconds,
     sqs_queue,
     text,
@@ -21,6 +22,7 @@ from limbo.entrypoints.settings.parsers import (
 from limbo.entrypoints.settings.senders import SenderSettings, read_senders
 from limbo.entrypoints.settings.variables import (
     ALLOW_ANONYMOUS,
+    ALLOWED_HOSTS,
     API_KEYS_FILE,
     BREAKER_OPEN_MAX_SECONDS,
     BREAKER_OPEN_SECONDS,
@@ -32,6 +34,7 @@ from limbo.entrypoints.settings.variables import (
     LEASE_SECONDS,
     LEDGER,
     MAX_TOUCHES,
+    METRICS_PORT,
     QUEUE,
     REGION,
     RETRY_DELAYS,
@@ -59,6 +62,8 @@ class Settings:
     host: str
     port: int
     worker_port: int
+    metrics_port: int | None
+    allowed_hosts: tuple[str, ...]
     allow_anonymous: bool
     concurrency: int
     send_timeout: float
@@ -136,6 +141,8 @@ def load(
         region=env.read(REGION, text),
         senders=senders,
         **asdict(read_listening(env)),
+        metrics_port=env.read(METRICS_PORT, whole(0, 65535)),
+        allowed_hosts=env.read(ALLOWED_HOSTS, hosts) or (),
         allow_anonymous=env.need(ALLOW_ANONYMOUS, boolean),
         concurrency=env.need(CONCURRENCY, whole(1, 1000)),
         send_timeout=env.need(SEND_TIMEOUT_SECONDS, seconds(0.1, 120)),

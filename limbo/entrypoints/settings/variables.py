@@ -71,6 +71,15 @@ PORT = Variable(name="LIMBO_PORT", original="PORT", default="8000", meaning="the
 WORKER_PORT = Variable(
     name="LIMBO_WORKER_PORT", default="9100", meaning="the port of the worker's own `/metrics`"
 )
+METRICS_PORT = Variable(
+    name="LIMBO_METRICS_PORT",
+    meaning="a port of its own for the api's `/metrics`, which is then not on `LIMBO_PORT`",
+)
+ALLOWED_HOSTS = Variable(
+    name="LIMBO_ALLOWED_HOSTS",
+    meaning="the names, comma-separated, under which a proxy in front of limbo is reached; without"
+    " them an api on loopback answers for `localhost`, `127.0.0.1` and `[::1]` alone",
+)
 CONCURRENCY = Variable(
     name="LIMBO_CONCURRENCY", default="64", meaning="mails in flight in one worker, 1 to 1000"
 )
@@ -125,6 +134,8 @@ VARIABLES = (
     HOST,
     PORT,
     WORKER_PORT,
+    METRICS_PORT,
+    ALLOWED_HOSTS,
     ALLOW_ANONYMOUS,
     CONCURRENCY,
     SEND_TIMEOUT_SECONDS,

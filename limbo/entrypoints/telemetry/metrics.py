@@ -49,6 +49,12 @@ class Metrics:
             buckets=_HTTP_BUCKETS,
             registry=self.registry,
         )
+        self.http_refused = Counter(
+            "limbo_http_refused",
+            "Connections and requests refused, or closed while idle, to protect others, by why.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.send_attempts = Counter(
             "limbo_send_attempts",
             "Calls of providers, by accepted or the fault.",

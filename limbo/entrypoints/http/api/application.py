@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan
 
 from limbo.entrypoints.http.api.failures import EXCEPTION_HANDLERS
+from limbo.entrypoints.http.api.guard import Guard
 from limbo.entrypoints.http.api.middleware import Observation
 from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
@@ -42,9 +43,10 @@ def observed_application(
     routes: Sequence[BaseRoute],
     *,
     metrics: Metrics,
+    guard: Guard,
     lifespan: Lifespan[Application] | None = None,
 ) -> Application:
-    """Return an application of those routes, each request of which is logged and counted."""
+    """Return an application of those routes, each request of which is guarded and counted."""
     configure_unset_logging()
-    around = Middleware(Observation, metrics=metrics)
+    around = Middleware(Observation, metrics=metrics, guard=guard)
     return Application(around=around, routes=routes, lifespan=lifespan)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,7 +36,7 @@ class Call:
     @property
     def id(self) -> str:
         """The id in the path."""
-        return str(self.request.path_params["id"])
+        return unquote(self.request.path_params["id"])
 
 
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
@@ -84,7 +85,8 @@ class Endpoint:
         query = parse_query(request.scope["query_string"], self._names)
         document: Mapping[str, object] = {}
         if operation.request is not None:
-            document = _parse(await self._reader.read(request.scope, request.receive))
+            body = await self._reader.read(request.scope, request.receive, client=client.id)
+            document = _parse(body)
         call = Call(request=request, client=client, query=query, document=document)
         return OrjsonResponse(await self._handler(call))
 

@@ -9,8 +9,11 @@ from collections.abc import Awaitable
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from limbo.entrypoints.http.api.guard import Guard
 from limbo.entrypoints.http.api.routing import matched_template
+from limbo.entrypoints.http.server.bodies import HELD
 from limbo.entrypoints.http.server.headers import header
+from limbo.entrypoints.http.server.problems import problem_response
 from limbo.entrypoints.telemetry.log_fields import begin_request
 from limbo.entrypoints.telemetry.metrics import Metrics
 
@@ -25,11 +28,14 @@ _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-sto
 class Observation:
     """Gives each request an id, sees how it is answered, and lets no error through.
 
+    What its guard refuses, the application never sees.
+
     It goes around a whole application, which answers an error before it raises it.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, guard: Guard) -> None:
         self._app = app
+        self._guard = guard
         self._log = log.bind()
         self._children = functools.cache(
             lambda method, route, status: (
@@ -57,12 +63,16 @@ class Observation:
             return send(message)
 
         try:
-            await self._app(scope, receive, send_observed)
+            refusal = self._guard.refusal(scope)
+            app = self._app if refusal is None else problem_response(refusal, scope)
+            await app(scope, receive, send_observed)
             status = status or CLIENT_GONE
         except Exception as error:  # noqa: BLE001 - the server would log it once more
             self._log.exception("request failed", exc_info=error)
         finally:
             self._count(scope, status, time.perf_counter() - started)
+            if HELD in scope:
+                scope[HELD].drop()
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"

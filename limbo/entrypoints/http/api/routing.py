@@ -50,7 +50,11 @@ class _NoSuchMethod:
 
 
 def _exact(route: R) -> R:
-    """Match a path to its very end, and any segment; Starlette's ``$`` overlooks a last newline."""
-    pattern = route.path_regex.pattern.removesuffix("$") + r"\Z"
+    """Match a path to its very end, and any segment; Starlette's ``$`` overlooks a last newline.
+
+    One slash more at the end is no other path.
+    """
+    pattern = route.path_regex.pattern.removesuffix("$")
+    pattern += r"\Z" if pattern.endswith("/") else r"/?\Z"
     route.path_regex = re.compile(pattern, re.DOTALL)
     return route

@@ -35,6 +35,7 @@ class Code(StrEnum):
     FORBIDDEN = "forbidden", 403, "the request may not be made so"
     SCOPE_MISSING = "scope_missing", 403, "the API key lacks the scope"
     FROM_NOT_ALLOWED = "from_not_allowed", 403, "the API key may not send from that address"
+    FOREIGN_PAGE = "foreign_page", 403, "a page of another site may change nothing here"
     NOT_FOUND = "not_found", 404, "there is no such path"
     MAIL_NOT_FOUND = "mail_not_found", 404, "no mail of yours has that id"
     DEAD_LETTER_NOT_FOUND = "dead_letter_not_found", 404, "no dead letter has such an id or cause"
@@ -50,12 +51,18 @@ class Code(StrEnum):
     BODY_TOO_LARGE = "body_too_large", 413, "the body is larger than limbo takes"
     MAIL_TOO_LARGE = "mail_too_large", 413, "the mail is larger than the queue takes"
     BODY_COMPRESSED = "body_compressed", 415, "the body has a Content-Encoding"
+    WRONG_HOST = "wrong_host", 421, "limbo does not answer for the name in `Host`"
     IDEMPOTENCY_KEY_REUSED = (
         "idempotency_key_reused",
         422,
         "another mail was submitted under this Idempotency-Key",
     )
     RATE_LIMITED = "rate_limited", 429, "more requests than the API key may make"
+    TOO_MUCH_UNDER_WAY = (
+        "too_much_under_way",
+        429,
+        "the client, or its address, sends too many bytes at once",
+    )
     HEAD_TOO_LARGE = "head_too_large", 431, "the request's head is larger than limbo takes"
     INTERNAL_ERROR = "internal_error", 500, "limbo failed; its log says why"
     NOT_KEPT_HERE = "not_kept_here", 501, "this limbo keeps nothing that could answer"

@@ -87,6 +87,19 @@ def problem_response(refusal: HttpRefusal, scope: Scope, failed: str = NOT_SUBMI
     return response
 
 
+def refusal_bytes(status: int, problem: str) -> bytes:
+    """Return a whole response, head and body, to what never became a request."""
+    body = orjson.dumps({"Message": NOT_SUBMITTED, "Problem": problem, "code": CODES[status]})
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        *([RETRY_AFTER] if status == HTTPStatus.SERVICE_UNAVAILABLE else []),
+        (b"connection", b"close"),
+    ]
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+    return b"HTTP/1.1 %d %b\r\n%b\r\n%b" % (status, PHRASES[status].encode(), lines, body)
+
+
 def _joined(refusal: HttpRefusal) -> str:
     shown = "; ".join(problem.detail for problem in refusal.problems[:_MAX_SHOWN])
     left = refusal.count - _MAX_SHOWN

@@ -2,23 +2,21 @@
 
 import asyncio
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import httptools
 
-from limbo.entrypoints.http.server.codes import CODES
-from limbo.entrypoints.http.server.phrases import PHRASES
-from limbo.entrypoints.http.server.problems import NOT_SUBMITTED
-from limbo.entrypoints.http.server.transport import JoinedTransport
+from limbo.entrypoints.http.server.closing_protocol import ClosingProtocol
+from limbo.entrypoints.http.server.refusals import RefusalKind
 
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 65_536
+MAX_HEADERS = 128
 MAX_PIPELINE = 64  # requests that wait for the answer to an earlier one
 STOP = "limbo.stop"
 """The name, in the lifespan's state, of a function that answers the long polls at once."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Limits the time and the size of a request's head; pass it to uvicorn as ``http``.
+class BoundedProtocol(ClosingProtocol):
+    """Limits the time and the size of a request's head and trailers.
 
     Without it, a connection that sends nothing stays open for ever, and a header without an end
     fills the memory. It also stops a client that keeps sending a body that nobody reads.
@@ -27,13 +25,12 @@ class BoundedProtocol(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
     max_head_bytes = MAX_HEAD_BYTES
     _timer: asyncio.TimerHandle | None = None
-    _in_head = True
-    _head_bytes = 0
+    _head_bytes = 0  # that have arrived of this head; or, amid a body, since its last byte
     _unread = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
-        super().connection_made(JoinedTransport(transport))  # type: ignore[arg-type]
+        super().connection_made(transport)
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,13 +47,24 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Refuse a head that is too long; that is noticed at most one read (256 KiB) too late."""
+        if self._is_ending:
+            return
+        self._unset_keepalive_if_required()
         self._head_bytes += len(data)
-        super().data_received(data)
-        if not self._in_head or not self._head_bytes:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade:
+            pass  # nothing is upgraded: the request is answered as any other
+        if self.transport.is_closing() or not self._head_bytes:
             return
         if self._head_bytes > self.max_head_bytes:
-            self._refuse(431, f"the request's head is longer than {self.max_head_bytes} bytes")
-        elif self._timer is None:  # a head that came in one piece needs no timer
+            what = "head is" if self._in_head else "trailers are"
+            self._refuse_head(f"{what} longer than {self.max_head_bytes} bytes")
+        elif self._in_head and len(self.headers or ()) > MAX_HEADERS:
+            self._refuse_head(f"head has more than {MAX_HEADERS} headers")
+        elif self._in_head and self._timer is None:  # a head that came in one piece needs no timer
             self._start()
 
     def on_message_begin(self) -> None:
@@ -65,21 +73,35 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._stop()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, which come after the body, are none (RFC 9110, 6.5.1)."""
+        if self._in_head and len(self.headers) <= MAX_HEADERS:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Stop waiting: the application limits the body."""
-        self._in_head = False
         self._stop()
         if len(self.pipeline) >= MAX_PIPELINE or self.transport.is_closing():
             self.transport.abort()
+        elif len(self.headers) > MAX_HEADERS:
+            self._refuse_head(f"head has more than {MAX_HEADERS} headers")
         elif self.parser.should_upgrade() and self._has_body():
             # The parser would not read the body as such, but as the next request.
-            self._refuse(400, "no Upgrade is known here; send HTTP/1.1 without that header")
+            self.send_400_response("no Upgrade is known here; send HTTP/1.1 without that header")
         else:
+            self._in_head = False
             super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count the trailers, or the next chunk's frame, from here."""
+        self._head_bytes = 0
+        if not self.transport.is_closing():
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Count the next head from here."""
-        super().on_message_complete()
+        if not self.transport.is_closing():
+            super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
 
@@ -91,7 +113,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are not HTTP, in the form of all other responses."""
-        self._refuse(400, msg)
+        self._refuse(400, msg, RefusalKind.MALFORMED)
 
     def _has_body(self) -> bool:
         headers = dict(self.headers)
@@ -113,28 +135,10 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._is_answering():
             self._start()
         elif self._in_head and self._head_bytes:
-            self._refuse(408, f"the request's head did not arrive within {self.head_seconds:g} s")
+            problem = f"the request's head did not arrive within {self.head_seconds:g} s"
+            self._refuse(408, problem, RefusalKind.HEAD)
         else:
             self.transport.close()
 
-    def _is_answering(self) -> bool:
-        """Say whether a response is due or being sent: bytes written now would mix with it."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete:
-            return False
-        is_being_read = cycle.more_body and not cycle.response_started
-        return bool(self.pipeline) or not is_being_read
-
-    def _refuse(self, status: int, problem: str) -> None:
-        if self.transport.is_closing():
-            return
-        if self._is_answering():
-            self.transport.close()
-            return
-        body = orjson.dumps({"Message": NOT_SUBMITTED, "Problem": problem, "code": CODES[status]})
-        head = (
-            f"HTTP/1.1 {status} {PHRASES[status]}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+    def _refuse_head(self, problem: str) -> None:
+        self._refuse(431, f"the request's {problem}", RefusalKind.HEAD)

@@ -8,8 +8,11 @@ import orjson
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from limbo.entrypoints.http.server.bodies import HELD
+
 _LINGER_SECONDS = 1.0
 _LINGER_BYTES = 4 * 1024 * 1024
+_LINGER_STEP = 65_536  # what counts for a part of a body that was not kept
 
 Header = tuple[bytes, bytes]
 
@@ -47,13 +50,13 @@ class ReadyResponse:
 class ClosingResponse(Response):
     """A response that ends the connection, for a request that was not read to its end."""
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, and give the client time to read it."""
         headers = [*self.raw_headers, (b"connection", b"close")]
         start = {"type": "http.response.start", "status": self.status_code, "headers": headers}
         await send(start)
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        await _linger(receive)
+        await _linger(scope, receive)
         await send({"type": "http.response.body"})
 
 
@@ -64,7 +67,7 @@ class NoResponse(Response):
         """Do nothing."""
 
 
-async def _linger(receive: Receive) -> None:
+async def _linger(scope: Scope, receive: Receive) -> None:
     """Give the client a moment to stop sending and read.
 
     Were the connection closed with bytes of it unread, TCP would reset it, and the answer could be
@@ -74,8 +77,10 @@ async def _linger(receive: Receive) -> None:
     try:
         async with asyncio.timeout(_LINGER_SECONDS):
             while left > 0:
+                if (held := scope.get(HELD)) is not None:
+                    held.release()
                 message = await receive()
-                left -= len(message.get("body", b""))
+                left -= len(message.get("body", b"")) or _LINGER_STEP
                 if not message.get("more_body", False):
                     return
     except TimeoutError:

@@ -3,34 +3,49 @@
 import errno
 import socket
 import threading
+from functools import partial
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.http.server.protocol import BoundedProtocol
+from limbo.entrypoints.http.server.placed_protocol import PlacedProtocol
+from limbo.entrypoints.http.server.places import Places
+from limbo.entrypoints.http.server.refusals import Refusals
 from limbo.entrypoints.settings.variables import HOST
+from limbo.entrypoints.telemetry.metrics import Metrics
 
 _KEEP_ALIVE_SECONDS = 75  # Longer than the usual 60 s of a load balancer in front.
 _BACKLOG = 2048
 _NO_ADDRESS = {errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_NODATA}
-_MOST_CONNECTIONS = 2000  # idle ones included; each may hold a body of 1 MiB
 
 
 class HttpServer:
-    """Listens from its construction on, so that a port in use is an error before anything runs."""
+    """Listens from its construction on, so that a port in use is an error before anything runs.
+
+    It takes up to so many ``connections``, idle ones included.
+    """
 
     def __init__(
-        self, app: ASGIApp, *, host: str, port: int, variable: str, shutdown_seconds: float
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        variable: str,
+        shutdown_seconds: float,
+        connections: int,
+        metrics: Metrics,
     ) -> None:
         self._socket = _listen(host, port, variable)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=partial(  # type: ignore[arg-type] # uvicorn calls whatever it is given
+                    PlacedProtocol, places=Places(connections), refusals=Refusals(metrics)
+                ),
                 ws="none",
                 proxy_headers=False,
-                limit_concurrency=_MOST_CONNECTIONS,
                 log_config=None,
                 access_log=False,
                 server_header=False,

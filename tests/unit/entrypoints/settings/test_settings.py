@@ -23,6 +23,12 @@ def test_defaults_are_sqlite_and_no_sender():
     assert (settings.lease, settings.shutdown, settings.send_timeout) == (60, 25, 10)
     assert (settings.breaker_open, settings.breaker_open_max) == (30, 300)
     assert not settings.allow_anonymous
+    assert (settings.metrics_port, settings.allowed_hosts) == (None, ())
+
+
+def test_hosts_are_a_list_of_names_perhaps_with_ports():
+    settings = load({"LIMBO_ALLOWED_HOSTS": "Mail.example.com, limbo:8080,[::1]:80"})
+    assert settings.allowed_hosts == ("mail.example.com", "limbo:8080", "[::1]:80")
 
 
 def test_development_defaults_to_memory_and_two_fakes():
@@ -103,6 +109,9 @@ def test_the_queue_is_told_by_its_form(queue, kind):
         ),
         ({"LIMBO_PORT": "99999"}, "LIMBO_PORT must be a whole number from 0 to 65535"),
         ({"PORT": "http"}, "PORT must be a whole number from 0 to 65535, not 'http'"),
+        ({"LIMBO_METRICS_PORT": "-1"}, "LIMBO_METRICS_PORT must be a whole number from 0 to"),
+        ({"LIMBO_ALLOWED_HOSTS": "http://a.b"}, "LIMBO_ALLOWED_HOSTS must be names of hosts"),
+        ({"LIMBO_ALLOWED_HOSTS": "a,,b"}, "LIMBO_ALLOWED_HOSTS must be names of hosts"),
         ({"LIMBO_CONCURRENCY": "0"}, "LIMBO_CONCURRENCY must be a whole number from 1 to 1000"),
         ({"LIMBO_RETRY_DELAYS": "30,soon"}, "LIMBO_RETRY_DELAYS must be seconds from 0"),
         ({"LIMBO_RETRY_DELAYS": "nan"}, "LIMBO_RETRY_DELAYS must be seconds from 0"),

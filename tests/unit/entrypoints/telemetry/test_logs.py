@@ -189,7 +189,11 @@ except ValueError:
     ("module", "name", "call"),
     [
         ("wiring.container", "opened", "opened({}).__enter__()"),
-        ("http.api.application", "observed_application", "observed_application([], metrics=None)"),
+        (
+            "http.api.application",
+            "observed_application",
+            "observed_application([], metrics=None, guard=None)",
+        ),
         ("telemetry.logs", "configure_logging", "configure_logging(pretty=True)"),
     ],
 )

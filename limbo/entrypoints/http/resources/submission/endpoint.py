@@ -98,7 +98,7 @@ class SubmissionEndpoint:
         key = read_key(scope)
         if key is not None and not self._deduplicates:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS, code=Code.NO_IDEMPOTENCY)
-        body = await self._reader.read(scope, receive)
+        body = await self._reader.read(scope, receive, client=client.id)
         mail = self._validation.at_once(body)
         if mail is None:
             mail = await self._validation.off_the_loop(body, client.id)

@@ -7,14 +7,16 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.probes import Probes
-from limbo.entrypoints.http.worker_app import create_worker_app
+from limbo.entrypoints.http.probe_app import create_probe_app
 from limbo.entrypoints.telemetry.collectors import QueueCollector
 from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.asgi import call
 from tests.support.clock import Clock
-from tests.support.http_app import BODY, HttpApp, ScriptedDepth
+from tests.support.http_app import ANY_HOST, BODY, HttpApp, ScriptedDepth
 
 PATIENT = 30.0
 
@@ -59,7 +61,20 @@ def test_shows_its_metrics():
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS", "BREW"])
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/v1/mail/", "/health/", "/v1", "/v1/", "/V1/mail", "/v1/mail%0A", "/health%0A"],
+    [
+        "/nothing",
+        "/v1/mail//",
+        "/health//",
+        "/v1",
+        "/v1/",
+        "/V1/mail",
+        "/v1/mail%0A",
+        "/health%0A",
+        "/%6Detrics",
+        "/v1/m%61il",
+        "/health%2F",
+        "/metrics%2e",
+    ],
 )
 def test_an_unknown_path_is_404_under_any_method(method, path):
     reply = request(HttpApp(), method, path, BODY)
@@ -69,6 +84,29 @@ def test_an_unknown_path_is_404_under_any_method(method, path):
         "Problem": "no such path; mails go to POST /v1/mail",
         "code": "not_found",
     }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/health/", 200),
+        ("GET", "/livez/", 200),
+        ("POST", "/v1/mail/", 200),
+        ("GET", "/v1/mail/nope/", 501),
+        ("PUT", "/v1/mail/", 405),
+        ("GET", "/v1/dead-letters/causes/", 501),
+    ],
+)
+def test_one_slash_at_the_end_of_a_path_is_taken(method, path, status):
+    assert request(HttpApp(), method, path, BODY).status_code == status
+    assert request(HttpApp(), method, path.removesuffix("/"), BODY).status_code == status
+
+
+def test_an_id_may_be_percent_encoded():
+    http, encoded = HttpApp(ledger_reader=MemoryLedger()), "%30" * 32
+    reply = request(http, "GET", f"/v1/mail/{encoded}")
+    assert reply.status_code == 404
+    assert "no such path" not in reply.json()["Problem"]
 
 
 @pytest.mark.parametrize("path", ["", "//", "*", "v1/mail", "//v1/mail", "/v1//mail"])
@@ -257,7 +295,7 @@ SHOP = "https://shop.example"
 
 
 def with_cors():
-    http = HttpApp()
+    http = HttpApp(hosts=HostPolicy(listens_on="0.0.0.0", allowed=["testserver", "shop.example"]))
     http.app.add_middleware(CORSMiddleware, allow_origins=[SHOP], allow_methods=["POST"])
     return http
 
@@ -311,7 +349,9 @@ def test_every_operation_is_a_route_named_by_its_id(operation):
     [("/livez", 200), ("/readyz", 200), ("/health", 200), ("/metrics", 200), ("/v1/mail", 404)],
 )
 def test_a_worker_answers_under_the_same_rules(path, status):
-    app = create_worker_app(queue=ScriptedDepth(), metrics=Metrics(), probe_seconds=PATIENT)
+    app = create_probe_app(
+        queue=ScriptedDepth(), metrics=Metrics(), hosts=ANY_HOST, probe_seconds=PATIENT
+    )
     client = TestClient(app)
     reply = client.get(path, headers={"X-Request-ID": "r"})
     assert reply.status_code == status
