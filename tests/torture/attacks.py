@@ -8,11 +8,11 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 MIB = 1_048_576
-Attack = Callable[["Target"], Awaitable[object]]
+Attack = Callable[["Target"], Coroutine[object, object, None]]
 
 
 class Target:
@@ -87,56 +87,54 @@ async def _answer(reader: asyncio.StreamReader) -> None:
         raise ConnectionResetError
 
 
-def _trailers(target: Target) -> Awaitable[object]:
+def _trailers(target: Target) -> Coroutine[object, object, None]:
     head = target.head("GET /health HTTP/1.1", "Transfer-Encoding: chunked", key=False)
     endless = b"X: a\r\n" * 10_000
     return target.again_and_again([head + b"\r\n0\r\n"], connections=4, endless=endless)
 
 
-def _trailing_headers(target: Target) -> Awaitable[object]:
+def _trailing_headers(target: Target) -> Coroutine[object, object, None]:
     head = target.head("POST /v1/mail HTTP/1.1", "Transfer-Encoding: chunked")
     trailers = b"".join(b"Idempotency-Key: %d\r\n" % number for number in range(2000))
     whole = head + b"\r\n1\r\n{\r\n0\r\n" + trailers + b"\r\n"
     return target.again_and_again([whole], connections=4)
 
 
-def _refused_mails(target: Target) -> Awaitable[object]:
+def _refused_mails(target: Target) -> Coroutine[object, object, None]:
     lines = [target.mail(message=f"{n}\n" + "line\n" * 200_000, subject="no") for n in range(4)]
     words = [target.mail(message=f"{n} " + "x" * 1_000_000, subject="no") for n in range(4)]
     return target.again_and_again(lines + words, connections=2)
 
 
-def _connections(target: Target) -> Awaitable[object]:
-    return asyncio.gather(
-        target.hold(b"", connections=1000),
-        target.hold(target.head("POST /v1/mail HTTP/1.1", key=False), connections=1000),
-        target.hold(target.request("GET /health"), connections=1000),
-    )
+async def _connections(target: Target) -> None:
+    slow_head = target.head("POST /v1/mail HTTP/1.1", key=False)
+    sends = (b"", slow_head, target.request("GET /health"))
+    await asyncio.gather(*(target.hold(each, connections=1000) for each in sends))
 
 
-def _addresses(target: Target) -> Awaitable[object]:
+def _addresses(target: Target) -> Coroutine[object, object, None]:
     many = [f"x{n}@{'ü' * 20}{n}.example" for n in range(300)]
     few = [f"x{n}@{'ü' * 20}{n}.example" for n in range(50)]
     return target.again_and_again([target.mail(to=many), target.mail(to=few)], connections=8)
 
 
-def _long_polls(target: Target) -> Awaitable[object]:
+def _long_polls(target: Target) -> Coroutine[object, object, None]:
     poll = target.request(f"GET /v1/mail/{target.mail_id}?wait=10")
     return target.again_and_again([poll], connections=250)
 
 
-def _searches(target: Target) -> Awaitable[object]:
+def _searches(target: Target) -> Coroutine[object, object, None]:
     search = "GET /v1/mail?to=many@example.com&limit=100&status="
     requests = [target.request(search + status) for status in ("dead", "sent")]
     return target.again_and_again(requests, connections=16)
 
 
-def _bodies(target: Target) -> Awaitable[object]:
+def _bodies(target: Target) -> Coroutine[object, object, None]:
     head = target.head("POST /v1/mail HTTP/1.1", f"Content-Length: {MIB}")
     return target.hold(head + b"\r\n" + b" " * (MIB - 1), connections=400)
 
 
-def _dead_letters(target: Target) -> Awaitable[object]:
+def _dead_letters(target: Target) -> Coroutine[object, object, None]:
     paths = ["/v1/dead-letters?limit=100", "/v1/dead-letters/causes"]
     return target.again_and_again([target.request(f"GET {path}") for path in paths], connections=8)
 
@@ -156,4 +154,4 @@ ATTACKS: dict[str, Attack] = {
 if __name__ == "__main__":
     name, port, key, mail_id = sys.argv[1:]
     os.nice(10)  # what it costs the machine is not what it does to limbo
-    asyncio.run(ATTACKS[name](Target(int(port), key, mail_id)))  # type: ignore[arg-type]
+    asyncio.run(ATTACKS[name](Target(int(port), key, mail_id)))
