@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -25,6 +26,13 @@ def database_errors_as(error: type[LimboError]) -> Iterator[None]:
         yield
     except DatabaseUnavailable as unavailable:
         raise error(str(unavailable)) from unavailable
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come. Once ``commits`` is True, its changes may take effect."""
+
+    commits: bool = False
 
 
 class Dialect(Enum):

@@ -102,7 +102,11 @@ class SqlDeadLetters:
     def select(self, cause: str | None = None) -> Sequence[str]:
         """Return the ids of all dead letters, or of those with this cause, oldest first."""
         ids = self._of_cause(_OLDEST, cause)
-        return [*self._ids(f"{ids} ORDER BY id LIMIT :limit" if cause else ids, {"cause": cause})]
+        return [
+            *self._ids(
+                f"{ids} ORDER BY id LIMIT :limit" if cause is not None else ids, {"cause": cause}
+            )
+        ]
 
     @database_errors_as(QueueUnavailable)
     def redrive(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:

@@ -35,7 +35,8 @@ class Pool(Generic[C]):
         self._connect = connect
         self._timeout = timeout
         self._free = BoundedSemaphore(size)
-        self._idle: deque[C] = deque()
+        self._idle: deque[tuple[int, C]] = deque()
+        self._generation = 0
         self._closed = False
 
     @contextmanager
@@ -45,30 +46,39 @@ class Pool(Generic[C]):
             msg = "all connections to the database are busy"
             raise DatabaseUnavailable(msg)
         try:
-            connection = self._take()
+            generation, connection = self._take()
             try:
                 yield connection
             except BaseException:
                 connection.close()
                 raise
-            self._idle.append(connection)
+            self._idle.append((generation, connection))
             if self._closed:
-                self.close()
+                self._close_idle()
         finally:
             self._free.release()
+
+    def discard(self) -> None:
+        """Lend none of the present connections again: none of them is to be trusted."""
+        self._generation += 1
+        self._close_idle()
 
     def close(self) -> None:
         """Close the idle connections now, and the others when they come back."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
 
-    def _take(self) -> C:
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _take(self) -> tuple[int, C]:
         while True:
+            present = self._generation
             try:
-                connection = self._idle.pop()
+                generation, connection = self._idle.pop()
             except IndexError:
-                return self._connect()
-            if connection.is_usable():
-                return connection
+                return present, self._connect()
+            if generation == present and connection.is_usable():
+                return generation, connection
             connection.close()

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
 
-from limbo.adapters.sql.database import CommitInDoubt, DatabaseUnavailable, Dialect, Executor, Row
+from limbo.adapters.sql.database import (
+    CommitInDoubt,
+    DatabaseUnavailable,
+    Dialect,
+    Executor,
+    Progress,
+    Row,
+)
 from limbo.adapters.sql.migrations import migrate
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.postgres_connection import (
@@ -128,9 +134,9 @@ class PostgresDatabase:
         return PostgresConnection(self._settings, self._now, self._answer_seconds)
 
     @contextmanager
-    def _errors(self) -> Iterator["_Progress"]:
+    def _errors(self) -> Iterator[Progress]:
         """Translate PostgreSQL's errors, without values from rows and without the password."""
-        progress = _Progress()
+        progress = Progress()
         try:
             yield progress
         except (psycopg.Error, UnicodeEncodeError) as error:
@@ -143,13 +149,6 @@ class PostgresDatabase:
                 text = text.replace(str(password), "***")
             in_doubt = progress.commits and _is_without_answer(error)
             raise (CommitInDoubt if in_doubt else DatabaseUnavailable)(redact(text)) from error
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a call has come. Once ``commits`` is True, its changes may take effect."""
-
-    commits: bool = False
 
 
 def _is_without_answer(error: Exception) -> bool:

@@ -1,10 +1,5 @@
 """A SQLite file, shared by the processes of one machine."""
 
-import errno
-import os
-import shutil
-import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,14 +7,13 @@ from pathlib import Path
 
 from limbo.adapters.sql.database import DatabaseUnavailable, Dialect, Executor, Row
 from limbo.adapters.sql.migrations import migrate
-from limbo.adapters.sql.pool import Pool
-from limbo.adapters.sql.sqlite_connection import SqliteConnection
+from limbo.adapters.sql.sqlite_connection import is_read
+from limbo.adapters.sql.sqlite_connections import SqliteConnections
 from limbo.adapters.sql.sqlite_rows import in_one_run
 from limbo.domain.errors import SettingsError
 
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
-_POOL_SIZE = 32
 # Removing a mail is a write too: on a full disk it would fail. The write-ahead log grows to 4 MB,
 # and the file by as much, before the log is used from its start again.
 _RESERVE_BYTES = 16 * 2**20
@@ -38,16 +32,12 @@ class SqliteDatabase:
         path: Path,
         *,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         busy_seconds: float = _BUSY_SECONDS,
         reserve_bytes: int = _RESERVE_BYTES,
     ) -> None:
-        self._path = path
-        self._now = now
-        self._busy_seconds = busy_seconds
         self._reserve_bytes = reserve_bytes
-        self._pool = Pool(self._open, size=_POOL_SIZE, timeout=busy_seconds)
-        # Threads wait for this lock in turn. SQLite alone would make them sleep and try again.
-        self._writing = threading.Lock()
+        self._connections = SqliteConnections(path, now=now, clock=clock, busy_seconds=busy_seconds)
 
     @classmethod
     def connect(cls, url: str, *, now: Callable[[], float] = time.time) -> "SqliteDatabase":
@@ -64,8 +54,8 @@ class SqliteDatabase:
         path = Path(name).absolute()
         database = cls(path, now=now)
         try:
-            _make(path)
-            with _errors(), database._pool.connection() as connection:
+            database._connections.file.open()
+            with database._connections.reader() as connection:
                 connection.execute("PRAGMA journal_mode=WAL")
             migrate(database)
         except OSError as error:
@@ -79,17 +69,21 @@ class SqliteDatabase:
     @contextmanager
     def transaction(self) -> Iterator[Executor]:
         """Return a block that holds the file's only write lock."""
-        with self._writer() as connection:
+        with self._connections.writer() as (connection, progress):
             connection.execute("BEGIN IMMEDIATE")
             yield connection
+            progress.commits = True
             connection.execute("COMMIT")
 
     def execute(
         self, sql: str, values: Mapping[str, object] | None = None, *, notify: bool = False
     ) -> list[Row]:
         """Run one statement by itself. If it writes, it is a transaction."""
-        reads = sql.lstrip().startswith("SELECT")
-        with _errors(), self._pool.connection() if reads else self._writer() as connection:
+        if is_read(sql):
+            with self._connections.reader() as connection:
+                return connection.execute(sql, values)
+        with self._connections.writer() as (connection, progress):
+            progress.commits = True
             return connection.execute(sql, values, notify=notify)
 
     def execute_many(
@@ -99,13 +93,17 @@ class SqliteDatabase:
 
         A single run needs no BEGIN and COMMIT, each of which would release the interpreter's lock.
         """
-        with self._writer() if in_one_run(sql, columns) else self.transaction() as executor:
-            return executor.execute_many(sql, columns, notify=notify)
+        if not in_one_run(sql, columns):
+            with self.transaction() as transaction:
+                return transaction.execute_many(sql, columns, notify=notify)
+        with self._connections.writer() as (connection, progress):
+            progress.commits = True
+            return connection.execute_many(sql, columns, notify=notify)
 
     @contextmanager
     def listening(self) -> Iterator[Callable[[float], None]]:
         """Return a block that polls, because SQLite cannot wake another process."""
-        with _errors(), self._pool.connection() as connection:
+        with self._connections.reader() as connection:
             connection.watch()
             yield connection.sleep
 
@@ -115,8 +113,7 @@ class SqliteDatabase:
         Up to half of this space may be free pages of the file, which does not shrink when mails
         leave.
         """
-        with _errors():
-            left = shutil.disk_usage(self._path.parent).free
+        left = self._connections.file.free_bytes()
         if left < self._reserve_bytes:
             [[within]] = self.execute(_FREE_BYTES)
             if left + min(within, self._reserve_bytes // 2) < self._reserve_bytes:
@@ -124,46 +121,5 @@ class SqliteDatabase:
                 raise DatabaseUnavailable(msg)
 
     def close(self) -> None:
-        """Close the file."""
-        self._pool.close()
-
-    @contextmanager
-    def _writer(self) -> Iterator[SqliteConnection]:
-        """Lend a connection to the one thread that may write."""
-        if not self._writing.acquire(timeout=self._busy_seconds):
-            msg = "database is locked"
-            raise DatabaseUnavailable(msg)
-        try:
-            with _errors(), self._pool.connection() as connection:
-                yield connection
-        finally:
-            self._writing.release()
-
-    def _open(self) -> SqliteConnection:
-        return SqliteConnection(self._path, self._now, self._busy_seconds)
-
-
-def _make(path: Path) -> None:
-    """Make the file, because SQLite would make it readable for everybody.
-
-    A file that exists is not opened: to close any descriptor of it drops the locks that SQLite
-    holds on it in this process (POSIX), and the last process to close it would then remove the
-    write-ahead log under us (https://www.sqlite.org/howtocorrupt.html, section 2.2).
-    """
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
-        if not os.access(path, os.R_OK | os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Translate SQLite's errors. Their texts contain neither data nor secrets."""
-    try:
-        yield
-    except (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError) as error:
-        text = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
-        raise DatabaseUnavailable(text) from error
+        """Bring all that is stored into the file itself, and close it."""
+        self._connections.close()

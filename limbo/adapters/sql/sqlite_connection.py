@@ -1,9 +1,9 @@
 """One connection to a SQLite file. It waits for locks, and notices what others commit."""
 
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from limbo.adapters.sql.database import Row
 from limbo.adapters.sql.sqlite_rows import for_many
@@ -14,19 +14,30 @@ _RETRY_SECONDS = 0.001
 # FULL: a commit is on the disk when it returns. The other two matter only on macOS, where a plain
 # fsync leaves the data in the drive's cache.
 _PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
+READ_SECONDS = 4.0
+_STEPS = 10_000  # of SQLite's virtual machine, between two looks at the clock: about a millisecond
 
 
 class SqliteConnection:
-    """One connection, lent to one thread at a time."""
+    """One connection, lent to one thread at a time. Each SELECT has a time limit."""
 
-    def __init__(self, path: Path, now: Callable[[], float], busy_seconds: float) -> None:
+    def __init__(
+        self,
+        uri: str,
+        now: Callable[[], float],
+        busy_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._now = now
+        self._deadline = _Deadline(clock)
         self._version = 0
         self._pause = _POLL_SECONDS[0]
         self._busy_seconds = busy_seconds
         self._connection = sqlite3.connect(
-            path, timeout=0, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
         )
+        self._connection.text_factory = _text
+        self._connection.set_progress_handler(self._deadline.is_over, _STEPS)
         try:
             for pragma in _PRAGMAS:
                 self.execute(f"PRAGMA {pragma}")
@@ -56,6 +67,18 @@ class SqliteConnection:
         for statement, values in for_many(sql, columns, self._now()):
             rows += self._run(statement, values)
         return rows
+
+    def checkpoint(self, seconds: float) -> bool:
+        """Bring the write-ahead log into the file and empty it. Return whether that is done.
+
+        Other processes that read or write now can prevent it; it tries for so many seconds.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            [[is_busy, *_]] = self._run("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            if not is_busy or time.monotonic() > until:
+                return not is_busy
+            time.sleep(_RETRY_SECONDS)
 
     def watch(self) -> None:
         """Read the file's version. Commits of other connections increase it."""
@@ -89,6 +112,7 @@ class SqliteConnection:
         log.
         """
         until = time.monotonic() + self._busy_seconds
+        self._deadline.set(READ_SECONDS if is_read(sql) else math.inf)
         while True:
             try:
                 return self._connection.execute(sql, values).fetchall()
@@ -100,6 +124,35 @@ class SqliteConnection:
     def _read_version(self) -> int:
         [version] = self._connection.execute("PRAGMA data_version").fetchone()
         return int(version)
+
+
+class _Deadline:
+    """When a statement is to end, on a clock that the process alone has."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until = math.inf
+
+    def set(self, seconds: float) -> None:
+        """Let the next statement run for at most so many seconds."""
+        self._until = self._clock() + seconds
+
+    def is_over(self) -> bool:
+        """Tell SQLite to give the statement up: it asks while the statement runs."""
+        return self._clock() > self._until
+
+
+def is_read(sql: str) -> bool:
+    """Tell whether the statement only reads."""
+    return sql.lstrip().startswith("SELECT")
+
+
+def _text(raw: bytes) -> str | bytes:
+    """Return a text, or its bytes if it is not UTF-8: anybody may write into the file."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
