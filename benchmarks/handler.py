@@ -84,7 +84,7 @@ async def _round() -> tuple[float, float]:
     queue = MemoryQueue()
     app = create_app(
         outbox=QueueOutbox(queue),
-        queue=queue,
+        readiness=queue,
         metrics=Metrics(),
         access=Access(None, anonymous_scopes=[KeyScope.SEND, KeyScope.READ]),
         hosts=HostPolicy(listens_on="127.0.0.1"),

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Protocol
 
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Kept, NotKept
+from limbo.ports.queue import Kept, NotKept, Readiness
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Reserved:
     mail_id: str
 
 
-class Reservations(Protocol):
+class Reservations(Readiness, Protocol):
     """The ledger's part of a submission whose queue lies elsewhere. Raises LedgerUnavailable."""
 
     def reserve(self, submissions: Sequence[Submission]) -> list[Reserved | Replayed | KeyConflict]:

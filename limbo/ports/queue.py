@@ -109,9 +109,20 @@ class MailQueue(Protocol):
         ...
 
 
+class Readiness(Protocol):
+    """Whether mails can be kept. Every queue offers this, and each ledger for its own part."""
+
+    def check_put(self) -> None:
+        """Raise QueueUnavailable or LedgerUnavailable unless a put would succeed now.
+
+        It does what a put does as far as possible, and leaves nothing that anybody else sees.
+        """
+        ...
+
+
 class QueueDepth(Protocol):
     """How full the queue is. Every queue offers this."""
 
     def depth(self) -> Depth:
-        """Count the mails now. Raises QueueUnavailable: then the api is not ready either."""
+        """Count the mails now. Raises QueueUnavailable."""
         ...

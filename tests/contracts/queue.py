@@ -25,7 +25,15 @@ from limbo.domain.mail.address import Address
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, DeadLetters
-from limbo.ports.queue import Depth, Kept, Lease, MailQueue, QueueDepth, Undecodable
+from limbo.ports.queue import (
+    Depth,
+    Kept,
+    Lease,
+    MailQueue,
+    QueueDepth,
+    Readiness,
+    Undecodable,
+)
 from tests.contracts.queue_machine import QueueMachine
 from tests.support.leases import touched
 from tests.support.mails import a_mail
@@ -44,7 +52,7 @@ ATTEMPTS = (
 )
 
 
-class Queue(MailQueue, QueueDepth, Protocol):
+class Queue(MailQueue, QueueDepth, Readiness, Protocol):
     """What limbo is given as its queue."""
 
 
@@ -347,6 +355,12 @@ class QueueContract:
     @staticmethod
     def _counts(depth: Depth) -> tuple[int, int, int]:
         return depth.ready, depth.in_flight, depth.deferred
+
+    def test_a_queue_that_takes_mails_says_so_and_keeps_nothing_of_the_question(self, queue):
+        for _ in range(2):
+            queue.check_put()
+        assert queue.receive(10, 0) == []
+        assert self._counts(queue.depth()) == (0, 0, 0)
 
     # dead letters
 

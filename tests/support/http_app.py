@@ -67,6 +67,9 @@ class ScriptedDepth:
         self.gate = threading.Event()
         self.gate.set()
 
+    def check_put(self) -> None:
+        self.depth()
+
     def depth(self) -> Depth:
         self.asked += 1
         self.gate.wait(30)
@@ -93,7 +96,7 @@ class HttpApp:
         limits = {name: options.pop(name) for name in _LIMITS & options.keys()}
         parts = {
             "outbox": self.outbox,
-            "queue": self.queue,
+            "readiness": self.queue,
             "hosts": ANY_HOST,
             "access": Access(None, anonymous_scopes=KeyScope),
             "now": lambda: NOW,

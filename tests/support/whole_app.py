@@ -69,7 +69,7 @@ class WholeApp(HttpApp):
             self.real_outbox = SqlOutbox(database)
         parts = {
             "outbox": self.real_outbox,
-            "queue": self.mails,
+            "readiness": self.mails,
             "ledger_reader": self.ledger_reader,
             "dead_letters": self.mails.dead_letters,
             "access": Access(self.keys, anonymous_scopes=frozenset(anonymous)),

@@ -90,6 +90,9 @@ class MemoryLedger:
         with self._lock:
             return [self._reserve(submission) for submission in submissions]
 
+    def check_put(self) -> None:
+        """Do nothing: memory takes entries as long as the process runs."""
+
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:
         """Record the queue's results, unless a worker has had the mail since."""
         with self._lock:

@@ -110,6 +110,9 @@ class MemoryQueue:
                     self._set_due(entry, until)
             return lost
 
+    def check_put(self) -> None:
+        """Do nothing: memory takes mails as long as the process runs."""
+
     def depth(self) -> Depth:
         """Count the mails now."""
         with self._changed:

@@ -10,6 +10,7 @@ from limbo.adapters.sql.entry import enter
 from limbo.adapters.sql.idempotency import claim_keys, free_keys
 from limbo.adapters.sql.ledger_reader import SqlLedgerReader
 from limbo.adapters.sql.purge import forget_contents, forget_expired_keys, forget_records
+from limbo.adapters.sql.readiness import check_write
 from limbo.adapters.sql.statements import (
     among,
     as_columns,
@@ -109,6 +110,11 @@ class SqlLedger:
             if entered := reserved(submissions, reservations):
                 enter(transaction, self._dialect, entered, queue=False)
         return reservations
+
+    @database_errors_as(LedgerUnavailable)
+    def check_put(self) -> None:
+        """Write a row that is no entry."""
+        check_write(self._database)
 
     @database_errors_as(LedgerUnavailable)
     def conclude(self, *, kept: Sequence[Submission], refused: Sequence[Submission]) -> None:

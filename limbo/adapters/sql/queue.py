@@ -14,6 +14,7 @@ from limbo.adapters.sql.database import (
     database_errors_as,
 )
 from limbo.adapters.sql.dead_letters import SqlDeadLetters
+from limbo.adapters.sql.readiness import check_write
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
@@ -97,6 +98,11 @@ class SqlQueue:
         """Move the mail to the dead letters, in one transaction."""
         with self._database.transaction() as transaction:
             bury(transaction, lease, death)
+
+    @database_errors_as(QueueUnavailable)
+    def check_put(self) -> None:
+        """Write a row that is no mail."""
+        check_write(self._database)
 
     @database_errors_as(QueueUnavailable)
     def depth(self) -> Depth:

@@ -140,6 +140,19 @@ class SqsChannel:
                 int(attributes["ApproximateNumberOfMessagesDelayed"]),
             )
 
+    def check_send(self) -> None:
+        """Raise QueueUnavailable if the queue would take no message of this account.
+
+        A batch without messages is refused for just that, after the account's right to send.
+        """
+        try:
+            with sqs_errors():
+                self._client.send_message_batch(QueueUrl=self.url, Entries=[])
+        except QueueUnavailable as error:
+            cause = error.__cause__
+            if not isinstance(cause, ClientError) or error_code(cause) != "EmptyBatchRequest":
+                raise
+
     def _send(self, batch: Sequence[Outgoing]) -> Sequence[Refusal | None]:
         try:
             url = self.url

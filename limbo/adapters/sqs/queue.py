@@ -131,6 +131,10 @@ class SqsQueue:
             until=self._now() + self._lease_seconds,
         )
 
+    def check_put(self) -> None:
+        """Send a batch of no mails, which SQS refuses, but only if this account may send."""
+        self._queue.check_send()
+
     def depth(self) -> Depth:
         """Return SQS's approximate counts. They show deferred mails as in flight, and no age."""
         ready, in_flight, delayed = self._queue.counts()

@@ -107,6 +107,7 @@ def _try(part: str, count: Callable[[], Mapping[str, int]]) -> _Result:
 
 
 def _count_queue(container: "Container") -> Mapping[str, int]:
+    container.queue().check_put()
     depth = container.queue().depth()
     return {
         "waiting": depth.ready + depth.deferred,
@@ -120,6 +121,7 @@ def _read_ledger(container: "Container") -> Mapping[str, int]:
 
     ledger_reader: LedgerReader = container.ledger_reader()
     ledger_reader.page(Query(client=None, limit=1))
+    container.reservations().check_put()
     return {}
 
 

@@ -117,7 +117,7 @@ def _api_servers(container: Container, access: Access, *, connections: int) -> l
     metrics.watch_queue(container.queue())
     app = create_app(
         outbox=container.outbox(),
-        queue=container.queue(),
+        readiness=container.readiness(),
         metrics=metrics,
         access=access,
         hosts=_hosts(settings),

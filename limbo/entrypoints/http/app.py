@@ -34,7 +34,7 @@ from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger_reader import LedgerReader
 from limbo.ports.outbox import Outbox
-from limbo.ports.queue import QueueDepth
+from limbo.ports.queue import Readiness
 
 _V1 = "/v1"
 
@@ -59,7 +59,7 @@ class HttpLimits:
 def create_app(
     *,
     outbox: Outbox,
-    queue: QueueDepth,
+    readiness: Readiness,
     metrics: Metrics,
     access: Access,
     hosts: HostPolicy,
@@ -102,7 +102,7 @@ def create_app(
         route(op.SUBMIT, submission),
         group(_V1, _version_one(mails, letters, partial(Endpoint, access=access, reader=reader))),
         *_open_routes(
-            Probes(queue=queue, metrics=metrics, seconds=limits.probe_seconds),
+            Probes(check=readiness.check_put, metrics=metrics, seconds=limits.probe_seconds),
             openapi_document(anonymous_scopes=access.anonymous_scopes),
             shows_metrics=shows_metrics,
         ),

@@ -17,7 +17,7 @@ def create_probe_app(
     *, queue: QueueDepth, metrics: Metrics, hosts: HostPolicy, probe_seconds: float = 2.0
 ) -> Starlette:
     """Return the application: its metrics, whether the process lives, and whether it is ready."""
-    probes = Probes(queue=queue, metrics=metrics, seconds=probe_seconds)
+    probes = Probes(check=queue.depth, metrics=metrics, seconds=probe_seconds)
     routes = [
         route(op.HEALTH, probes.health),
         route(op.LIVE, probes.live),

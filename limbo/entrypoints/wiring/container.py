@@ -8,6 +8,7 @@ from dependency_injector import containers, providers
 
 from limbo.adapters.files.api_keys import FileApiKeys
 from limbo.adapters.memory.no_ledger import NoLedger
+from limbo.adapters.outbox.all_ready import AllReady
 from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
 from limbo.adapters.outbox.queue_only import QueueOutbox
 from limbo.domain.delivery.breaker import BreakerPolicy
@@ -72,13 +73,18 @@ class Container(containers.DeclarativeContainer):
         shared=kept_reader,
         apart=kept_reader,
     )
+    reservations = ledger_parts.provided.reservations.call()
     outbox = providers.Selector(
         settings.provided.ledger_place,
         none=providers.Singleton(QueueOutbox, queue),
         shared=queue_parts.provided.outbox.call(),
-        apart=providers.Singleton(
-            LedgerFirstOutbox, queue, ledger_parts.provided.reservations.call()
-        ),
+        apart=providers.Singleton(LedgerFirstOutbox, queue, reservations),
+    )
+    readiness = providers.Selector(
+        settings.provided.ledger_place,
+        none=queue,
+        shared=queue,
+        apart=providers.Singleton(AllReady, queue, reservations),
     )
     gather_limits = providers.Selector(
         settings.provided.ledger_place,

@@ -40,6 +40,7 @@ HASHES = {
     "m0004_submissions.py": "d345afd2cca78b0e76b7a6d90312e57172f95269c36c555bf3989493e9455b13",
     "m0005_compatibility.py": "61165614514b6d7c5a577e5b50f0fd0f879d2ee11e3f48941ed0efb6b45cf126",
     "m0006_causes.py": "87adaf1a1fa7be89d183c12d4517c37eb9238ac7543f9cc992a61037bac187d1",
+    "m0007_readiness.py": "5fb10b32deda61a7eaba65b559888b944ec76e8686acfc3b14a1a67b9992f2cf",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -166,6 +167,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     4: [],
     5: [],
     6: [],
+    7: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}

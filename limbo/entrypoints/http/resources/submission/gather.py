@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from limbo.domain.mail.text import redact
 from limbo.ports.outbox import KeptAs, Outbox, Replayed, Submission, SubmitResult
 from limbo.ports.queue import Kept, NotKept
 
@@ -63,6 +64,7 @@ class Gatherer:
         self._bytes = 0
         self._gathering = False
         self._timer: asyncio.TimerHandle | None = None
+        self._takes = True
         self._batches: queue.SimpleQueue[list[_Entry] | None] = queue.SimpleQueue()
 
     async def __aenter__(self) -> Self:
@@ -177,8 +179,19 @@ class Gatherer:
             elif not entry.result.cancelled():
                 mail_id = entry.submission.mail.id
                 log.warning("the queue answered late", mail_id=mail_id, kept=_is_kept(result))
+        self._tell(results)
         self._under_way.remove(batch)
         self._gather()
+
+    def _tell(self, results: Sequence[SubmitResult]) -> None:
+        """Log once that the outbox takes no mails any more, and once that it takes them again."""
+        refusals = [each for each in results if isinstance(each, NotKept) and not each.too_large]
+        takes = not refusals
+        if takes and not self._takes:
+            log.info("queue available", doing="put")
+        elif self._takes and refusals:
+            log.error("queue unavailable", doing="put", reason=redact(refusals[0].reason))
+        self._takes = takes
 
     def _entries(self) -> Iterator[_Entry]:
         return chain(chain.from_iterable(self._under_way), self._waiting)

@@ -8,10 +8,12 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from limbo.adapters.memory.ledger import MemoryLedger
+from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.probes import Probes
 from limbo.entrypoints.http.probe_app import create_probe_app
+from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.telemetry.collectors import QueueCollector
 from limbo.entrypoints.telemetry.metrics import Metrics
 from tests.support.asgi import call
@@ -150,16 +152,51 @@ def test_every_answer_may_be_neither_sniffed_nor_stored(path):
     assert "access-control-allow-origin" not in reply.headers
 
 
-def test_is_not_ready_while_the_queue_does_not_answer():
+def test_the_answer_while_a_put_would_fail():
     http = HttpApp()
     http.queue.up = False
     reply = request(http, "GET", "/readyz")
     assert reply.status_code == 503
     assert reply.json() == {
         "Message": "not ready",
-        "Problem": "the queue does not answer",
+        "Problem": "the queue takes no mails",
         "code": "unavailable",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (QueueUnavailable("db.example"), "the queue takes no mails"),
+        (LedgerUnavailable("db.example"), "the ledger takes no mails"),
+        (KeyError("bob@example.org"), "the queue takes no mails"),
+    ],
+)
+def test_is_not_ready_while_a_put_would_fail_and_says_so_once(error, problem):
+    failing, clock = [error], Clock()
+
+    def check() -> None:
+        for each in failing:
+            raise each
+
+    probes = Probes(check=check, metrics=Metrics(), seconds=PATIENT, now=clock.now)
+
+    async def use():
+        for _ in range(3):
+            with pytest.raises(HttpRefusal) as refused:
+                await probes.ready(Request({"type": "http"}))
+            assert refused.value.problems[0].detail == problem
+            clock.elapse(2)
+        failing.clear()
+        assert (await probes.ready(Request({"type": "http"}))).status_code == 200
+
+    with capture_logs() as logs:
+        asyncio.run(use())
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("not ready", "error"),
+        ("ready again", "info"),
+    ]
+    assert "bob@example.org" not in str(logs)
 
 
 def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
@@ -186,7 +223,7 @@ def test_is_not_ready_while_the_queue_hangs_and_asks_it_once_only():
 
 def test_readiness_is_asked_for_at_most_once_a_second():
     queue, clock = ScriptedDepth(), Clock()
-    probes = Probes(queue=queue, metrics=Metrics(), seconds=PATIENT, now=clock.now)
+    probes = Probes(check=queue.check_put, metrics=Metrics(), seconds=PATIENT, now=clock.now)
 
     async def asked_after_ten():
         for _ in range(10):
