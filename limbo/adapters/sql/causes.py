@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from limbo.adapters.sql.cells import text
 from limbo.adapters.sql.database import Database, Dialect
 from limbo.adapters.sql.statements import in_each, update
 from limbo.domain.delivery.verdict import Cause
@@ -36,7 +37,7 @@ def name_causes(database: Database) -> None:
     while database.execute("SELECT 1 FROM limbo_dead_letters WHERE cause_id IS NULL LIMIT 1"):
         with database.transaction() as transaction:
             rows = transaction.execute(_UNNAMED[database.dialect], {"limit": _BATCH})
-            causes = [Cause(kind=kind, sender=by, reason=reason) for _, kind, by, reason in rows]
+            causes = [_cause(*cells) for _, *cells in rows]
             columns = {"id": [row[0] for row in rows], "cause_id": [cause.id for cause in causes]}
             transaction.execute_many(_NAME[database.dialect], columns)
 
@@ -45,6 +46,9 @@ def count_causes(database: Database, limit: int) -> Sequence[tuple[Cause, int]]:
     """Count the dead letters by cause. Return the ``limit`` most frequent ones."""
     name_causes(database)
     return [
-        (Cause(kind=kind, sender=sender, reason=reason), letters)
-        for kind, sender, reason, letters in database.execute(_COUNT, {"limit": limit})
+        (_cause(*cells), letters) for *cells, letters in database.execute(_COUNT, {"limit": limit})
     ]
+
+
+def _cause(kind: object, sender: object, reason: object) -> Cause:
+    return Cause(kind=text(kind), sender=text(sender), reason=text(reason))

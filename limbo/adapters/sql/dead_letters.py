@@ -6,6 +6,7 @@ from typing import Any
 
 from limbo.adapters.encoding.codec import decode_attempts
 from limbo.adapters.sql.causes import count_causes, name_causes
+from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.leases import read_mail
 from limbo.adapters.sql.statements import among, change_status, in_each
@@ -162,19 +163,19 @@ class SqlDeadLetters:
 
 def _letter(row: Row) -> DeadLetter:
     *facts, body = row
-    return DeadLetter(**_facts(facts), mail=read_mail(body, facts[1]))
+    return DeadLetter(**_facts(facts), mail=read_mail(body, text(facts[1])))
 
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:
     """Read a row of _COLUMNS."""
     id_, mail_id_, submitted_at, kind, sender, reason, attempts, buried_at, may_be_double = row
     return {
-        "id": id_,
-        "mail_id": mail_id_,
-        "submitted_at": None if kind == UNDECODABLE else submitted_at,
-        "cause": Cause(kind=kind, sender=sender, reason=reason),
+        "id": text(id_),
+        "mail_id": text(mail_id_),
+        "submitted_at": None if kind == UNDECODABLE else number(submitted_at),
+        "cause": Cause(kind=text(kind), sender=text(sender), reason=text(reason)),
         "attempts": _attempts(attempts),
-        "buried_at": buried_at,
+        "buried_at": number(buried_at),
         "possible_duplicate": bool(may_be_double),
     }
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 
 from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.sql.cells import number
 from limbo.adapters.sql.database import Database, Dialect, Executor
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Lease, Undecodable
@@ -34,6 +35,14 @@ _CLAIM = {
         RETURNING id, body, touches, possible_duplicate
     """,
 }
+# In SQLite an id can be of any type, and a text that is not UTF-8: then nobody could name the mail.
+_RENAME = """
+    UPDATE limbo_queue SET id = 'unreadable-' || rowid
+    WHERE receipt = :receipt AND (typeof(id) <> 'text' OR id GLOB '*[^A-Za-z0-9_-]*')
+"""
+_CLAIMED = """
+    SELECT id, body, touches, possible_duplicate FROM limbo_queue WHERE receipt = :receipt
+"""
 _ACK = {
     Dialect.SQLITE: """
         WITH lease (id, receipt) AS (VALUES (:id, :receipt))
@@ -76,16 +85,18 @@ def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
     """Lease up to ``limit`` mails, those that have been due longest."""
     receipt = secrets.token_hex(16)
     values = {"receipt": receipt, "seconds": seconds, "limit": limit}
+    rows = database.execute(_CLAIM[database.dialect], values)
+    if any(not isinstance(row[0], str) for row in rows):
+        database.execute(_RENAME, {"receipt": receipt})
+        rows = database.execute(_CLAIMED, {"receipt": receipt})
     return [
         Lease(
             mail=read_mail(body, id_),
             receipt=receipt,
-            touches=touches,
+            touches=int(number(touches)),
             possible_duplicate=bool(possible_duplicate),
         )
-        for id_, body, touches, possible_duplicate in database.execute(
-            _CLAIM[database.dialect], values
-        )
+        for id_, body, touches, possible_duplicate in rows
     ]
 
 

@@ -5,6 +5,7 @@ from typing import assert_never
 
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
 from limbo.adapters.outbox.once_per_key import Reservation, reserved
+from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Executor, database_errors_as
 from limbo.adapters.sql.entry import enter
 from limbo.adapters.sql.idempotency import claim_keys, free_keys
@@ -143,8 +144,8 @@ class SqlLedger:
         for row in executor.execute_many(_READ_ENTRIES[self._dialect], {"id": ids}):
             id_, status, updated_at, last_start, possible_duplicate = row
             entries[id_] = Entry(
-                status=read_status(status),
-                updated_at=updated_at,
+                status=read_status(text(status)),
+                updated_at=number(updated_at),
                 last_start=last_start,
                 possible_duplicate=bool(possible_duplicate),
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from limbo.adapters.sql.cells import text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
 from limbo.adapters.sql.statements import change_status
@@ -92,7 +93,7 @@ class SqlLedgerReader:
                 transaction.execute(_UNQUEUE, values)
                 return Status.CANCELLED
             [row] = transaction.execute(_FIND, values)
-            return read_status(row[2])
+            return read_status(text(row[2]))
 
     def _rows(
         self, query: Query, conditions: Sequence[str], values: Mapping[str, object]

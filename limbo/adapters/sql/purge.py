@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import orjson
-
 from limbo.adapters.outbox.once_per_key import KEY_SECONDS
 from limbo.adapters.sql.database import Dialect, Executor, Row
+from limbo.adapters.sql.records import read_addresses
 from limbo.adapters.sql.statements import among, as_columns, in_each, literals, values
 from limbo.domain.delivery.lifecycle import PURGEABLE
 from limbo.domain.mail.ids import lowest_id
@@ -80,5 +79,5 @@ def _recipients(rows: Sequence[Row]) -> Sequence[tuple[str, str, str]]:
     return [
         (address.lower(), client, id_)
         for id_, client, addresses in rows
-        for address in orjson.loads(addresses)
+        for address in read_addresses(addresses)
     ]

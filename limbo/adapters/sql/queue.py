@@ -97,7 +97,7 @@ class SqlQueue:
     def bury(self, lease: Lease, death: Death) -> None:
         """Move the mail to the dead letters, in one transaction."""
         with self._database.transaction() as transaction:
-            bury(transaction, lease, death)
+            bury(transaction, self._database.dialect, lease, death)
 
     @database_errors_as(QueueUnavailable)
     def check_put(self) -> None:

@@ -1,6 +1,6 @@
 """Turns rows of a SQL ledger into the port's records.
 
-A value that a newer limbo wrote, and this one cannot read, is shown as unknown.
+A value that a newer limbo wrote, or somebody else, and this one cannot read, is shown as unknown.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
+from limbo.adapters.sql.cells import number, number_or_none, text
 from limbo.adapters.sql.database import Row
 from limbo.domain.delivery.lifecycle import read_status
 from limbo.domain.delivery.verdict import Attempt, Cause
@@ -29,17 +30,17 @@ def read_record(
     next_at, cause, possible_duplicate = rest
     mail = None if body is None else decode_mail(body, id_)
     return Record(
-        id=id_,
-        client=client,
-        status=read_status(status),
-        submitted_at=submitted_at,
-        updated_at=updated_at,
-        from_=from_,
-        to=tuple(orjson.loads(to)),
-        subject=subject,
+        id=text(id_),
+        client=text(client),
+        status=read_status(text(status)),
+        submitted_at=number(submitted_at),
+        updated_at=number(updated_at),
+        from_=text(from_),
+        to=read_addresses(to),
+        subject=text(subject),
         mail=mail if isinstance(mail, Mail) else None,
         attempts=tuple(attempts),
-        next_at=next_at,
+        next_at=number_or_none(next_at),
         cause=_cause(cause),
         possible_duplicate=bool(possible_duplicate),
     )
@@ -48,7 +49,18 @@ def read_record(
 def read_attempt(row: Row) -> RecordedAttempt:
     """Read a row of ATTEMPT_COLUMNS."""
     sender, started_at, outcome = row
-    return RecordedAttempt(sender=sender, started_at=started_at, attempt=_attempt(outcome))
+    return RecordedAttempt(
+        sender=text(sender), started_at=number(started_at), attempt=_attempt(outcome)
+    )
+
+
+def read_addresses(recipients: bytes | str) -> tuple[str, ...]:
+    """Read all recipients of a mail, none if they cannot be read."""
+    try:
+        addresses = orjson.loads(recipients)
+    except orjson.JSONDecodeError:
+        return ()
+    return tuple(map(str, addresses)) if isinstance(addresses, list) else ()
 
 
 def _cause(body: bytes | None) -> Cause | None:
