@@ -506,7 +506,7 @@ class QueueContract:
         purged = [dead_letters.purge(before=before, limit=2) for _ in range(3)]
         assert purged == ([2, 1, 0] if self.purges_dead_letters else [0, 0, 0])
         left = [new] if self.purges_dead_letters else [*old, new]
-        assert sorted(letter.mail.id for letter in dead_letters.list(10)) == sorted(left)
+        assert sorted(letter.mail_id for letter in dead_letters.list(10)) == sorted(left)
 
     @staticmethod
     def _bury(queue: Queue, cause: Cause, count: int = 1) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from limbo.adapters.sql.by_recipient import ids_to
 from limbo.adapters.sql.cells import text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
@@ -72,11 +73,12 @@ class SqlLedgerReader:
             ("after", query.after, "{id} < :after"),
             ("since", None if query.since is None else lowest_id(query.since), "{id} >= :since"),
             ("status", query.status, "status = :status"),
-            ("to", to, "address = :to"),
         ):
             if value is not None:
                 values[name] = value
                 conditions.append(condition)
+        if to is not None:
+            values["to"] = to
         return [read_record(row) for row in self._rows(query, conditions, values)]
 
     @database_errors_as(LedgerUnavailable)
@@ -100,29 +102,23 @@ class SqlLedgerReader:
     ) -> Sequence[Row]:
         execute = self._database.execute
         if query.client is None and query.status is None and query.to is None:
-            return execute(_select(conditions, "id"), values)
+            return execute(_PAGE + _where(conditions, "id"), values)
         if query.client is not None:
             clients = [query.client]
         else:
             found = execute(_CLIENTS_OF_ADDRESS if "to" in values else _CLIENTS_OF_ALL, values)
             clients = [client for (client,) in found]
-        select = _select([*conditions, "client = :client"], self._id_of_client)
+        select = self._select(query, conditions)
         rows = [row for client in clients for row in execute(select, {**values, "client": client})]
         return sorted(rows, reverse=True)[: query.limit]
 
-
-def _select(conditions: Sequence[str], id_: str) -> str:
-    if "address = :to" not in conditions:
-        return _PAGE + _where(conditions, id_)
-    # Look up the status mail by mail, in the order of the ids.
-    having = [
-        "(SELECT status FROM limbo_mails AS m WHERE m.id = r.id) = :status"
-        if condition == "status = :status"
-        else condition
-        for condition in conditions
-    ]
-    ids = f"SELECT id FROM limbo_recipients AS r{_where(having, 'id')}"
-    return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
+    def _select(self, query: Query, conditions: Sequence[str]) -> str:
+        """Return the query for one client's entries."""
+        if query.to is None:
+            return _PAGE + _where([*conditions, "client = :client"], self._id_of_client)
+        bounds = [each.format(id="id") for each in conditions if "{id}" in each]
+        ids = ids_to(self._database.dialect, query.status, bounds)
+        return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
 
 
 def _where(conditions: Sequence[str], id_: str) -> str:

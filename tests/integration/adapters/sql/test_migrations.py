@@ -40,7 +40,8 @@ HASHES = {
     "m0004_submissions.py": "d345afd2cca78b0e76b7a6d90312e57172f95269c36c555bf3989493e9455b13",
     "m0005_compatibility.py": "61165614514b6d7c5a577e5b50f0fd0f879d2ee11e3f48941ed0efb6b45cf126",
     "m0006_causes.py": "87adaf1a1fa7be89d183c12d4517c37eb9238ac7543f9cc992a61037bac187d1",
-    "m0007_readiness.py": "5fb10b32deda61a7eaba65b559888b944ec76e8686acfc3b14a1a67b9992f2cf",
+    "m0007_readiness.py": "e0b6014bebd62628728ab06d8ac2e7c458e8286fef3fc95062d602af53ae5b0b",
+    "m0008_by_recipient.py": "737fff60f1fe2f0ace00e19ca36bd9809351ee4c8457a716387111a00ce71bc1",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -168,6 +169,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     5: [],
     6: [],
     7: [],
+    8: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}
