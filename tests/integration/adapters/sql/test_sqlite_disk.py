@@ -89,6 +89,24 @@ def test_the_log_is_emptied_into_the_file_when_it_is_closed(queue, database, pat
         assert mails_in(path) == {mail.id for mail in mails}
 
 
+@pytest.mark.parametrize("copy", ["VACUUM INTO", "backup"])
+def test_a_backup_made_while_limbo_runs_has_all_mails(queue, path, copy):
+    mails = [a_mail() for _ in range(5)]
+    assert queue.put(mails) == [Kept()] * 5
+    target = path.with_name("backup.db")
+    with (
+        contextlib.closing(sqlite3.connect(path)) as source,
+        contextlib.closing(sqlite3.connect(target)) as backup,
+    ):
+        if copy == "backup":
+            source.backup(backup)
+        else:
+            source.execute("VACUUM INTO ?", [str(target)])
+    with contextlib.closing(SqliteDatabase.connect(f"sqlite:///{target}")) as restored:
+        found = {lease.mail.id for lease in SqlQueue(restored).receive(10, 0)}
+    assert found == {mail.id for mail in mails}
+
+
 def test_a_file_that_is_gone_takes_and_gives_no_mails(queue, path):
     assert queue.put([a_mail()]) == [Kept()]
     away = path.rename(path.with_name("away.db"))

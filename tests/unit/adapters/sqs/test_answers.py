@@ -4,6 +4,7 @@ import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -184,6 +185,22 @@ def test_an_answer_that_cannot_be_read_makes_the_queue_unavailable(sqs, operatio
     queue = sqs.queue("queue")
     with pytest.raises(QueueUnavailable, match=r"^SQS "):
         queue.depth() if operation == "GetQueueAttributes" else queue.receive(1, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "ready"),
+    [
+        ("AWS.SimpleQueueService.EmptyBatchRequest", True),
+        ("EmptyBatchRequest", True),
+        ("AccessDenied", False),
+        ("AWS.SimpleQueueService.NonExistentQueue", False),
+    ],
+)
+def test_a_queue_is_ready_if_it_refuses_a_batch_only_for_being_empty(sqs, code, ready):
+    refused = ClientError({"Error": {"Code": code}}, "SendMessageBatch")
+    sqs.answers["SendMessageBatch"] = refused
+    with nullcontext() if ready else pytest.raises(QueueUnavailable, match=r"^SQS answered"):
+        sqs.queue().check_put()
 
 
 def test_an_error_without_a_code_makes_the_queue_unavailable(sqs):
