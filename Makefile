@@ -26,7 +26,7 @@ test-unit: .venv/.dev ## run the unit tests alone
 test-pythons: .venv/.dev ## run the unit tests on the other Pythons that this machine has
 	@.ci/pythons $(SIDE_BY_SIDE)
 
-torture: .venv/.dev ## kill, fill and cut off everything, in full: some seven minutes
+torture: .venv/.dev ## kill, fill, cut off and attack everything, in full: some ten minutes
 	@$(BIN)/pytest tests/torture --torture
 
 bench: .venv/.dev ## measure limbo against its floors: some five minutes
