@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -28,11 +28,13 @@ async def call(
     headers: dict[str, str] | None = None,
     *,
     then: str = "end",
+    meanwhile: Callable[[], Awaitable[object]] | None = None,
 ) -> Reply | None:
     """Send a request whose body comes in those chunks; then it ends, ``stall``s, or is ``gone``.
 
     A client that can ``wait`` sends all its body and stays until it is answered, one whose request
-    ``end``s is gone by then. Returns None if the application did not answer.
+    ``end``s is gone by then. ``meanwhile`` happens before each chunk comes. Returns None if the
+    application did not answer.
     """
     path, _, query = path.partition("?")
     chunks = [body] if isinstance(body, bytes) else [*body]
@@ -43,6 +45,8 @@ async def call(
 
     async def receive():
         if messages:
+            if meanwhile is not None:
+                await meanwhile()
             return messages.pop(0)
         if then in ("stall", "wait"):
             await asyncio.Event().wait()

@@ -39,6 +39,7 @@ def serving(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         **options,
     )
     server = uvicorn.Server(config)

@@ -30,8 +30,10 @@ FAILED = Failed(Fault.OUTAGE, "cannot reach it")
 class ClientKeys(MemoryApiKeys):
     """The API keys of the clients that a test makes."""
 
-    def create(self, *scopes: KeyScope, allowed_from: Iterable[str] = ("*",)) -> tuple[str, str]:
-        """Return the new client's id, and the key as it is sent."""
+    def create(
+        self, *scopes: KeyScope, allowed_from: Iterable[str] = ("*",), **fields: Any
+    ) -> tuple[str, str]:
+        """Return the new key's id, and the key as it is sent."""
         credential = new_credential()
         allowed = parse_allow_list(allowed_from if KeyScope.SEND in scopes else ())
         key = ApiKey(
@@ -41,6 +43,7 @@ class ClientKeys(MemoryApiKeys):
             scopes=frozenset(scopes),
             allowed_from=allowed,
             created_at=1.0,
+            **fields,
         )
         self.add(key)
         return key.id, credential.reveal()
@@ -67,21 +70,22 @@ class WholeApp(HttpApp):
             self.ledger = SqlLedger(database)
             self.ledger_reader = self.ledger.ledger_reader
             self.real_outbox = SqlOutbox(database)
+        self.access = Access(self.keys, anonymous_scopes=frozenset(anonymous))
         parts = {
             "outbox": self.real_outbox,
             "readiness": self.mails,
             "ledger_reader": self.ledger_reader,
             "dead_letters": self.mails.dead_letters,
-            "access": Access(self.keys, anonymous_scopes=frozenset(anonymous)),
+            "access": self.access,
             "now": time.time,
         }
         super().__init__(**{**parts, **options})
 
-    def submit(self, client: str = ANONYMOUS, **fields: Any) -> Mail:
+    def submit(self, client: str = ANONYMOUS, key: str | None = None, **fields: Any) -> Mail:
         """Keep a mail, as if it had been posted."""
         now = time.time()
         mail = parse_mail(MAIL | fields, id=mail_id(now), submitted_at=now)
-        self.real_outbox.submit([Submission(mail=mail, client=client)])
+        self.real_outbox.submit([Submission(mail=mail, client=client, key=key)])
         return mail
 
     def try_out(self, mail: Mail, status: Status, verdict: Accepted | Failed | None = None) -> None:

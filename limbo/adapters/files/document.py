@@ -11,6 +11,7 @@ import orjson
 
 from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey, parse_scopes
+from limbo.domain.access.networks import parse_networks
 from limbo.domain.access.rate import Rate, parse_rate
 from limbo.domain.mail.text import one_line
 
@@ -50,7 +51,7 @@ def decode_keys(body: bytes) -> dict[str, ApiKey]:
 
 
 def _document(key: ApiKey) -> Mapping[str, object]:
-    return {
+    document = {
         "id": key.id,
         "name": key.name,
         "sha256": key.sha256,
@@ -60,6 +61,14 @@ def _document(key: ApiKey) -> Mapping[str, object]:
         "created_at": key.created_at,
         "revoked_at": key.revoked_at,
     }
+    # An older limbo refuses a file with names it does not know: only a key that needs one has it.
+    added = {
+        "client": key.client_id,
+        "networks": [*key.networks.texts] or None,
+        "read_rate": None if key.read_rate is None else str(key.read_rate),
+        "expires_at": key.expires_at,
+    }
+    return document | {name: value for name, value in added.items() if value is not None}
 
 
 def _key(item: object) -> ApiKey:
@@ -69,7 +78,7 @@ def _key(item: object) -> ApiKey:
         if name not in _READERS:
             raise ValueError(f"{one_line(name)}: is none of {', '.join(_READERS)}")
     values = {name: _read(item, name) for name in _READERS}
-    return ApiKey(allowed_from=values.pop("from"), **values)
+    return ApiKey(client_id=values.pop("client"), allowed_from=values.pop("from"), **values)
 
 
 def _read(item: Mapping[str, object], name: str) -> Any:  # noqa: ANN401 - each field has its type
@@ -97,8 +106,8 @@ def _texts(value: object) -> list[str]:
     return [_text(item) for item in value]
 
 
-def _rate(value: object) -> Rate | None:
-    return None if value is None else parse_rate(_text(value))
+def _rate(value: object) -> Rate:
+    return parse_rate(_text(value))
 
 
 def _time(value: object) -> float:
@@ -109,13 +118,21 @@ def _time(value: object) -> float:
     return float(value)
 
 
+def _optional(read: Callable[[object], object]) -> Callable[[object], object]:
+    return lambda value: None if value is None else read(value)
+
+
 _READERS: Mapping[str, Callable[[object], object]] = {
     "id": _text,
+    "client": _optional(_text),
     "name": _text,
     "sha256": _sha256,
     "scopes": lambda value: parse_scopes(_texts(value)),
     "from": lambda value: parse_allow_list(_texts([] if value is None else value)),
-    "rate": _rate,
+    "networks": lambda value: parse_networks(_texts([] if value is None else value)),
+    "rate": _optional(_rate),
+    "read_rate": _optional(_rate),
     "created_at": _time,
-    "revoked_at": lambda value: None if value is None else _time(value),
+    "expires_at": _optional(_time),
+    "revoked_at": _optional(_time),
 }

@@ -34,24 +34,24 @@ def parse_rate(text: str) -> Rate:
 
 
 class TokenBucket:
-    """Limits calls to a rate, with a burst of one second's worth, and of one call at least.
+    """Limits calls to a rate, with a burst of the rate's whole amount: three at once for 3/min.
 
-    Times are seconds of any clock that never goes back.
+    Calls at different rates may share a bucket: each finds what the others have left of it. Times
+    are seconds of any clock that never goes back.
     """
 
-    __slots__ = ("_burst", "_filled_at", "_per_second", "_tokens")
+    __slots__ = ("_filled_at", "_tokens")
 
     def __init__(self, rate: Rate, now: float) -> None:
-        self._per_second = rate.per_second
-        self._burst = self._tokens = max(1.0, self._per_second)
+        self._tokens = float(rate.times)
         self._filled_at = now
 
-    def take(self, now: float) -> float:
-        """Take a token and return 0, or return the seconds until the next token."""
-        gained = max(0.0, now - self._filled_at) * self._per_second
-        self._tokens = min(self._burst, self._tokens + gained)
+    def take(self, rate: Rate, now: float) -> float:
+        """Take a token and return 0, or return the seconds until the next token at that rate."""
+        gained = max(0.0, now - self._filled_at) * rate.per_second
+        self._tokens = min(float(rate.times), self._tokens + gained)
         self._filled_at = now
         if self._tokens >= 1 - _ROUNDING:
             self._tokens -= 1
             return 0.0
-        return (1 - self._tokens) / self._per_second
+        return (1 - self._tokens) / rate.per_second

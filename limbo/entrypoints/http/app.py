@@ -10,7 +10,9 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from limbo.domain.access.networks import NO_NETWORKS, Networks
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.access.client_address import TRUSTED_PROXIES
 from limbo.entrypoints.http.api import operations as op
 from limbo.entrypoints.http.api.application import observed_application
 from limbo.entrypoints.http.api.endpoint import Endpoint, Handler
@@ -70,12 +72,14 @@ def create_app(
     gather: GatherLimits | None = None,
     deduplicates: bool = True,
     shows_metrics: bool = True,
+    trusted_proxies: Networks = NO_NETWORKS,
 ) -> Starlette:
     """Return the application; its lifespan must run, because it starts the outbox's threads.
 
     Without a ``ledger_reader`` or ``dead_letters``, the operations that need one answer 501. So
     does a submission with an Idempotency-Key, unless the outbox ``deduplicates``. Without
-    ``shows_metrics`` there is no /metrics, which then has a port of its own.
+    ``shows_metrics`` there is no /metrics, which then has a port of its own. What
+    ``trusted_proxies`` say of whom they serve is believed.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
@@ -100,7 +104,14 @@ def create_app(
     routes = [
         # The first that is tried, as most requests are submissions.
         route(op.SUBMIT, submission),
-        group(_V1, _version_one(mails, letters, partial(Endpoint, access=access, reader=reader))),
+        group(
+            _V1,
+            _version_one(
+                mails,
+                letters,
+                partial(Endpoint, access=access, reader=reader),
+            ),
+        ),
         *_open_routes(
             Probes(check=readiness.check_put, metrics=metrics, seconds=limits.probe_seconds),
             openapi_document(anonymous_scopes=access.anonymous_scopes),
@@ -110,8 +121,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:
-        async with gatherer:
-            yield {STOP: polls.stop, BODIES: bodies}
+        async with gatherer, access.watching():
+            yield {STOP: polls.stop, BODIES: bodies, TRUSTED_PROXIES: trusted_proxies}
         polls.stop()
 
     guard = Guard(hosts, refusals)
@@ -119,7 +130,9 @@ def create_app(
 
 
 def _version_one(
-    mails: Mails, letters: DeadLetterHandlers, endpoint: Callable[[Operation, Handler], Endpoint]
+    mails: Mails,
+    letters: DeadLetterHandlers,
+    endpoint: Callable[[Operation, Handler], Endpoint],
 ) -> list[BaseRoute]:
     def guarded(operation: Operation, handler: Handler) -> Route:
         return route(operation, endpoint(operation, handler).respond, below=_V1)

@@ -3,15 +3,18 @@
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
-from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey
 from limbo.domain.access.credential import new_credential, parse_credential
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.cli.command import Call
+from limbo.entrypoints.cli.keys.options import given_fields
 from limbo.entrypoints.cli.keys.view import HEADINGS, key_document, key_row
 from limbo.entrypoints.cli.parts import opened_container
 from limbo.ports.api_keys import ApiKeys
+
+_NO_SUCH_KEY = "no key of that id is in force; `limbo keys list` shows them"
 
 
 def create(call: Call) -> int:
@@ -21,23 +24,39 @@ def create(call: Call) -> int:
     try:
         key = ApiKey(
             id=credential.id,
-            name=arguments.name,
+            client_id=arguments.client,
             sha256=credential.sha256,
-            scopes=arguments.scope,
-            allowed_from=parse_allow_list(
-                rule for given in arguments.allowed_from for rule in given.rules
-            ),
-            rate=arguments.rate,
             created_at=time.time(),
+            **given_fields(arguments),
         )
-    except ValueError as error:  # its text begins with the name of the option
-        raise SettingsError(f"--{error}") from None
+    except ValueError as error:
+        raise _wrong_option(error) from None
     with _opened_api_keys(call.environ) as api_keys:
         api_keys.add(key)
     call.console.print(credential.reveal())
     call.console.note(
-        f"This is the key {key.id} ({key.name}). It is shown this once; only a hash is kept."
+        f"This is the key {key.id} ({key.name}) of the client {key.client.id}. It is shown this"
+        " once; only a hash is kept."
     )
+    return 0
+
+
+def update(call: Call) -> int:
+    """Change a key; return 1 if no key that is not revoked has that id."""
+    changes = given_fields(call.arguments)
+    if not changes:
+        call.refuse("nothing to change: name one option at least")
+    id_ = _id(call.arguments.id)
+    with _opened_api_keys(call.environ) as api_keys:
+        key = api_keys.find([id_]).get(id_)
+        try:
+            is_done = key is not None and api_keys.update(replace(key, **changes))
+        except ValueError as error:
+            raise _wrong_option(error) from None
+    if not is_done:
+        call.console.fail(_NO_SUCH_KEY)
+        return 1
+    call.console.note(f"The key {id_} is changed. Every api follows within 5 seconds.")
     return 0
 
 
@@ -48,7 +67,8 @@ def list_keys(call: Call) -> int:
     if call.arguments.json:
         call.console.print_json_list([key_document(key) for key in keys])
     else:
-        rows = [key_row(key) for key in keys]
+        now = time.time()
+        rows = [key_row(key, now) for key in keys]
         call.console.print_table(rows, headings=HEADINGS, cut=HEADINGS.index("FROM"))
     return 0
 
@@ -59,10 +79,15 @@ def revoke(call: Call) -> int:
     with _opened_api_keys(call.environ) as api_keys:
         is_revoked = api_keys.revoke(id_, time.time())
     if not is_revoked:
-        call.console.fail("no key of that id is in force; `limbo keys list` shows them")
+        call.console.fail(_NO_SUCH_KEY)
         return 1
-    call.console.note(f"The key {id_} is revoked. Every api refuses it within 60 seconds.")
+    call.console.note(f"The key {id_} is revoked. Every api refuses it within 5 seconds.")
     return 0
+
+
+def _wrong_option(error: ValueError) -> SettingsError:
+    """Return the error for a key that makes no sense; its text begins with the option's name."""
+    return SettingsError(f"--{error}")
 
 
 def _id(text: str) -> str:

@@ -1,75 +1,58 @@
-"""``limbo keys create | list | revoke``: the API keys, for the operator of limbo."""
+"""``limbo keys create | list | update | revoke``: the API keys, for the operator of limbo."""
 
 import argparse
-from collections.abc import Callable
-from typing import TypeVar
 
-from limbo.domain.access.allow_list import parse_allow_list
-from limbo.domain.access.api_key import KeyScope, parse_scopes
-from limbo.domain.access.rate import parse_rate
 from limbo.entrypoints.cli.command import Command, CommandGroup
-from limbo.entrypoints.cli.keys.actions import create, list_keys, revoke
+from limbo.entrypoints.cli.keys.actions import create, list_keys, revoke, update
+from limbo.entrypoints.cli.keys.options import add_key_options
 
-T = TypeVar("T")
 _CREATE = """\
 Makes an API key and prints it, alone, on standard output. It is shown this once: only a hash of
 it is kept.
 
-  limbo keys create --name shop --scope send,read --from '@shop.example' --rate 100/s
+  limbo keys create --client shop --name 'shop, 2027' --scope send,read --from '@shop.example' \\
+    --rate 100/s --expires 90d
 
 The scopes are send (submit mails, cancel them), read (see what became of them) and admin (the
 dead letters; with another scope, everybody's mails); none implies another. A key that may send
 names what its mails may be from: an address, a domain ('@shop.example'), all below one
 ('@*.shop.example') or any ('*').
-Each api process keeps the rate by itself: three of them let three times as much through."""
+
+The keys of one client share its mails, its idempotency keys and its rate, so that one can take
+the place of another: make the new key, use it, revoke the old one. Without --client a key is a
+client of its own, named by the key's id, which later keys can be made for.
+
+A rate of 3/min lets three through at once, and three in each minute. What needs the scope send
+is counted by --rate, all else by --read-rate, which is as large if it is not given. Each api
+process counts by itself: three of them let three times as much through."""
+_UPDATE = """\
+Changes what a key may do; what no option names stays. Every api follows within 5 seconds. ID is
+what `limbo keys list` shows, or the key itself.
+
+  limbo keys update yt2ir86oxk --rate 200/s --network 10.0.0.0/8 --network 2001:db8::/32"""
 _REVOKE = """\
-Revokes a key, for good. Every api refuses it within 60 seconds. ID is what `limbo keys list`
+Revokes a key, for good. Every api refuses it within 5 seconds. ID is what `limbo keys list`
 shows, or the key itself."""
 
 
 def _add_create_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--name", required=True, help="what the list calls it")
-    parser.add_argument(
-        "--scope",
-        required=True,
-        type=_reading(lambda text: parse_scopes(text.split(","))),
-        metavar="SCOPE[,SCOPE]",
-        help=f"any of {','.join(KeyScope)}",
-    )
-    parser.add_argument(
-        "--from",
-        dest="allowed_from",
-        action="append",
-        default=[],
-        type=_reading(lambda text: parse_allow_list([text])),
-        metavar="FROM",
-        help="what its mails may be from; may be repeated",
-    )
-    parser.add_argument(
-        "--rate", type=_reading(parse_rate), help="requests at most, such as 100/s or 6000/min"
-    )
+    parser.add_argument("--client", help="whose key it is; by default a client of its own")
+    add_key_options(parser, is_new=True)
 
 
-def _add_revoke_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_update_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_id(parser)
+    add_key_options(parser, is_new=False)
+
+
+def _add_id(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="its id, or the key itself")
-
-
-def _reading(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return the parser with its ValueError turned into an error whose text argparse shows."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 COMMAND = CommandGroup(
     name="keys",
-    summary="make, list and revoke API keys",
-    description="Makes, lists and revokes API keys.",
+    summary="make, list, change and revoke API keys",
+    description="Makes, lists, changes and revokes API keys.",
     actions=(
         Command(
             name="create",
@@ -81,16 +64,24 @@ COMMAND = CommandGroup(
         Command(
             name="list",
             summary="show all keys, oldest first",
-            description="Shows all keys, oldest first; never a key itself.",
+            description="Shows all keys, oldest first; never a key itself. When a key was last\n"
+            "used may be a minute old.",
             run=list_keys,
             prints_json=True,
+        ),
+        Command(
+            name="update",
+            summary="change what a key may do",
+            description=_UPDATE,
+            run=update,
+            add_arguments=_add_update_arguments,
         ),
         Command(
             name="revoke",
             summary="make a key good for nothing",
             description=_REVOKE,
             run=revoke,
-            add_arguments=_add_revoke_arguments,
+            add_arguments=_add_id,
         ),
     ),
 )

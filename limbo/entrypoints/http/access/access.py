@@ -1,20 +1,29 @@
 """Authentication: which client makes a request, and whether it may."""
 
-import math
+import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
 from starlette.types import Scope
 
 from limbo.domain.access.allow_list import ANY, AllowList
-from limbo.domain.access.api_key import ANONYMOUS, ApiKey, Client, KeyScope, is_secret_of
+from limbo.domain.access.api_key import (
+    ANONYMOUS,
+    ApiKey,
+    Client,
+    KeyScope,
+    KeyState,
+    is_secret_of,
+)
 from limbo.domain.access.credential import Credential
-from limbo.domain.access.rate import Rate, TokenBucket
 from limbo.domain.errors import ApiKeysUnavailable, Problem
 from limbo.domain.mail.address import Address
+from limbo.entrypoints.http.access.client_address import client_address
 from limbo.entrypoints.http.access.credentials import HOW, read_credential
 from limbo.entrypoints.http.access.key_cache import KeyCache
+from limbo.entrypoints.http.access.rates import Rates
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED, HttpRefusal
@@ -24,15 +33,18 @@ from limbo.ports.api_keys import ApiKeys
 # Basic is taken, and not offered: a browser would ask for it, and remember it for any page's posts.
 _CHALLENGE = (b"www-authenticate", b'Bearer realm="limbo"')
 _RETRY_AFTER = (b"retry-after", b"5")
-_MOST_BUCKETS = 10_000
+_ENDS = {
+    KeyState.REVOKED: ("has been revoked", Code.REVOKED_API_KEY),
+    KeyState.EXPIRED: ("has expired", Code.EXPIRED_API_KEY),
+}
 
 
 class Access:
     """Finds the client of a request by its API key, and refuses what that key may not do.
 
-    Without ``api_keys`` all clients are anonymous. ``now`` must never go back. An API key that was
-    looked up is remembered for ``cache_seconds``. Each process limits the rate of an API key by
-    itself: N processes let N times as many requests through.
+    Without ``api_keys`` all clients are anonymous. ``now`` must never go back; ``clock`` tells the
+    time in seconds since the epoch. ``cache`` has the API keys in use. While ``watching`` runs,
+    what is done to an API key holds for requests that are under way too: ``check_again``.
     """
 
     def __init__(
@@ -40,19 +52,31 @@ class Access:
         api_keys: ApiKeys | None,
         *,
         now: Callable[[], float] = time.monotonic,
-        cache_seconds: float = 30.0,
+        clock: Callable[[], float] = time.time,
         anonymous_scopes: Collection[KeyScope] = (),
     ) -> None:
-        self._cache = (
-            None if api_keys is None else KeyCache(api_keys, seconds=cache_seconds, now=now)
-        )
-        self._now = now
-        self._buckets: dict[str, tuple[Rate, TokenBucket]] = {}
+        self.cache = None if api_keys is None else KeyCache(api_keys, now=now, clock=clock)
+        self._clock = clock
+        self._rates = Rates(now=now)
         self._anonymous = Client(
             id=ANONYMOUS,
             scopes=frozenset(anonymous_scopes),
             allowed_from=AllowList(frozenset({ANY} if KeyScope.SEND in anonymous_scopes else ())),
         )
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Keep the API keys in use up to date within the block."""
+        if self.cache is None:
+            yield
+            return
+        watch = asyncio.ensure_future(self.cache.watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
 
     @property
     def anonymous_scopes(self) -> frozenset[KeyScope]:
@@ -68,9 +92,9 @@ class Access:
         closed.
         """
         try:
-            cache = self._cache
+            cache = self.cache
             if cache is not None and (credential := _credential(scope)) is not None:
-                client = await self._holder(cache, credential, needs)
+                client = await self._holder(cache, credential, scope, needs)
             elif needs in self._anonymous.scopes:
                 client = self._anonymous
             else:
@@ -79,42 +103,54 @@ class Access:
             refused.message = message
             refused.close = _has_body(scope)
             raise
-        note_request(client=client.id)
+        note_request(client=client.id, **({} if client.key is None else {"key": client.key}))
         return client
 
-    async def _holder(self, cache: KeyCache, credential: Credential, needs: KeyScope) -> Client:
+    def check_again(self, scope: Scope, client: Client, needs: KeyScope) -> Client:
+        """Return the client as it is now; raises HttpRefusal if it may no longer make the request.
+
+        That is for a request that was let in a while ago.
+        """
+        if self.cache is None or client.key is None:
+            return client
         try:
-            found = await cache.find(credential.id)
+            key = self.cache.now_known(client.key)
         except ApiKeysUnavailable:
-            detail = "the API key cannot be checked now; try again later"
-            raise HttpRefusal(
-                HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER]
-            ) from None
-        key = _checked(credential, found)
-        self._keep_rate(key)
-        if needs not in key.scopes:
-            raise HttpRefusal(
-                HTTPStatus.FORBIDDEN,
-                f"this API key lacks the scope {needs}",
-                code=Code.SCOPE_MISSING,
-            )
+            raise _unavailable() from None
+        if key is None:
+            raise _not_known()
+        self._check(key, scope)
+        now = key.client
+        if now is client:
+            return client
+        _check_scope(key, needs)
+        if client.visible_client is None and now.visible_client is not None:
+            _check_scope(key, KeyScope.ADMIN)
+        return now
+
+    async def _holder(
+        self, cache: KeyCache, credential: Credential, scope: Scope, needs: KeyScope
+    ) -> Client:
+        try:
+            key = await cache.find(credential.id)
+        except ApiKeysUnavailable:
+            raise _unavailable() from None
+        if not is_secret_of(credential, key) or key is None:
+            raise _not_known()
+        self._check(key, scope)
+        cache.note_use(key.id)
+        self._rates.take(key, needs)
+        _check_scope(key, needs)
         return key.client
 
-    def _keep_rate(self, key: ApiKey) -> None:
-        if key.rate is None:
-            return
-        now = self._now()
-        rate, bucket = self._buckets.get(key.id, (None, None))
-        if bucket is None or rate != key.rate:
-            bucket = TokenBucket(key.rate, now)
-            self._buckets.pop(key.id, None)
-            self._buckets[key.id] = (key.rate, bucket)
-            if len(self._buckets) > _MOST_BUCKETS:
-                del self._buckets[next(iter(self._buckets))]
-        if (seconds := bucket.take(now)) > 0:
-            detail = f"more requests than this API key may make, which is {key.rate}"
-            retry_after = (b"retry-after", b"%d" % max(1, math.ceil(seconds)))
-            raise HttpRefusal(HTTPStatus.TOO_MANY_REQUESTS, detail, headers=[retry_after])
+    def _check(self, key: ApiKey, scope: Scope) -> None:
+        state = key.state(self._clock())
+        if state is not KeyState.IN_FORCE:
+            what, code = _ENDS[state]
+            raise _unauthorized(f"the API key {what}", code)
+        if key.networks.all and not key.is_good_at(client_address(scope)):
+            detail = "this API key may not be used from this address"
+            raise HttpRefusal(HTTPStatus.FORBIDDEN, detail, code=Code.NETWORK_NOT_ALLOWED)
 
 
 def check_from(client: Client, from_address: Address) -> None:
@@ -135,16 +171,20 @@ def _credential(scope: Scope) -> Credential | None:
         raise _unauthorized(str(error)) from None
 
 
-def _checked(credential: Credential, key: ApiKey | None) -> ApiKey:
-    """Return the API key if the credential belongs to it.
+def _check_scope(key: ApiKey, needs: KeyScope) -> None:
+    if needs not in key.scopes:
+        detail = f"this API key lacks the scope {needs}"
+        raise HttpRefusal(HTTPStatus.FORBIDDEN, detail, code=Code.SCOPE_MISSING)
 
-    An unknown id and a wrong secret get the same answer.
-    """
-    if not is_secret_of(credential, key) or key is None:
-        raise _unauthorized("the API key is not known here", Code.UNKNOWN_API_KEY)
-    if key.is_revoked:
-        raise _unauthorized("the API key has been revoked", Code.REVOKED_API_KEY)
-    return key
+
+def _not_known() -> HttpRefusal:
+    """Return the answer to an unknown id and to a wrong secret: they must not differ."""
+    return _unauthorized("the API key is not known here", Code.UNKNOWN_API_KEY)
+
+
+def _unavailable() -> HttpRefusal:
+    detail = "the API key cannot be checked now; try again later"
+    return HttpRefusal(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers=[_RETRY_AFTER])
 
 
 def _unauthorized(detail: str, code: Code = Code.UNAUTHORIZED) -> HttpRefusal:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
@@ -26,10 +27,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """An authenticated request; ``query`` and ``document`` are what the client sent."""
+    """An authenticated request; ``query`` and ``document`` are what the client sent.
+
+    ``check_again`` raises HttpRefusal once the client may no longer make the request.
+    """
 
     request: Request
     client: Client
+    check_again: Callable[[], object]
     query: Mapping[str, str]
     document: Mapping[str, object]
 
@@ -84,10 +89,18 @@ class Endpoint:
         )
         query = parse_query(request.scope["query_string"], self._names)
         document: Mapping[str, object] = {}
+        check_again = partial(self._access.check_again, request.scope, client, self._needs)
         if operation.request is not None:
             body = await self._reader.read(request.scope, request.receive, client=client.id)
             document = _parse(body)
-        call = Call(request=request, client=client, query=query, document=document)
+            client = check_again()  # a slow body may outlive the key
+        call = Call(
+            request=request,
+            client=client,
+            check_again=check_again,
+            query=query,
+            document=document,
+        )
         return OrjsonResponse(await self._handler(call))
 
 

@@ -186,8 +186,8 @@ def _name(status: HTTPStatus) -> str:
 
 _WHY: dict[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The request is not as described; the problem names what is wrong.",
-    HTTPStatus.UNAUTHORIZED: "There is no API key, or it is not known, or revoked.",
-    HTTPStatus.FORBIDDEN: "The API key lacks the scope, or may not send from that address.",
+    HTTPStatus.UNAUTHORIZED: "There is no API key, or it is not known, revoked or expired.",
+    HTTPStatus.FORBIDDEN: "The API key lacks the scope, or may not be used from there.",
     HTTPStatus.NOT_FOUND: "There is none of that id, or it is another client's.",
     HTTPStatus.REQUEST_TIMEOUT: "The request took too long to arrive.",
     HTTPStatus.CONFLICT: "It is too late, or the first submission under this key is under way.",

@@ -38,7 +38,10 @@ class Mails:
             )
 
         _check_id(call.id)
-        return _found(await self._polls.wait_until_final(look, call.request.receive, wait))
+        record = await self._polls.wait_until_final(
+            look, call.request.receive, wait, call.check_again
+        )
+        return _found(record)
 
     async def list(self, call: Call) -> MailPage:
         """Show a page of mails."""

@@ -32,9 +32,15 @@ class Code(StrEnum):
     UNAUTHORIZED = "unauthorized", 401, "there is no API key, or it cannot be read"
     UNKNOWN_API_KEY = "unknown_api_key", 401, "the API key is not known"
     REVOKED_API_KEY = "revoked_api_key", 401, "the API key has been revoked"
+    EXPIRED_API_KEY = "expired_api_key", 401, "the API key has expired"
     FORBIDDEN = "forbidden", 403, "the request may not be made so"
     SCOPE_MISSING = "scope_missing", 403, "the API key lacks the scope"
     FROM_NOT_ALLOWED = "from_not_allowed", 403, "the API key may not send from that address"
+    NETWORK_NOT_ALLOWED = (
+        "network_not_allowed",
+        403,
+        "the API key may not be used from this address",
+    )
     FOREIGN_PAGE = "foreign_page", 403, "a page of another site may change nothing here"
     NOT_FOUND = "not_found", 404, "there is no such path"
     MAIL_NOT_FOUND = "mail_not_found", 404, "no mail of yours has that id"

@@ -9,6 +9,8 @@ from limbo.entrypoints.http.server.body import ClientGone
 from limbo.ports.ledger_reader import Record
 
 Look = Callable[[], Awaitable[Record | None]]
+CheckAgain = Callable[[], object]
+"""Raises what the request is to be refused with, once its client may not make it any more."""
 
 
 class LongPolls:
@@ -24,10 +26,12 @@ class LongPolls:
         """Answer all requests that wait with what is known now: the server is about to stop."""
         self._stopping.set()
 
-    async def wait_until_final(self, look: Look, receive: Receive, seconds: float) -> Record | None:
+    async def wait_until_final(
+        self, look: Look, receive: Receive, seconds: float, check_again: CheckAgain = lambda: None
+    ) -> Record | None:
         """Return the record once its status is final, or as it is after ``seconds``.
 
-        Raises ClientGone when the client goes away.
+        Raises ClientGone when the client goes away, and what ``check_again`` raises.
         """
         record = await look()
         if not seconds or self._held >= self._most or _is_final(record):
@@ -36,7 +40,7 @@ class LongPolls:
         gone = asyncio.ensure_future(_disconnect(receive))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            return await self._look_again(record, look, (gone, stopping), seconds)
+            return await self._look_again(record, look, check_again, (gone, stopping), seconds)
         finally:
             self._held -= 1
             gone.cancel()
@@ -46,6 +50,7 @@ class LongPolls:
         self,
         record: Record | None,
         look: Look,
+        check_again: CheckAgain,
         ends: tuple["asyncio.Task[None]", "asyncio.Task[bool]"],
         seconds: float,
     ) -> Record | None:
@@ -56,6 +61,7 @@ class LongPolls:
             await asyncio.wait(ends, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             if ends[0].done():
                 raise ClientGone
+            check_again()
             record = await look()
             if ends[1].done():
                 break

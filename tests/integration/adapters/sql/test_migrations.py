@@ -20,6 +20,7 @@ from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.access.networks import NO_NETWORKS
 from limbo.domain.access.rate import Rate
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.delivery.verdict import Attempt, Cause, Failed, Fault
@@ -311,9 +312,10 @@ def test_an_idempotency_key_still_stands_for_its_mail(open_at, version):
 
 @pytest.mark.parametrize("version", range(3, VERSION + 1))
 def test_an_api_key_is_found(open_at, version):
-    key = SqlApiKeys(climbed(open_at, version)).find("yt2ir86oxk")
+    key = SqlApiKeys(climbed(open_at, version)).find(["yt2ir86oxk"])["yt2ir86oxk"]
     assert (key.name, key.rate, key.is_revoked) == ("shop", Rate(6000, "min"), False)
     assert key.allowed_from.rules == {"@shop.example"}
+    assert (key.client.id, key.networks, key.expires_at) == ("yt2ir86oxk", NO_NETWORKS, None)
 
 
 @pytest.mark.parametrize("version", range(VERSION))

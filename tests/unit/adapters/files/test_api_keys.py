@@ -4,20 +4,25 @@ import json
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from limbo.adapters.files.api_keys import FileApiKeys, _signature
 from limbo.adapters.files.replaced_file import replace_file
+from limbo.domain.access.networks import NO_NETWORKS
 from limbo.domain.errors import ApiKeysUnavailable
-from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key
+from tests.contracts.api_keys import REVOKED, ApiKeysContract, a_key, found
 from tests.support.clock import Clock
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "keys.json"
+def path(tmp_path: Path) -> Iterator[Path]:
+    """A path whose file nobody else may write, whatever the machine's own mask."""
+    before = os.umask(0o022)
+    yield tmp_path / "keys.json"
+    os.umask(before)
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def test_a_first_key_makes_a_file_that_only_its_owner_may_read(path):
     key = a_key()
     FileApiKeys(path).add(key)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert FileApiKeys(path).find(key.id) == key
+    assert found(FileApiKeys(path), key.id) == key
     assert not [*path.parent.glob("*.json.*[!k]")]
 
 
@@ -69,13 +74,13 @@ def test_a_file_that_is_there_keeps_its_mode_and_its_link(path, tmp_path):
 def test_a_change_is_seen_at_once_whoever_makes_it(path, keys):
     key = a_key()
     other = FileApiKeys(path)
-    assert keys.find(key.id) is None
+    assert found(keys, key.id) is None
     other.add(key)
-    assert keys.find(key.id) == key
+    assert found(keys, key.id) == key
     other.revoke(key.id, REVOKED)
-    assert keys.find(key.id).is_revoked
+    assert found(keys, key.id).is_revoked
     path.write_text(path.read_text().replace(str(REVOKED), "null"))
-    assert keys.find(key.id) == key
+    assert found(keys, key.id) == key
 
 
 def test_a_change_that_cannot_be_told_by_the_file_s_times_is_seen_soon(path):
@@ -83,14 +88,14 @@ def test_a_change_that_cannot_be_told_by_the_file_s_times_is_seen_soon(path):
     keys = FileApiKeys(path, now=clock.now)
     key = a_key()
     keys.add(key)
-    assert keys.find(key.id).name == "shop"
+    assert found(keys, key.id).name == "shop"
     before = path.stat()
     path.write_text(path.read_text().replace('"shop"', '"SHOP"'))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     keys._signature = _signature(path.stat())  # noqa: SLF001 - no clock's tick can be waited for
-    assert keys.find(key.id).name == "shop"
-    clock.time += 10
-    assert keys.find(key.id).name == "SHOP"
+    assert found(keys, key.id).name == "shop"
+    clock.time += 2
+    assert found(keys, key.id).name == "SHOP"
 
 
 BROKEN = [
@@ -114,13 +119,61 @@ BROKEN = [
     (written(document(**{"from": []})), "keys[0]: from: must say"),
     (written(document(**{"from": ["nobody"]})), "keys[0]: from: must be boss@"),
     (written(document(rate="fast")), "keys[0]: rate: must be a rate"),
+    (written(document(client="Shop")), "keys[0]: client: must be 1 to 64 of a-z"),
+    (written(document(client="anonymous")), "keys[0]: client: must not be anonymous"),
+    (written(document(networks=["10.0.0.1/8"])), "keys[0]: networks: has bits behind"),
+    (written(document(networks="10.0.0.0/8")), "keys[0]: networks: must be a list"),
+    (written(document(read_rate="fast")), "keys[0]: read_rate: must be a rate"),
+    (written(document(expires_at="soon")), "keys[0]: expires_at: must be seconds"),
     (written(document(created_at="now")), "keys[0]: created_at: must be seconds"),
     (written(document(created_at=True)), "keys[0]: created_at: must be seconds"),
     (written(document(created_at=-1)), "keys[0]: created_at: must be in the years"),
     (written(document(revoked_at=False)), "keys[0]: revoked_at: must be seconds"),
-    (written(document(revoked=1)), "keys[0]: revoked: is none of id, name"),
+    (written(document(revoked=1)), "keys[0]: revoked: is none of id, client"),
     (written(document()) + " " * 17_000_000, "larger than"),
 ]
+
+
+def test_a_file_of_an_older_limbo_is_read_and_one_without_news_is_as_it_wrote(path):
+    path.write_text(written(document(rate="3/min", revoked_at=None)))
+    keys = FileApiKeys(path)
+    [key] = keys.list()
+    assert (key.client.id, key.networks, key.expires_at) == (key.id, NO_NETWORKS, None)
+    keys.update(key)
+    [item] = json.loads(path.read_text())["keys"]
+    assert item == document(rate="3/min", revoked_at=None, created_at=1_700_000_000.0)
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o602, 0o660, 0o620])
+def test_a_file_that_others_may_write_lets_nobody_in(path, mode):
+    key = a_key()
+    keys = FileApiKeys(path)
+    keys.add(key)
+    assert keys.list() == [key]
+    path.chmod(mode)
+    for use in (keys.list, lambda: keys.find([key.id]), lambda: keys.add(a_key())):
+        with pytest.raises(ApiKeysUnavailable, match="others than its owner may write it"):
+            use()
+    path.chmod(0o644)
+    assert keys.list() == [key]
+
+
+def test_the_uses_lie_beside_the_keys_and_need_not_be_readable(path, keys):
+    key = a_key()
+    keys.add(key)
+    before = path.read_bytes()
+    keys.note_uses({key.id: REVOKED})
+    assert found(FileApiKeys(path), key.id).last_used_at == REVOKED
+    assert path.read_bytes() == before
+    uses = path.with_name("keys.json.uses")
+    for text in ("{", "[]", f'{{"{key.id}": true}}'):
+        uses.write_text(text)
+        assert keys.list() == [key]
+    uses.unlink()
+    uses.mkdir()
+    assert keys.list() == [key]
+    with pytest.raises(ApiKeysUnavailable, match="directory"):
+        keys.note_uses({key.id: REVOKED})
 
 
 @pytest.mark.parametrize(("text", "says"), BROKEN, ids=range(len(BROKEN)))
@@ -148,16 +201,16 @@ def test_a_file_that_breaks_later_lets_no_key_in_and_undoes_no_revocation(path, 
     key = a_key()
     keys.add(key)
     whole = path.read_text()
-    assert keys.find(key.id) == key
+    assert found(keys, key.id) == key
     path.write_text(whole[:-20])
     for _ in range(2):
         with pytest.raises(ApiKeysUnavailable, match="line"):
-            keys.find(key.id)
+            found(keys, key.id)
     path.unlink()
     with pytest.raises(ApiKeysUnavailable, match="No such file"):
-        keys.find(key.id)
+        found(keys, key.id)
     path.write_text(whole)
-    assert keys.find(key.id) == key
+    assert found(keys, key.id) == key
 
 
 @pytest.mark.parametrize("change", ["add", "revoke"])

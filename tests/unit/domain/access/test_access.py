@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from limbo.domain.access.allow_list import AllowList, parse_allow_list
-from limbo.domain.access.api_key import KeyScope, is_secret_of, parse_scopes
+from limbo.domain.access.api_key import KeyScope, KeyState, is_secret_of, parse_scopes
 from limbo.domain.access.credential import Credential, new_credential, parse_credential
+from limbo.domain.access.networks import parse_networks
 from limbo.domain.access.rate import Rate, TokenBucket, parse_rate
 from limbo.domain.mail.address import Address, parse_address
 from tests.contracts.api_keys import READER, a_key
@@ -80,6 +81,12 @@ def test_only_its_own_secret_opens_a_key():
     ("changes", "problem"),
     [
         ({"id": "admin"}, "id:"),
+        ({"client_id": ""}, "client: must be 1 to 64"),
+        ({"client_id": "Shop"}, "client: must be 1 to 64"),
+        ({"client_id": "-shop"}, "client: must be 1 to 64"),
+        ({"client_id": "shop\n"}, "client: must be 1 to 64"),
+        ({"client_id": "x" * 65}, "client: must be 1 to 64"),
+        ({"client_id": "anonymous"}, "client: must not be anonymous"),
         ({"name": " "}, "name: must not be empty"),
         ({"name": "x" * 65}, "name: has 65 characters"),
         ({"name": "a\nb"}, "name: holds a forbidden character"),
@@ -257,32 +264,102 @@ def test_what_is_no_rate_is_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("rate", "burst"), [(Rate(5, "s"), 5), (Rate(600, "min"), 10), (Rate(6, "min"), 1)]
+    ("rate", "burst"),
+    [(Rate(5, "s"), 5), (Rate(3, "min"), 3), (Rate(600, "min"), 600), (Rate(1, "h"), 1)],
 )
-def test_a_second_s_worth_goes_through_at_once_and_one_at_least(rate, burst):
+def test_a_unit_s_worth_goes_through_at_once(rate, burst):
     bucket = TokenBucket(rate, 100.0)
-    assert [bucket.take(100.0) for _ in range(burst)] == [0.0] * burst
-    assert bucket.take(100.0) == pytest.approx(1 / rate.per_second)
+    assert [bucket.take(rate, 100.0) for _ in range(burst)] == [0.0] * burst
+    assert bucket.take(rate, 100.0) == pytest.approx(1 / rate.per_second)
 
 
 @pytest.mark.parametrize("rate", [Rate(3, "s"), Rate(7, "min"), Rate(999_999, "s"), Rate(1, "h")])
 def test_whoever_waits_as_told_gets_through(rate):
     bucket = TokenBucket(rate, 0.0)
     now = 0.0
-    for _ in range(1000):
-        while (wait := bucket.take(now)) == 0:
+    for _ in range(min(1000, rate.times)):
+        while (wait := bucket.take(rate, now)) == 0:
             pass
         now += wait
-        assert bucket.take(now) == 0
+        assert bucket.take(rate, now) == 0
 
 
 def test_over_time_just_the_rate_goes_through():
-    bucket = TokenBucket(Rate(10, "s"), 0.0)
-    passed = sum(bucket.take(tick / 100) == 0 for tick in range(6000))
+    rate = Rate(10, "s")
+    bucket = TokenBucket(rate, 0.0)
+    passed = sum(bucket.take(rate, tick / 100) == 0 for tick in range(6000))
     assert passed == pytest.approx(10 + 600, abs=1)
 
 
 def test_a_pause_saves_no_more_than_a_burst_and_a_clock_set_back_none():
-    bucket = TokenBucket(Rate(2, "s"), 1000.0)
-    assert sum(bucket.take(9999.0) == 0 for _ in range(100)) == 2
-    assert bucket.take(0.0) > 0
+    rate = Rate(2, "s")
+    bucket = TokenBucket(rate, 1000.0)
+    assert sum(bucket.take(rate, 9999.0) == 0 for _ in range(100)) == 2
+    assert bucket.take(rate, 0.0) > 0
+
+
+def test_calls_at_two_rates_get_no_more_together_than_at_the_higher_one():
+    slow, fast = Rate(1, "s"), Rate(10, "s")
+    bucket = TokenBucket(slow, 0.0)
+    passed = sum(bucket.take((slow, fast)[tick % 2], tick / 100) == 0 for tick in range(6000))
+    assert passed <= 10 + 600
+
+
+# Networks
+
+
+@pytest.mark.parametrize(
+    ("texts", "address", "holds"),
+    [
+        (["10.0.0.0/8"], "10.255.0.1", True),
+        (["10.0.0.0/8"], "11.0.0.1", False),
+        (["10.0.0.0/8"], "::ffff:10.0.0.1", True),
+        (["192.0.2.7"], "192.0.2.7", True),
+        (["192.0.2.7"], "192.0.2.8", False),
+        (["2001:db8::/32", "10.0.0.0/8"], "2001:db8:1::1", True),
+        (["2001:db8::/32"], "2001:db9::1", False),
+        (["0.0.0.0/0"], "::1", False),
+        (["::/0"], "10.0.0.1", False),
+        ([], "10.0.0.1", False),
+        (["0.0.0.0/0", "::/0"], "unknown", False),
+        (["0.0.0.0/0", "::/0"], "", False),
+    ],
+)
+def test_a_network_holds_its_addresses_alone(texts, address, holds):
+    assert parse_networks(texts).hold(address) is holds
+
+
+def test_networks_are_shown_as_they_are_kept():
+    networks = parse_networks([" 10.0.0.0/8", "2001:DB8:0::/32", "192.0.2.7"])
+    assert networks.texts == ("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32")
+    assert parse_networks(networks.texts) == networks
+
+
+@pytest.mark.parametrize("text", ["", "any", "10.0.0.1/8", "10.0.0.0/33", "10.0.0", "x" * 99])
+def test_what_is_no_network_is_refused_without_being_repeated(text):
+    with pytest.raises(ValueError, match=r"must be a network such as|has bits") as raised:
+        parse_networks([text])
+    assert len(text) < 8 or text not in str(raised.value)
+
+
+def test_a_key_without_networks_is_good_everywhere():
+    assert a_key().is_good_at("unknown")
+    assert not a_key(networks=parse_networks(["10.0.0.0/8"])).is_good_at("unknown")
+    assert a_key(networks=parse_networks(["10.0.0.0/8"])).is_good_at("10.0.0.1")
+
+
+# States
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "state"),
+    [
+        ({}, 9e9, KeyState.IN_FORCE),
+        ({"expires_at": 100.0}, 99.999, KeyState.IN_FORCE),
+        ({"expires_at": 100.0}, 100.0, KeyState.EXPIRED),
+        ({"revoked_at": 200.0}, 100.0, KeyState.REVOKED),
+        ({"revoked_at": 200.0, "expires_at": 100.0}, 300.0, KeyState.REVOKED),
+    ],
+)
+def test_a_key_is_in_force_until_it_ends(changes, now, state):
+    assert a_key(**changes).state(now) is state

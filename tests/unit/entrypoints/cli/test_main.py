@@ -32,6 +32,7 @@ ARGUMENTS = {
     "dead-letters drop": ("--all", "--yes"),
     "keys create": ("--name", "n", "--scope", "read"),
     "keys list": (),
+    "keys update": ("0123456789", "--name", "x"),
     "keys revoke": ("nothing",),
 }
 # What tells of one thing, or of what was done; any other document is a list.

@@ -99,6 +99,7 @@ class SubmissionEndpoint:
         if key is not None and not self._deduplicates:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, _NO_KEYS, code=Code.NO_IDEMPOTENCY)
         body = await self._reader.read(scope, receive, client=client.id)
+        client = self._access.check_again(scope, client, KeyScope.SEND)  # a body may be slow
         mail = self._validation.at_once(body)
         if mail is None:
             mail = await self._validation.off_the_loop(body, client.id)
@@ -107,6 +108,7 @@ class SubmissionEndpoint:
         submission = Submission(
             mail=mail,
             client=client.id,
+            key=client.key,
             idempotency=None if key is None else idempotency(key, mail),
         )
         match await self._gatherer.submit(submission, len(body)):

@@ -2,6 +2,7 @@
 import asyncio
 import base64
 import threading
+from collections.abc import Collection, Mapping
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,6 +10,7 @@ from structlog.testing import capture_logs
 from limbo.domain.access.allow_list import parse_allow_list
 from limbo.domain.access.api_key import ApiKey, KeyScope
 from limbo.domain.access.credential import Credential, new_credential
+from limbo.domain.access.networks import parse_networks
 from limbo.domain.access.rate import Rate
 from limbo.domain.errors import ApiKeysUnavailable
 from limbo.domain.mail.address import parse_address
@@ -20,6 +22,7 @@ from tests.support.api_keys import MemoryApiKeys
 from tests.support.asgi import call
 from tests.support.clock import Clock, run_leaping
 
+NO_RULES = parse_allow_list([])
 SEND, READ, ADMIN = KeyScope.SEND, KeyScope.READ, KeyScope.ADMIN
 SHOP, OLD, WATCH, ROOT, SLOW, NOBODY = (new_credential() for _ in range(6))
 KEYS = (
@@ -34,25 +37,37 @@ OLD_GUESS = Credential(OLD.id, NOBODY.secret)
 
 
 class ScriptedKeys(MemoryApiKeys):
-    """Finds keys, or does as told; ``gate`` holds it up while cleared."""
+    """Finds keys, or does as told; ``gate`` holds it up while cleared.
+
+    ``asked`` are the ids of all questions; ``questions`` counts them.
+    """
 
     def __init__(self, *keys: ApiKey) -> None:
         super().__init__(*keys)
         self.asked: list[str] = []
+        self.questions = 0
+        self.noted: list[Mapping[str, float]] = []
         self.at_once = self.most_at_once = 0
         self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
 
-    def find(self, id: str) -> ApiKey | None:  # noqa: A002
-        self.asked.append(id)
+    def find(self, ids: Collection[str]) -> Mapping[str, ApiKey]:
+        self.asked += ids
+        self.questions += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         self.gate.wait(30)
         self.at_once -= 1
         if self.error is not None:
             raise self.error
-        return super().find(id)
+        return super().find(ids)
+
+    def note_uses(self, uses: Mapping[str, float]) -> None:
+        self.noted.append(uses)
+        if self.error is not None:
+            raise self.error
+        super().note_uses(uses)
 
 
 @pytest.fixture
@@ -67,7 +82,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def access(keys, clock) -> Access:
-    return Access(keys, now=clock.now)
+    return Access(keys, now=clock.now, clock=clock.now)
 
 
 def bearer(credential: Credential) -> bytes:
@@ -82,6 +97,7 @@ def a_scope(*authorizations: bytes, body: bool = False):
     length = [(b"content-length", b"12")] if body else []
     return {
         "type": "http",
+        "client": ("127.0.0.1", 1),
         "headers": [
             (b"host", b"limbo"),
             *length,
@@ -265,6 +281,57 @@ def test_too_many_requests_of_one_key_are_put_off_and_no_other_s(access, clock):
     asyncio.run(use())
 
 
+def test_a_rate_lets_its_whole_amount_through_at_once_and_then_in_each_unit(keys, access, clock):
+    keys.add(a_key(SLOW, rate=Rate(3, "min")))
+
+    async def use() -> None:
+        for _ in range(3):
+            await access.authenticate(a_scope(bearer(SLOW)), SEND)
+        assert (await refusal(access, bearer(SLOW))).status == 429
+        clock.time += 20
+        await access.authenticate(a_scope(bearer(SLOW)), SEND)
+        assert (await refusal(access, bearer(SLOW))).status == 429
+
+    asyncio.run(use())
+
+
+def test_reads_are_counted_apart_and_by_a_rate_of_their_own(keys, access):
+    keys.add(a_key(SLOW, rate=Rate(2, "min"), read_rate=Rate(5, "min")))
+    keys.add(a_key(NOBODY, rate=None, read_rate=Rate(1, "min")))
+
+    async def passed(credential: Credential, needs: KeyScope) -> int:
+        for count in range(20):
+            try:
+                await access.authenticate(a_scope(bearer(credential)), needs)
+            except HttpRefusal:
+                return count
+        return 20
+
+    async def use() -> None:
+        assert await passed(SLOW, SEND) == 2
+        assert await passed(SLOW, READ) == 5
+        assert await passed(NOBODY, SEND) == 20
+        assert await passed(NOBODY, READ) == 1
+
+    asyncio.run(use())
+
+
+def test_the_keys_of_a_client_share_its_rate(keys, access):
+    twins = [new_credential() for _ in range(2)]
+    for twin in twins:
+        keys.add(a_key(twin, client_id="shop", rate=Rate(3, "min")))
+
+    async def use() -> None:
+        for credential in (*twins, twins[0]):
+            client = await access.authenticate(a_scope(bearer(credential)), SEND)
+            assert (client.id, client.visible_client, client.key) == ("shop", "shop", credential.id)
+        for credential in twins:
+            assert (await refusal(access, bearer(credential))).status == 429
+        await access.authenticate(a_scope(bearer(SLOW)), SEND)
+
+    asyncio.run(use())
+
+
 def test_a_slow_rate_says_how_long_to_wait_and_a_new_look_up_resets_nothing(keys, access, clock):
     keys.add(a_key(SLOW, rate=Rate(1, "min")))
 
@@ -274,8 +341,9 @@ def test_a_slow_rate_says_how_long_to_wait_and_a_new_look_up_resets_nothing(keys
         refused = await refusal(access, bearer(SLOW), needs=READ)
         assert (b"retry-after", b"29") in refused.headers
         assert keys.asked == [SLOW.id] * 2
+        clock.time += 5
         keys.add(a_key(SLOW, rate=Rate(2, "min")))
-        clock.time += 31
+        clock.time += 24.5
         await access.authenticate(a_scope(bearer(SLOW)), READ)
 
     asyncio.run(use())
@@ -296,29 +364,210 @@ def test_requests_beyond_the_scope_count_and_guesses_do_not(access):
 # The cache
 
 
-def test_a_key_is_looked_up_once_in_30_seconds(access, keys, clock):
+def test_a_key_is_looked_up_once_in_5_seconds(access, keys, clock):
     async def use() -> None:
         for _ in range(100):
             await access.authenticate(a_scope(bearer(SHOP)), SEND)
             await refusal(access, bearer(GUESS))
         assert keys.asked == [SHOP.id]
-        clock.time += 30
+        clock.time += 5
         await access.authenticate(a_scope(bearer(SHOP)), SEND)
         assert keys.asked == [SHOP.id] * 2
 
     asyncio.run(use())
 
 
-def test_a_revocation_works_within_30_seconds(access, keys, clock):
+ENDS = {
+    "revoked": ({"revoked_at": REVOKED}, 401, "has been revoked"),
+    "expired": ({"expires_at": 1.0}, 401, "has expired"),
+    "scope": ({"scopes": frozenset({READ}), "allowed_from": NO_RULES}, 403, "lacks the scope send"),
+    "network": ({"networks": parse_networks(["192.0.2.0/24"])}, 403, "not be used from this"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_is_done_to_a_key_works_within_5_seconds(access, keys, clock, end):
+    changes, status, says = end
+
     async def use() -> None:
         await access.authenticate(a_scope(bearer(SHOP)), SEND)
-        keys.add(a_key(SHOP, revoked_at=REVOKED))
-        clock.time += 29
-        await access.authenticate(a_scope(bearer(SHOP)), SEND)
-        clock.time += 1
-        assert "revoked" in told(await refusal(access, bearer(SHOP)))
+        keys.add(a_key(SHOP, **changes))
+        clock.time += 5
+        refused = await refusal(access, bearer(SHOP))
+        assert (refused.status, says in told(refused)) == (status, True)
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_what_is_done_to_a_key_ends_a_request_under_way(access, keys, end):
+    changes, status, says = end
+
+    async def use() -> None:
+        client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        keys.add(a_key(SHOP, **changes))
+        await access.cache.refresh()
+        with pytest.raises(HttpRefusal) as raised:
+            access.check_again(a_scope(), client, SEND)
+        assert (raised.value.status, says in told(raised.value)) == (status, True)
+
+    asyncio.run(use())
+
+
+def test_a_key_expires_by_itself_to_the_second(access, keys, clock):
+    keys.add(a_key(SHOP, expires_at=clock.time + 1))
+
+    async def use() -> None:
+        client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        clock.time += 0.999
+        access.check_again(a_scope(), client, SEND)
+        clock.time += 0.001
+        assert "has expired" in told(await refusal(access, bearer(SHOP)))
+        with pytest.raises(HttpRefusal):
+            access.check_again(a_scope(), client, SEND)
+
+    asyncio.run(use())
+
+
+def test_a_request_under_way_goes_on_as_what_its_client_is_now(access, keys):
+    keys.add(a_key(ROOT, **{**READER, "scopes": frozenset({READ, ADMIN})}))
+
+    async def use() -> None:
+        client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        root = await access.authenticate(a_scope(bearer(ROOT)), READ)
+        keys.add(a_key(SHOP, allowed_from=parse_allow_list(["@new.example"])))
+        await access.cache.refresh()
+        now = access.check_again(a_scope(), client, SEND)
+        assert now.may_send_from(parse_address("a@new.example"))
+        assert access.check_again(a_scope(), root, READ) == root
+        keys.add(a_key(ROOT, **READER))
+        del keys.keys[SHOP.id]
+        await access.cache.refresh()
+        for lost, needs, says in ((client, SEND, "not known here"), (root, READ, "scope admin")):
+            with pytest.raises(HttpRefusal) as raised:
+                access.check_again(a_scope(), lost, needs)
+            assert says in told(raised.value)
+
+    asyncio.run(use())
+
+
+def test_who_has_no_key_is_not_checked_again(keys):
+    access = Access(keys, anonymous_scopes=[SEND])
+    client = asyncio.run(access.authenticate(a_scope(), SEND))
+    assert access.check_again(a_scope(), client, SEND) is client
+    assert keys.asked == []
+
+
+def test_all_keys_in_use_are_asked_for_in_one_question_and_others_no_more(access, keys, clock):
+    async def elapse(seconds: int) -> None:
+        for _ in range(seconds // 10):
+            clock.time += 10
+            keys.asked.clear()
+            await access.cache.refresh()
+
+    async def use() -> None:
+        client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        for credential, needs in ((WATCH, READ), (ROOT, ADMIN), (SLOW, SEND)):
+            await access.authenticate(a_scope(bearer(credential)), needs)
+        assert keys.questions == 4
+        await access.cache.refresh()
+        assert keys.questions == 5
+        await elapse(80)
+        assert {*keys.asked} == {SHOP.id, WATCH.id, ROOT.id, SLOW.id}
+        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        await elapse(20)
+        assert keys.asked == [SHOP.id]
+        await elapse(60)
+        access.check_again(a_scope(), client, SEND)  # who waits has not gone
+        await elapse(90)
+        assert keys.asked == [SHOP.id]
+        await elapse(10)
+        assert keys.asked == []
+
+    asyncio.run(use())
+
+
+async def until_refused(access, client) -> HttpRefusal:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                access.check_again(a_scope(), client, SEND)
+            except HttpRefusal as refused:
+                return refused
+            await asyncio.sleep(0.001)
+
+
+def test_while_the_application_runs_keys_are_kept_up_to_date(keys):
+    access = Access(keys)
+
+    async def use() -> None:
+        async with access.watching():
+            client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+            keys.revoke(SHOP.id, REVOKED)
+            await asyncio.get_running_loop().leap(2)
+            assert "revoked" in told(await until_refused(access, client))
+        assert keys.questions == 2
+
+    run_leaping(use())
+
+
+def test_a_defect_of_the_store_does_not_end_the_watch(keys):
+    access = Access(keys)
+
+    async def use() -> None:
+        leap = asyncio.get_running_loop().leap
+        async with access.watching():
+            client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
+            keys.error = KeyError("x")
+            await leap(2)
+            await until(lambda: logs)
+            keys.error = None
+            keys.revoke(SHOP.id, REVOKED)
+            await leap(2)
+            assert "revoked" in told(await until_refused(access, client))
+
+    with capture_logs() as logs:
+        run_leaping(use())
+    assert [line["event"] for line in logs] == ["API keys not refreshed"]
+
+
+# The last use
+
+
+def test_the_last_use_is_stored_once_a_minute_and_not_by_the_request(access, keys, clock):
+    async def use() -> None:
+        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        await refusal(access, bearer(WATCH), needs=SEND)
+        await refusal(access, bearer(OLD))
+        assert keys.noted == []
+        first = clock.time
+        await access.cache.store_uses()
+        assert keys.noted == [{SHOP.id: first, WATCH.id: first}]
+        for _ in range(59):
+            clock.time += 1
+            await access.authenticate(a_scope(bearer(SHOP)), SEND)
+            await access.cache.store_uses()
+        assert len(keys.noted) == 1
+        clock.time += 1
+        await access.cache.store_uses()
+        assert keys.noted[1:] == [{SHOP.id: first + 59}]
+        await access.cache.store_uses()
+        assert len(keys.noted) == 2
+        assert keys.keys[SHOP.id].last_used_at == first + 59
+
+    asyncio.run(use())
+
+
+def test_a_use_that_cannot_be_stored_is_told_and_harms_no_request(access, keys):
+    async def use() -> None:
+        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        keys.error = ApiKeysUnavailable("read-only")
+        await access.cache.store_uses()
+        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+
+    with capture_logs() as logs:
+        asyncio.run(use())
+    assert [line["event"] for line in logs] == ["last uses of API keys not stored"]
 
 
 def test_a_key_that_is_gone_is_unknown_and_a_new_one_known_within_5_seconds(access, keys, clock):
@@ -331,7 +580,7 @@ def test_a_key_that_is_gone_is_unknown_and_a_new_one_known_within_5_seconds(acce
         clock.time += 1
         await access.authenticate(a_scope(bearer(NOBODY)), SEND)
         del keys.keys[NOBODY.id]
-        clock.time += 30
+        clock.time += 5
         assert (await refusal(access, bearer(NOBODY))).status == 401
         await refusal(access, bearer(NOBODY))
         assert keys.asked == [NOBODY.id] * 3
@@ -340,13 +589,13 @@ def test_a_key_that_is_gone_is_unknown_and_a_new_one_known_within_5_seconds(acce
 
 
 def test_an_answer_is_as_old_as_the_question(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock.now)
+    cache = KeyCache(keys, now=clock.now)
 
     async def use() -> None:
         keys.gate.clear()
         asking = asyncio.ensure_future(cache.find(SHOP.id))
         await until(lambda: keys.asked)
-        clock.time += 29
+        clock.time += 4
         keys.gate.set()
         assert await asking is not None
         clock.time += 1
@@ -389,13 +638,24 @@ def test_a_client_that_goes_away_takes_no_look_up_with_it(access, keys):
 # The store down
 
 
-def test_a_known_key_works_while_the_store_is_down_until_its_time_is_over(access, keys, clock):
+@pytest.mark.parametrize("is_watched", [False, True])
+def test_a_known_key_works_for_30_seconds_while_the_store_is_down(access, keys, clock, is_watched):
     async def use() -> None:
-        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        client = await access.authenticate(a_scope(bearer(SHOP)), SEND)
         keys.error = ApiKeysUnavailable("connection to boss@x.example refused")
-        clock.time += 29
-        await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        clock.time += 4
+        if is_watched:
+            await access.cache.refresh()
+        for _ in range(25):
+            clock.time += 1
+            await access.authenticate(a_scope(bearer(SHOP)), SEND)
+        if is_watched:  # then no request waits for the store
+            assert keys.questions == 2
+        access.check_again(a_scope(), client, SEND)
         clock.time += 1
+        with pytest.raises(HttpRefusal) as raised:
+            access.check_again(a_scope(), client, SEND)
+        assert raised.value.status == 503
         for credential in (SHOP, NOBODY, OLD):
             refused = await refusal(access, bearer(credential))
             assert refused.status == 503
@@ -421,7 +681,7 @@ def test_a_fault_of_the_store_s_own_is_an_error_of_ours(access, keys):
 
 
 def test_a_store_that_hangs_holds_up_no_known_key(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock.now, look_up_seconds=1000)
+    cache = KeyCache(keys, now=clock.now, look_up_seconds=1000)
 
     async def use() -> None:
         await cache.find(SHOP.id)
@@ -443,7 +703,7 @@ def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
     async def use() -> None:
         keys.gate.clear()
         with pytest.raises(ApiKeysUnavailable):
-            await KeyCache(keys, seconds=30, look_up_seconds=0.01).find(SHOP.id)
+            await KeyCache(keys, look_up_seconds=0.01).find(SHOP.id)
 
     before = {*threading.enumerate()}
     asyncio.run(use())
@@ -457,7 +717,7 @@ def test_a_look_up_that_outlives_the_application_harms_nobody(keys):
 
 
 def test_guesses_flood_neither_the_store_nor_the_memory_and_hold_up_no_known_key(keys, clock):
-    cache = KeyCache(keys, seconds=30, now=clock.now, most=100, look_up_seconds=60)
+    cache = KeyCache(keys, now=clock.now, most=100, look_up_seconds=60)
     answered = []
 
     async def guess(id_: str) -> str:
