@@ -16,7 +16,9 @@ from limbo.domain.mail.text import header_line_problem
 MAX_NAME = 64
 ANONYMOUS = "anonymous"  # the client of those without a key; no key may belong to it
 _NOBODYS_SHA256 = "0" * 64
-_CLIENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+CLIENT_PATTERN = "[a-z0-9][a-z0-9._-]{0,63}"
+"""What every client's name fits, as a regular expression; the id of a key fits it as well."""
+_CLIENT = re.compile(CLIENT_PATTERN)
 
 
 class KeyScope(StrEnum):

@@ -22,6 +22,7 @@ from limbo.entrypoints.http.api.openapi import document_endpoint, openapi_docume
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.probes import Probes
 from limbo.entrypoints.http.api.routing import group, no_id, route
+from limbo.entrypoints.http.resources.cancelling import Cancelling
 from limbo.entrypoints.http.resources.dead_letters import DeadLetterHandlers
 from limbo.entrypoints.http.resources.mails import Mails
 from limbo.entrypoints.http.resources.submission.endpoint import SubmissionEndpoint
@@ -108,6 +109,7 @@ def create_app(
             _V1,
             _version_one(
                 mails,
+                Cancelling(ledger_reader, offload=clearing),
                 letters,
                 partial(Endpoint, access=access, reader=reader),
             ),
@@ -131,6 +133,7 @@ def create_app(
 
 def _version_one(
     mails: Mails,
+    cancelling: Cancelling,
     letters: DeadLetterHandlers,
     endpoint: Callable[[Operation, Handler], Endpoint],
 ) -> list[BaseRoute]:
@@ -139,6 +142,8 @@ def _version_one(
 
     return [
         guarded(op.LIST, mails.list),
+        guarded(op.CANCEL_MANY, cancelling.cancel),
+        no_id(op.CANCEL_MANY, below=_V1),
         guarded(op.SHOW, mails.show),
         guarded(op.CANCEL, mails.cancel),
         guarded(op.LIST_DEAD, letters.list),

@@ -19,6 +19,7 @@ from limbo.entrypoints.http.api.parameters import (
     Parameter,
     parse_email,
     parse_id,
+    parse_name,
     parse_page,
     parse_since,
     parse_status,
@@ -55,6 +56,20 @@ SINCE: Parameter[float | None] = Parameter(
     kind=schemas.Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)],
     description="Submitted then or later: by RFC 3339, or in seconds since the epoch.",
     parse=parse_since,
+    default=None,
+)
+CLIENT: Parameter[str | None] = Parameter(
+    name="client",
+    kind=schemas.Name,
+    description="Whose they are.",
+    parse=parse_name,
+    default=None,
+)
+KEY: Parameter[str | None] = Parameter(
+    name="key",
+    kind=schemas.Name,
+    description="The id of the API key that posted them.",
+    parse=parse_name,
     default=None,
 )
 WAIT = Parameter(
@@ -124,7 +139,7 @@ LIST = Operation(
     ),
     tag="mails",
     scope=KeyScope.READ,
-    parameters=(STATUS, TO, SINCE, LIMIT, AFTER),
+    parameters=(CLIENT, KEY, STATUS, TO, SINCE, LIMIT, AFTER),
     response=schemas.MailPage,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
@@ -150,6 +165,21 @@ CANCEL = Operation(
     scope=KeyScope.SEND,
     response=schemas.MailResource,
     problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+)
+CANCEL_MANY = Operation(
+    id="cancelMails",
+    method="POST",
+    path="/v1/mail/cancel",
+    summary="Cancel mails that are not being sent yet, of any client",
+    description=(
+        "For what a leaked key has posted, among others. At most 10,000 are cancelled at once, the"
+        " newest first."
+    ),
+    tag="mails",
+    scope=KeyScope.ADMIN,
+    request=schemas.MailChoice,
+    response=schemas.CancelledMails,
+    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 LIST_DEAD = Operation(
     id="listDeadLetters",
@@ -268,6 +298,7 @@ OPERATIONS = (
     LIST,
     SHOW,
     CANCEL,
+    CANCEL_MANY,
     LIST_DEAD,
     CAUSES,
     SHOW_DEAD,

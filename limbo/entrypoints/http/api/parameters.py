@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
+from limbo.domain.access.api_key import CLIENT_PATTERN
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.address import parse_address
 from limbo.domain.mail.ids import is_mail_id
@@ -20,6 +21,7 @@ MAX_PAGE = 100
 MAX_WAIT = 60
 _MAX_QUERY = 4096
 _NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
+_NAME = re.compile(CLIENT_PATTERN)
 _WHOLE = re.compile(r"[0-9]{1,3}")
 # A plus sign that was not escaped arrives as a space.
 _RFC3339 = re.compile(
@@ -106,6 +108,13 @@ def parse_id(text: str) -> str:
     """Return the text if it has the form of an id, whether or not a mail has that id."""
     if not is_mail_id(text):
         raise ValueError("must be an id: 1 to 64 of A-Z a-z 0-9 _ -")
+    return text
+
+
+def parse_name(text: str) -> str:
+    """Return the name of a client, or the id of a key, whether or not there is one."""
+    if not _NAME.fullmatch(text):
+        raise ValueError("must be 1 to 64 of a-z 0-9 . _ -, a letter or digit first")
     return text
 
 

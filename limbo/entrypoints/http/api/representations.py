@@ -34,6 +34,7 @@ def mail_entry(record: Record) -> MailEntry:
     """Return an entry of the list of mails; ``to`` holds all recipients: to, cc and bcc."""
     entry: MailEntry = {
         "id": record.id,
+        "client": record.client,
         "status": record.status,
         "submitted_at": rfc3339(record.submitted_at),
         "updated_at": rfc3339(record.updated_at),
@@ -42,6 +43,8 @@ def mail_entry(record: Record) -> MailEntry:
         "subject": record.subject,
         "possible_duplicate": record.possible_duplicate,
     }
+    if record.key is not None:
+        entry["key"] = record.key
     if record.next_at is not None:
         entry["next_attempt_at"] = rfc3339(record.next_at)
     if record.cause is not None:

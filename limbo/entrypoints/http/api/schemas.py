@@ -10,13 +10,14 @@ from typing import (
     get_type_hints,
 )
 
+from limbo.domain.access.api_key import CLIENT_PATTERN
 from limbo.domain.delivery.lifecycle import SUBMITTED, Status
 from limbo.domain.delivery.verdict import Fault
 from limbo.domain.mail.field import JsonSchema
 from limbo.domain.mail.field_set import MailFields
 from limbo.domain.mail.fields import ADDRESS
 from limbo.domain.mail.ids import ID_PATTERN
-from limbo.domain.mail.mail import Mail
+from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.entrypoints.http.api.json_schema import Facts
 from limbo.entrypoints.http.server.codes import Code
 
@@ -27,6 +28,7 @@ Id = Annotated[
     str,
     Facts(pattern=f"^{ID_PATTERN}$", examples=["018bcfe5-68fa-7000-8000-00000000002a"]),
 ]
+Name = Annotated[str, Facts(pattern=f"^{CLIENT_PATTERN}$", examples=["shop", "yt2ir86oxk"])]
 Time = Annotated[str, Facts(format="date-time", examples=["2026-11-14T22:13:20.250Z"])]
 Address = Annotated[object, Facts(**ADDRESS)]
 Outcome = Annotated[
@@ -46,6 +48,8 @@ class MailEntry(_MailFrom):
     """A mail as the list shows it."""
 
     id: Id
+    client: Annotated[str, Facts(description="Whose mail it is.")]
+    key: NotRequired[Annotated[str, Facts(description="The id of the API key that posted it.")]]
     status: Status
     submitted_at: Time
     updated_at: Time
@@ -135,12 +139,36 @@ class ByCause(TypedDict):
 
 
 class All(TypedDict):
-    """All dead letters there are now."""
+    """All there are now."""
 
     all: Literal[True]
 
 
 Selection = ById | ByCause | All
+
+
+class MailsBy(TypedDict, total=False):
+    """The mails that meet all conditions, of which there is one at least."""
+
+    client: Name
+    key: Name
+    status: Literal["queued", "deferred"]
+    to: Address
+    since: Time | Annotated[float, Facts(minimum=0, maximum=YEAR_10000 - 1)]
+
+
+MailChoice = Annotated[MailsBy, Facts(minProperties=1)] | All
+
+
+class CancelledMails(TypedDict):
+    """How many mails are cancelled, and how many are being sent or submitted just now.
+
+    `has_more` says that there may be others: ask again.
+    """
+
+    cancelled: int
+    too_late: int
+    has_more: bool
 
 
 class Redriven(TypedDict):
@@ -257,4 +285,4 @@ else:
     SubmittedMail = submitted_mail(Mail.fields)
     MailResource = mail_resource(Mail.fields)
 
-REQUESTS = frozenset(kind.__name__ for kind in (NewMail, ById, ByCause, All))
+REQUESTS = frozenset(kind.__name__ for kind in (NewMail, ById, ByCause, All, MailsBy))

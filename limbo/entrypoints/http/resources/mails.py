@@ -7,7 +7,16 @@ import structlog
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.ids import is_mail_id
 from limbo.entrypoints.http.api.endpoint import Call, Store
-from limbo.entrypoints.http.api.operations import AFTER, LIMIT, SINCE, STATUS, TO, WAIT
+from limbo.entrypoints.http.api.operations import (
+    AFTER,
+    CLIENT,
+    KEY,
+    LIMIT,
+    SINCE,
+    STATUS,
+    TO,
+    WAIT,
+)
 from limbo.entrypoints.http.api.representations import mail_entry, mail_resource
 from limbo.entrypoints.http.api.schemas import MailPage, MailResource
 from limbo.entrypoints.http.server.codes import Code
@@ -46,14 +55,18 @@ class Mails:
     async def list(self, call: Call) -> MailPage:
         """Show a page of mails."""
         limit = LIMIT.read(call.query)
+        client, visible = CLIENT.read(call.query), call.client.visible_client
         query = Query(
-            client=call.client.visible_client,
+            client=client if visible is None else visible,
+            key=KEY.read(call.query),
             status=STATUS.read(call.query),
             to=TO.read(call.query),
             since=SINCE.read(call.query),
             after=AFTER.read(call.query),
             limit=limit + 1,
         )
+        if client not in (None, query.client):
+            return {"data": [], "has_more": False}  # as if the other client had no mails
         records = await self._ask(lambda ledger_reader: ledger_reader.page(query))
         data = [mail_entry(record) for record in records[:limit]]
         return {"data": data, "has_more": len(records) > limit}

@@ -82,6 +82,8 @@ def test_a_mail_is_found_where_its_location_says(site, shop):
     assert mail.pop("id")
     assert mail.pop("submitted_at") <= mail.pop("updated_at")
     assert mail == {
+        "client": shop.id,
+        "key": shop.id,
         "status": "queued",
         "from": "Alice <alice@example.com>",
         "to": ["bob@example.org"],

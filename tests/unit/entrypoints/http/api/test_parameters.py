@@ -69,9 +69,15 @@ def test_the_list_is_asked_for_what_the_query_says(query, wanted):
         ("limit=%D9%A1", "limit: must be a whole number from 1 to 100"),  # Arabic for 1
         ("limit=" + "9" * 3000, "limit: must be a whole number from 1 to 100"),
         ("limit=1&limit=1", "limit: given twice"),
-        ("Limit=1", "Limit: unknown parameter; known are status, to, since, limit, after"),
-        ("a%40b.example=1", "…: unknown parameter; known are status, to, since, limit, after"),
-        ("=1", "…: unknown parameter; known are status, to, since, limit, after"),
+        (
+            "Limit=1",
+            "Limit: unknown parameter; known are client, key, status, to, since, limit, after",
+        ),
+        (
+            "a%40b.example=1",
+            "…: unknown parameter; known are client, key, status, to, since, limit, after",
+        ),
+        ("=1", "…: unknown parameter; known are client, key, status, to, since, limit, after"),
         ("status=", "status: must be one of "),
         ("status=Sent", "status: must be one of "),
         ("to=", "to: "),
