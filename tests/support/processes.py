@@ -22,6 +22,7 @@ _READY_SECONDS = 60.0
 _OURS = ("LIMBO_", "AWS_")
 _ORIGINALS = {"QUEUE", "DEADLETTERQUEUE", "REGION", "SESSOURCE", "MAILGUN", "DOMAIN", "PORT"}
 _TAIL = 4000
+_ANONYMOUS = {"LIMBO_ALLOW_ANONYMOUS": "send,read"}
 
 
 def reserved_port() -> socket.socket:
@@ -37,7 +38,10 @@ def reserved_port() -> socket.socket:
 
 
 class LimboProcess:
-    """A process of limbo; after its end it can be started again on the same port."""
+    """A process of limbo; after its end it can be started again on the same port.
+
+    Anybody may send and read, unless the environment says otherwise.
+    """
 
     def __init__(
         self,
@@ -54,7 +58,8 @@ class LimboProcess:
         self._command = command
         self._program = program
         variable = "LIMBO_WORKER_PORT" if command == "worker" else "LIMBO_PORT"
-        self._environ = {**_neutral(os.environ), **environ, variable: str(self.port)}
+        anonymous = {} if command == "dev" else _ANONYMOUS
+        self._environ = {**_neutral(os.environ), **anonymous, **environ, variable: str(self.port)}
         self._folder = folder
         self._logs: list[Path] = []
         self._process: subprocess.Popen[bytes] | forked.ForkedProcess | None = None

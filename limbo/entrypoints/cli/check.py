@@ -1,9 +1,11 @@
 """``limbo check``: the settings in force, and whether each part answers."""
 
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from limbo.domain.access.api_key import KeyScope, KeyState
 from limbo.domain.errors import LimboError
 from limbo.entrypoints.cli.command import Call, Command
 from limbo.entrypoints.cli.parts import opened_container
@@ -23,17 +25,21 @@ without sending a mail. Exits with 0 if all of them answer."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Result:
-    """The result of trying one part: its problem, or what was counted in it."""
+    """The result of trying one part: its problem, what was counted in it, or what it allows."""
 
     part: str
     problem: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    allowed: Sequence[str] | None = None
 
     def lines(self) -> Iterator[str]:
         """Yield the lines for a person."""
         if self.counts:
             counted = (f"{count} {name.replace('_', ' ')}" for name, count in self.counts.items())
             yield f"{self.part}: {', '.join(counted)}"
+        if self.allowed is not None:
+            yield f"{self.part}: {', '.join(self.allowed) or 'none'}"
+            return
         yield f"{self.part}: {'ok' if self.problem is None else self.problem}"
 
     def document(self) -> dict[str, object]:
@@ -43,6 +49,8 @@ class _Result:
             "ok": self.problem is None,
             "problem": self.problem,
         }
+        if self.allowed is not None:
+            document["allowed"] = [*self.allowed]
         return {**document, "counts": self.counts} if self.counts else document
 
 
@@ -90,6 +98,7 @@ def _try_parts(settings: "Settings", container: "Container") -> Iterator[_Result
         yield _try("ledger", lambda: _read_ledger(container))
     if settings.api_keys_kind != "none":
         yield _try("keys", lambda: _count_api_keys(container))
+    yield _Result(part="anonymous access", allowed=_allowed(settings))
     try:
         senders = container.senders()
     except LimboError as error:
@@ -127,7 +136,12 @@ def _read_ledger(container: "Container") -> Mapping[str, int]:
 
 def _count_api_keys(container: "Container") -> Mapping[str, int]:
     api_keys: ApiKeys = container.api_keys()
-    return {"active": sum(key.revoked_at is None for key in api_keys.list())}
+    now = time.time()
+    return {"active": sum(key.state(now) is KeyState.IN_FORCE for key in api_keys.list())}
+
+
+def _allowed(settings: "Settings") -> Sequence[str]:
+    return [scope.value for scope in KeyScope if scope in settings.allow_anonymous]
 
 
 COMMAND = Command(

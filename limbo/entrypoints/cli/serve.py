@@ -1,10 +1,12 @@
 """Runs the processes of limbo: api, worker, or both for development."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import structlog
 
 from limbo import __version__
+from limbo.domain.access.api_key import KeyScope
 from limbo.entrypoints.cli.access import access_for, access_for_dev
 from limbo.entrypoints.cli.parts import refuse_unshared
 from limbo.entrypoints.cli.welcome import welcome_text
@@ -41,8 +43,13 @@ def api(environ: Mapping[str, str]) -> int:
         refuse_unshared(settings, "api")
         configure_logging()
         hold_signals()
-        servers = _api_servers(container, access_for(container), connections=_connections(0))
-        return run_parts(servers, started=lambda: _tell("api started", servers[0], settings))
+        access = access_for(container)
+        servers = _api_servers(container, access, connections=_connections(0))
+        anonymous = _names(access.anonymous_scopes)
+        return run_parts(
+            servers,
+            started=lambda: _tell("api started", servers[0], settings, anonymous=anonymous),
+        )
 
 
 def worker(environ: Mapping[str, str]) -> int:
@@ -71,13 +78,14 @@ def dev(environ: Mapping[str, str]) -> int:
         hold_signals()
         part: Part = container.worker()
         container.metrics().watch_breakers(container.dispatcher().states)
+        access = access_for_dev(container)
         connections = _connections(settings.concurrency)
-        servers = _api_servers(container, access_for_dev(container), connections=connections)
+        servers = _api_servers(container, access, connections=connections)
+        text = partial(welcome_text, settings=settings, anonymous=access.anonymous_scopes)
 
         def welcome() -> None:
             if servers[0].wait_until_started():
-                text = welcome_text(servers[0].url, servers[-1].url, settings)
-                print(text, flush=True)  # noqa: T201
+                print(text(servers[0].url, servers[-1].url), flush=True)  # noqa: T201
 
         code = run_parts([*servers, part, container.janitor()], started=welcome)
         _tell_what_is_gone(container)
@@ -94,7 +102,11 @@ def _tell_what_is_gone(container: Container) -> None:
             )
 
 
-def _tell(event: str, server: HttpServer, settings: Settings) -> None:
+def _names(scopes: Collection[KeyScope]) -> list[str]:
+    return [scope.value for scope in KeyScope if scope in scopes]
+
+
+def _tell(event: str, server: HttpServer, settings: Settings, **more: object) -> None:
     _log.info(
         event,
         version=__version__,
@@ -102,6 +114,7 @@ def _tell(event: str, server: HttpServer, settings: Settings) -> None:
         queue=settings.queue_kind,
         ledger=settings.ledger_kind,
         senders=[sender.name for sender in settings.senders],
+        **more,
     )
 
 
@@ -126,6 +139,7 @@ def _api_servers(container: Container, access: Access, *, connections: int) -> l
         deduplicates=settings.deduplicates,
         gather=container.gather_limits(),
         shows_metrics=settings.metrics_port is None,
+        trusted_proxies=settings.trusted_proxies,
     )
     server = HttpServer(
         app,

@@ -17,13 +17,6 @@ def text(value: str) -> str:
     return value
 
 
-def boolean(value: str) -> bool:
-    """Read `true` or `false`."""
-    if value.lower() not in {"true", "false"}:
-        raise ValueError("true or false")
-    return value.lower() == "true"
-
-
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from ``least`` to ``most``."""
 

@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
+from limbo.domain.access.api_key import KeyScope
+from limbo.domain.access.networks import NO_NETWORKS, Networks
 from limbo.domain.errors import SettingsError
+from limbo.entrypoints.settings.access import anonymous_scopes, networks
 from limbo.entrypoints.settings.backend import NO_LEDGER, BackendRules, ledger_parser, queue_parser
 from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.settings.environment import Environment, Reading
 from limbo.entrypoints.settings.listening import read_listening
 from limbo.entrypoints.settings.parsers import (
-    boolean,
     days,
     delays,
     hosts,
@@ -40,6 +42,7 @@ from limbo.entrypoints.settings.variables import (
     RETRY_DELAYS,
     SEND_TIMEOUT_SECONDS,
     SHUTDOWN_SECONDS,
+    TRUSTED_PROXIES,
 )
 from limbo.ports.sender_kind import SenderKind
 
@@ -64,7 +67,8 @@ class Settings:
     worker_port: int
     metrics_port: int | None
     allowed_hosts: tuple[str, ...]
-    allow_anonymous: bool
+    allow_anonymous: frozenset[KeyScope]
+    trusted_proxies: Networks
     concurrency: int
     send_timeout: float
     max_touches: int
@@ -143,7 +147,8 @@ def load(
         **asdict(read_listening(env)),
         metrics_port=env.read(METRICS_PORT, whole(0, 65535)),
         allowed_hosts=env.read(ALLOWED_HOSTS, hosts) or (),
-        allow_anonymous=env.need(ALLOW_ANONYMOUS, boolean),
+        allow_anonymous=env.need(ALLOW_ANONYMOUS, anonymous_scopes),
+        trusted_proxies=env.read(TRUSTED_PROXIES, networks) or NO_NETWORKS,
         concurrency=env.need(CONCURRENCY, whole(1, 1000)),
         send_timeout=env.need(SEND_TIMEOUT_SECONDS, seconds(0.1, 120)),
         max_touches=env.need(MAX_TOUCHES, whole(1, 100)),

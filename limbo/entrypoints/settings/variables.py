@@ -119,7 +119,13 @@ SEND_TIMEOUT_SECONDS = Variable(
 ALLOW_ANONYMOUS = Variable(
     name="LIMBO_ALLOW_ANONYMOUS",
     default="false",
-    meaning="`true` lets anybody who reaches the api send through real providers, without a key",
+    meaning="what anybody who reaches the api may do without a key: `false` nothing, `true` send,"
+    " `send,read` also read what others without a key have sent",
+)
+TRUSTED_PROXIES = Variable(
+    name="LIMBO_TRUSTED_PROXIES",
+    meaning="the networks of the proxies in front of the api, comma-separated: their"
+    " `X-Forwarded-For` says where a request is from",
 )
 VARIABLES = (
     QUEUE,
@@ -137,6 +143,7 @@ VARIABLES = (
     METRICS_PORT,
     ALLOWED_HOSTS,
     ALLOW_ANONYMOUS,
+    TRUSTED_PROXIES,
     CONCURRENCY,
     SEND_TIMEOUT_SECONDS,
     MAX_TOUCHES,

@@ -1,6 +1,6 @@
 """The metrics of one process, by prometheus-client."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,6 +13,7 @@ from prometheus_client import (
 )
 
 from limbo import __version__
+from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.breaker import BreakerState
 from limbo.entrypoints.telemetry.collectors import BreakerCollector, QueueCollector
 from limbo.ports.queue import QueueDepth
@@ -80,10 +81,21 @@ class Metrics:
             buckets=_DELIVERY_BUCKETS,
             registry=self.registry,
         )
+        self._anonymous = Gauge(
+            "limbo_anonymous_access",
+            "Whether anybody may use the api without an API key, by scope.",
+            ["scope"],
+            registry=self.registry,
+        )
         build = Gauge(
             "limbo_build_info", "The version that runs.", ["version"], registry=self.registry
         )
         build.labels(__version__).set(1)
+
+    def show_anonymous(self, scopes: Collection[KeyScope]) -> None:
+        """Show what anybody may do without an API key."""
+        for scope in KeyScope:
+            self._anonymous.labels(scope.value).set(scope in scopes)
 
     def watch_queue(self, queue: QueueDepth) -> None:
         """Show the last known depth of the queue, and its dead letters by cause."""

@@ -53,7 +53,7 @@ def test_a_worker_that_cannot_start_says_why_in_one_line(limbo, environ, line):
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_a_host_that_is_not_this_machine_is_told(limbo, host):
-    ended = limbo("api", LIMBO_SENDERS="fake", LIMBO_HOST=host)
+    ended = limbo("api", LIMBO_SENDERS="fake", LIMBO_ALLOW_ANONYMOUS="true", LIMBO_HOST=host)
     assert ended.returncode == 2
     assert f"LIMBO_HOST must be an address of this machine: {host}" in ended.stderr
 
@@ -63,7 +63,9 @@ def test_a_port_that_is_taken_is_told(limbo, tmp_path):
     try:
         api = fleet.start("api", "api")
         api.wait_until_ready()
-        ended = limbo("api", LIMBO_SENDERS="fake", LIMBO_PORT=str(api.port))
+        ended = limbo(
+            "api", LIMBO_SENDERS="fake", LIMBO_ALLOW_ANONYMOUS="true", LIMBO_PORT=str(api.port)
+        )
         assert ended.returncode == 2
         assert "LIMBO_PORT" in ended.stderr
         assert limbo("health", LIMBO_PORT=str(api.port)).returncode == 0

@@ -40,6 +40,7 @@ def test_shows_the_settings_and_tries_each_part(limbo):
         "ledger: ok",
         "keys: 0 active",
         "keys: ok",
+        "anonymous access: none",
         "mailgun: ok",
     ]
     assert "geheim" not in limbo.out + limbo.err
@@ -58,6 +59,7 @@ def test_shows_the_same_as_json(limbo):
         },
         {"part": "ledger", "ok": True, "problem": None},
         {"part": "keys", "ok": True, "problem": None, "counts": {"active": 0}},
+        {"part": "anonymous access", "ok": True, "problem": None, "allowed": []},
         {"part": "mailgun", "ok": True, "problem": None},
     ]
     assert document["has_more"] is False
@@ -71,7 +73,30 @@ def test_shows_the_same_as_json(limbo):
 def test_tries_no_ledger_and_no_keys_where_there_are_none(limbo):
     limbo.environ["LIMBO_LEDGER"] = "none"
     assert limbo.type("check", "--json") == 0
-    assert [part["part"] for part in json.loads(limbo.out)["data"]] == ["queue", "fake"]
+    parts = [part["part"] for part in json.loads(limbo.out)["data"]]
+    assert parts == ["queue", "anonymous access", "fake"]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "allowed"),
+    [("true", "send", ["send"]), ("read,send", "send, read", ["send", "read"])],
+)
+def test_says_what_anybody_may_do_without_a_key(limbo, value, shown, allowed):
+    limbo.environ["LIMBO_ALLOW_ANONYMOUS"] = value
+    assert limbo.type("check") == 0
+    assert f"\nanonymous access: {shown}\n" in limbo.out
+    assert limbo.type("check", "--json") == 0
+    [part] = [p for p in json.loads(limbo.out)["data"] if p["part"] == "anonymous access"]
+    assert part["allowed"] == allowed
+
+
+def test_counts_no_key_that_has_ended(limbo):
+    create = ("keys", "create", "--name", "x", "--scope", "read")
+    for _ in range(2):
+        assert limbo.type(*create, "--expires", "1d") == 0
+    limbo.type("keys", "revoke", limbo.out.strip())
+    assert limbo.type("check") == 0
+    assert "\nkeys: 1 active\n" in limbo.out
 
 
 @pytest.mark.parametrize("json_", [[], ["--json"]])
