@@ -30,13 +30,15 @@ class Site:
         ended = subprocess.run(command, env=self.environ, capture_output=True, check=True)
         return ended.stdout.decode().strip()
 
-    def create(self, scope="send,read"):
-        return self.limbo("keys", "create", "--name", "x", "--scope", scope, "--from", "*")
+    def create(self, *options):
+        scope = ("--scope", "send,read", "--from", "*")
+        return self.limbo("keys", "create", "--name", "x", *scope, *options)
 
     @staticmethod
-    def ask(api, key, path, document=None):
+    def ask(api, key, path, document=None, **headers):
         body = None if document is None else json.dumps(document).encode()
-        request = urllib.request.Request(api.url + path, body)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(api.url + path, body, names)
         if key:
             request.add_header("Authorization", f"Bearer {key}")
         try:
@@ -86,6 +88,17 @@ def test_the_last_use_is_shown(site):
         return listed["last_used_at"]
 
     until(lambda: last_use() is not None, 40)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "status"), [("", 403), ("10.0.0.0/8", 403), ("127.0.0.1", 200)]
+)
+def test_where_a_request_is_from_is_believed_of_trusted_proxies_alone(site, trusted, status):
+    key = site.create("--network", "192.0.2.0/24")
+    api = site.fleet.start("api", "api", {"LIMBO_TRUSTED_PROXIES": trusted})
+    api.wait_until_ready()
+    assert site.ask(api, key, "/v1/mail")[0] == 403
+    assert site.ask(api, key, "/v1/mail", X_Forwarded_For="192.0.2.7")[0] == status
 
 
 def test_an_api_says_at_its_start_and_in_its_metrics_what_anybody_may_do(site):
