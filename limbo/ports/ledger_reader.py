@@ -22,11 +22,13 @@ class RecordedAttempt:
 class Record:
     """One mail's entry. ``mail`` is None once its body is purged; the addresses stay.
 
-    ``to`` holds all recipients, as bare addresses.
+    ``to`` holds all recipients, as bare addresses. ``key`` is the id of the API key that submitted
+    the mail; None if there was none, or if an older limbo recorded the mail.
     """
 
     id: str
     client: str
+    key: str | None = None
     status: Status
     submitted_at: float
     updated_at: float
@@ -44,16 +46,30 @@ class Record:
 class Query:
     """Selects entries that meet all given conditions. ``client`` None means all clients.
 
-    ``to`` is the address of any recipient, in ASCII form and in upper or lower case. ``since`` is
-    in seconds since the epoch. ``after`` is the id of the last entry of the previous page.
+    ``key`` is the id of an API key. ``to`` is the address of any recipient, in ASCII form and in
+    upper or lower case. ``since`` is in seconds since the epoch. ``after`` is the id of the last
+    entry of the previous page.
     """
 
     client: str | None
+    key: str | None = None
     status: Status | None = None
     to: str | None = None
     since: float | None = None
     after: str | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """What became of one page of mails that were to be cancelled.
+
+    ``count`` of them are cancelled. ``last`` is the id behind which the next page begins, or None
+    if there is none.
+    """
+
+    count: int
+    last: str | None
 
 
 class LedgerReader(Protocol):
@@ -73,4 +89,8 @@ class LedgerReader(Protocol):
         No provider is called for a CANCELLED mail, because each worker asks the ledger before a
         call.
         """
+        ...
+
+    def cancel_page(self, query: Query) -> Cancelled:
+        """Cancel those of ``page(query)`` that are queued or deferred, in one step."""
         ...

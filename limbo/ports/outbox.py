@@ -19,10 +19,14 @@ class Idempotency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A mail and the client that submits it. ``client`` is empty if nobody is named."""
+    """A mail, the client that submits it, and the id of its API key.
+
+    ``client`` is empty if nobody is named.
+    """
 
     mail: Mail
     client: str = ""
+    key: str | None = None
     idempotency: Idempotency | None = None
 
 

@@ -16,7 +16,7 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Faul
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger import Ledger
-from limbo.ports.ledger_reader import LedgerReader, Query, Record, RecordedAttempt
+from limbo.ports.ledger_reader import Cancelled, LedgerReader, Query, Record, RecordedAttempt
 from limbo.ports.outbox import (
     Idempotency,
     KeyConflict,
@@ -45,9 +45,9 @@ class LedgerRig:
     elapse: Callable[[float], None]
     close: Callable[[], None] = lambda: None
 
-    def submit(self, client: str = "", **changes: object) -> Mail:
+    def submit(self, client: str = "", key: str | None = None, **changes: object) -> Mail:
         """Enter a mail that the queue keeps."""
-        submission = Submission(mail=a_mail(at=self.now(), **changes), client=client)
+        submission = Submission(mail=a_mail(at=self.now(), **changes), client=client, key=key)
         assert self.reservations.reserve([submission]) == [Reserved(submission.mail.id)]
         self.reservations.conclude(kept=[submission], refused=[])
         return submission.mail
@@ -324,6 +324,81 @@ class LedgerContract:
             assert [t.attempt for t in rig.ledger_reader.find(mail.id, None).attempts].count(
                 None
             ) == 0
+
+    def test_mails_are_found_by_the_key_that_submitted_them(self, rig):
+        def submit(client: str, key: str | None, to: str = "eve@example.com") -> str:
+            rig.elapse(1)
+            return rig.submit(client, key, to=(Address(to),)).id
+
+        bob = "bob@example.com"
+        old = [submit("shop", "old", bob), submit("shop", "old")]
+        new, other = [submit("shop", "new", bob)], [submit("blog", "blogs")]
+        nobodys = [submit("shop", None)]
+        rig.ledger_reader.cancel(old[1], None)
+
+        def ids(**conditions: object) -> list[str]:
+            return self._ids(rig, replace(Query(client=None), **conditions))
+
+        assert rig.ledger_reader.find(old[0], "shop").key == "old"
+        assert rig.ledger_reader.find(nobodys[0], "shop").key is None
+        assert [r.key for r in rig.ledger_reader.page(Query(client="shop"))] == [
+            *(None, "new", "old", "old")
+        ]
+        assert ids(key="old") == ids(key="old", client="shop") == [old[1], old[0]]
+        assert ids(key="old", limit=1) == ids(key="old", status=Status.CANCELLED) == [old[1]]
+        assert ids(key="old", after=old[1]) == ids(key="old", to="Bob@example.com") == [old[0]]
+        assert ids(key="old", to="bob@example.com", status=Status.CANCELLED) == []
+        assert ids(key="old", since=rig.now()) == ids(key="old", client="blog") == []
+        assert ids(key="new", client="shop", status=Status.QUEUED) == new
+        assert ids(key="blogs") == other
+        assert ids(key="nobody's") == ids(key="\0") == []
+
+    @pytest.mark.parametrize("status", Status)
+    def test_a_page_of_mails_is_cancelled_as_one_mail_is(self, rig, status):
+        mail = rig.bring_to(status)
+        can = status in {Status.QUEUED, Status.DEFERRED}
+        cancelled = rig.ledger_reader.cancel_page(Query(client=None, status=status))
+        assert cancelled == Cancelled(count=int(can), last=None)
+        assert rig.status(mail) is (Status.CANCELLED if can else status)
+        if can:
+            assert rig.begin(mail) == StartReply(Stop.CANCELLED)
+            record = rig.ledger_reader.find(mail.id, None)
+            assert (record.next_at, record.cause) == (None, None)
+
+    def test_only_what_a_query_selects_is_cancelled_a_page_at_a_time(self, rig):
+        mails = [rig.submit("shop", ("a", "b")[number % 2]) for number in range(10)]
+        begun = mails[4]
+        rig.begin(begun)
+        query = Query(client="shop", key="a", limit=2)
+        counts = []
+        while True:
+            done = rig.ledger_reader.cancel_page(query)
+            counts.append(done.count)
+            if done.last is None:
+                break
+            query = replace(query, after=done.last)
+        assert (sum(counts), max(counts), len(counts)) in ((4, 2, 3), (4, 2, 4))
+        statuses = [rig.status(mail) for mail in mails]
+        assert statuses[1::2] == [Status.QUEUED] * 5
+        assert [s for m, s in zip(mails, statuses, strict=True) if m is begun] == [Status.SENDING]
+        assert statuses.count(Status.CANCELLED) == 4
+
+    def test_a_page_is_cancelled_or_begun_mail_by_mail(self, rig):
+        mails = [rig.submit() for _ in range(40)]
+        start = threading.Barrier(2)
+
+        def begin() -> list[bool]:
+            start.wait()
+            return [rig.begin(mail).stop is None for mail in mails]
+
+        def cancel() -> int:
+            start.wait()
+            pages = (Query(client=None, status=Status.QUEUED, limit=10) for _ in range(8))
+            return sum(rig.ledger_reader.cancel_page(page).count for page in pages)
+
+        with ThreadPoolExecutor(2) as pool:
+            begun, count = pool.submit(begin), pool.submit(cancel)
+            assert sum(begun.result()) + count.result() == 40
 
     def test_either_a_cancellation_or_a_start_wins(self, rig):
         mails = [rig.submit() for _ in range(30)]

@@ -4,7 +4,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
@@ -80,7 +80,10 @@ class OutboxContract:
         rig.close()
 
     def test_what_is_kept_is_in_the_queue_and_in_the_ledger(self, rig):
-        submissions = [plain(client=f"client-{number}") for number in range(25)]
+        submissions = [
+            replace(plain(client=f"client-{number}"), key=f"key-{number}" if number % 2 else None)
+            for number in range(25)
+        ]
         assert rig.outbox.submit([]) == []
         assert rig.outbox.submit(submissions) == [Kept()] * 25
         ids = sorted(submission.mail.id for submission in submissions)
@@ -88,7 +91,8 @@ class OutboxContract:
             records = rig.ledger_reader.page(Query(client=None))
             assert sorted(record.id for record in records) == ids
             assert {record.status for record in records} == {Status.QUEUED}
-            assert {record.client for record in records} == {s.client for s in submissions}
+            made = {(record.client, record.key) for record in records}
+            assert made == {(s.client, s.key) for s in submissions}
         assert rig.queued() == ids
 
     def test_what_is_refused_is_not_in_the_queue_and_the_ledger_says_so(self, rig):

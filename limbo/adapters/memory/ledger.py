@@ -28,7 +28,7 @@ from limbo.domain.delivery.lifecycle import (
 from limbo.domain.delivery.verdict import Attempt
 from limbo.domain.mail.ids import lowest_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.ledger_reader import Query, Record, RecordedAttempt
+from limbo.ports.ledger_reader import Cancelled, Query, Record, RecordedAttempt
 from limbo.ports.outbox import KeyConflict, Replayed, Reserved, Submission
 
 
@@ -63,6 +63,7 @@ class _Page:
         record = self.record
         return (
             query.client in (None, record.client)
+            and query.key in (None, record.key)
             and query.status in (None, self.entry.status)
             and (query.to is None or query.to.lower() in map(str.lower, record.to))
         )
@@ -146,11 +147,7 @@ class MemoryLedger:
     def page(self, query: Query) -> Sequence[Record]:
         """Return entries, newest first."""
         with self._lock:
-            last = len(self._ids) if query.after is None else bisect_left(self._ids, query.after)
-            first = 0 if query.since is None else bisect_left(self._ids, lowest_id(query.since))
-            pages = (self._pages[self._ids[at]] for at in range(last - 1, first - 1, -1))
-            wanted = (page.read() for page in pages if page.matches(query))
-            return [*islice(wanted, query.limit)]
+            return [page.read() for page in self._matching(query)]
 
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
         """Cancel the mail if it is queued or deferred. The queue is not told."""
@@ -160,6 +157,22 @@ class MemoryLedger:
                 return None
             self._move(id, CANCEL)
             return page.entry.status
+
+    def cancel_page(self, query: Query) -> Cancelled:
+        """Cancel those of the page that are queued or deferred. The queue is not told."""
+        with self._lock:
+            pages = self._matching(query)
+            chosen = [page for page in pages if page.entry.status in CANCEL.from_]
+            for page in chosen:
+                page.entry.move(CANCEL, self._now())
+            last = pages[-1].record.id if len(pages) == query.limit else None
+            return Cancelled(count=len(chosen), last=last)
+
+    def _matching(self, query: Query) -> Sequence[_Page]:
+        last = len(self._ids) if query.after is None else bisect_left(self._ids, query.after)
+        first = 0 if query.since is None else bisect_left(self._ids, lowest_id(query.since))
+        pages = (self._pages[self._ids[at]] for at in range(last - 1, first - 1, -1))
+        return [*islice((page for page in pages if page.matches(query)), query.limit)]
 
     def _reserve(self, submission: Submission) -> Reservation:
         if submission.idempotency is None:
@@ -188,6 +201,7 @@ class MemoryLedger:
             record = Record(
                 id=mail.id,
                 client=submission.client,
+                key=submission.key,
                 status=entry.status,
                 submitted_at=mail.submitted_at,
                 updated_at=entry.updated_at,

@@ -14,6 +14,7 @@ from limbo.ports.outbox import Submission
 _COLUMNS = {
     "id": "text",
     "client": "text",
+    "key": "text",
     "status": "text",
     "submitted_at": "float8",
     "sender": "text",
@@ -42,8 +43,8 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
         WITH given ({_NAMES}) AS (SELECT * FROM unnest({given})),
         mails AS (
             INSERT INTO limbo_mails
-                (id, client, status, submitted_at, updated_at, sender, recipients, subject)
-            SELECT id, client, status, submitted_at, submitted_at, sender, recipients, subject
+                (id, client, key, status, submitted_at, updated_at, sender, recipients, subject)
+            SELECT id, client, key, status, submitted_at, submitted_at, sender, recipients, subject
             FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
         ),
         contents AS (
@@ -76,6 +77,7 @@ def enter(
     columns: dict[str, Sequence[object]] = {
         "id": [mail.id for mail in mails],
         "client": [submission.client for submission in submissions],
+        "key": [submission.key for submission in submissions],
         "status": [status.value] * len(mails),
         "submitted_at": [mail.submitted_at for mail in mails],
         "sender": [mail.from_.email for mail in mails],

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from limbo.adapters.sql.by_recipient import ids_to
+from limbo.adapters.sql.cancellation import cancel
 from limbo.adapters.sql.cells import text
-from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
+from limbo.adapters.sql.database import Database, Dialect, Executor, Row, database_errors_as
 from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
-from limbo.adapters.sql.statements import change_status
-from limbo.domain.delivery.lifecycle import CANCEL, Status, read_status
+from limbo.domain.delivery.lifecycle import Status, read_status
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import is_mail_id, lowest_id
-from limbo.ports.ledger_reader import Query, Record
+from limbo.ports.ledger_reader import Cancelled, Query, Record
 
 _PAGE = f"SELECT {COLUMNS} FROM limbo_mails"
 _FIND = f"{_PAGE} WHERE id = :id"
@@ -19,26 +19,33 @@ _ATTEMPTS = f"""
     SELECT {ATTEMPT_COLUMNS} FROM limbo_attempts
     WHERE mail_id = :id ORDER BY started_at, sender
 """
-_CANCEL = change_status(CANCEL, "id = :id", also="next_at = NULL, ") + "RETURNING id"
-# If a worker holds a lease, the ledger tells it of the cancellation.
-_UNQUEUE = "DELETE FROM limbo_queue WHERE id = :id AND (receipt IS NULL OR due <= :now)"
-# Jump from one client to the next in the index. The cost grows with the clients, not the mails.
-_CLIENTS = """
-    SELECT client FROM (
-        WITH RECURSIVE found (client) AS (
-            SELECT min(client) FROM {table} WHERE {where}
+# Jump from one value to the next in the index. The cost grows with the values, not the mails.
+_VALUES = """
+    SELECT {column} FROM (
+        WITH RECURSIVE found ({column}) AS (
+            SELECT min({column}) FROM {table} WHERE {where}
             UNION ALL
-            SELECT (SELECT min(client) FROM {table} WHERE {where} AND client > found.client)
-            FROM found WHERE found.client IS NOT NULL
+            SELECT (SELECT min({column}) FROM {table} WHERE {where} AND {column} > found.{column})
+            FROM found WHERE found.{column} IS NOT NULL
         )
-        SELECT client FROM found WHERE client IS NOT NULL
-    ) AS clients
+        SELECT {column} FROM found WHERE {column} IS NOT NULL
+    ) AS each_once
 """
 # Only the indexes on clients contain this form of the id. With the plain id, PostgreSQL might scan
 # all mails by id, in the hope of soon finding enough of the client's.
 _ID_OF_CLIENT = {Dialect.SQLITE: "id", Dialect.POSTGRESQL: "(id || '')"}
-_CLIENTS_OF_ALL = _CLIENTS.format(table="limbo_mails", where="TRUE")
-_CLIENTS_OF_ADDRESS = _CLIENTS.format(table="limbo_recipients", where="address = :to")
+_CLIENTS_OF_ALL = _VALUES.format(column="client", table="limbo_mails", where="TRUE")
+_CLIENTS_OF_ADDRESS = _VALUES.format(
+    column="client", table="limbo_recipients", where="address = :to"
+)
+_CLIENTS_OF_KEY = _VALUES.format(column="client", table="limbo_mails", where="key = :key")
+_STATUSES_OF_KEY = _VALUES.format(
+    column="status", table="limbo_mails", where="key = :key AND client = :client"
+)
+_OF_MAIL = {
+    f"{name} = :{name}": f"(SELECT {name} FROM limbo_mails AS m WHERE m.id = r.id) = :{name}"
+    for name in ("status", "key")
+}
 
 
 class SqlLedgerReader:
@@ -64,8 +71,34 @@ class SqlLedgerReader:
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:
         """Return entries, newest first. The cost does not grow with the number of mails."""
+        return [read_record(row) for row in self._page(self._database, query)]
+
+    @database_errors_as(LedgerUnavailable)
+    def cancel_page(self, query: Query) -> Cancelled:
+        """Cancel the mails. Remove them from this database's queue, unless they are leased."""
+        with self._database.transaction() as transaction:
+            ids = [row[0] for row in self._page(transaction, query)]
+            cancelled = cancel(transaction, self._database.dialect, ids)
+        return Cancelled(count=len(cancelled), last=ids[-1] if len(ids) == query.limit else None)
+
+    @database_errors_as(LedgerUnavailable)
+    def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
+        """Cancel the mail. Remove it from this database's queue, if it is there and not leased."""
+        if not is_mail_id(id):
+            return None
+        values = {"id": id}
+        with self._database.transaction() as transaction:
+            rows = transaction.execute(_FIND, values)
+            if not rows or not _is_of(client, rows[0]):
+                return None
+            if cancel(transaction, self._database.dialect, [id]):
+                return Status.CANCELLED
+            [row] = transaction.execute(_FIND, values)
+            return read_status(text(row[2]))
+
+    def _page(self, executor: Executor, query: Query) -> Sequence[Row]:
         to = None if query.to is None else query.to.lower()
-        if not is_mail_id(query.after or "-") or "\0" in (to or ""):
+        if not is_mail_id(query.after or "-") or "\0" in f"{to}{query.key}{query.client}":
             return []
         values: dict[str, object] = {"limit": query.limit}
         conditions = []
@@ -79,28 +112,45 @@ class SqlLedgerReader:
                 conditions.append(condition)
         if to is not None:
             values["to"] = to
-        return [read_record(row) for row in self._rows(query, conditions, values)]
+        if query.key is not None:
+            return self._of_key(executor, query, conditions, {**values, "key": query.key})
+        return self._rows(executor, query, conditions, values)
 
-    @database_errors_as(LedgerUnavailable)
-    def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
-        """Cancel the mail. Remove it from this database's queue, if it is there and not leased."""
-        if not is_mail_id(id):
-            return None
-        values = {"id": id}
-        with self._database.transaction() as transaction:
-            rows = transaction.execute(_FIND, values)
-            if not rows or not _is_of(client, rows[0]):
-                return None
-            if transaction.execute(_CANCEL, values):
-                transaction.execute(_UNQUEUE, values)
-                return Status.CANCELLED
-            [row] = transaction.execute(_FIND, values)
-            return read_status(text(row[2]))
+    def _of_key(
+        self,
+        executor: Executor,
+        query: Query,
+        conditions: Sequence[str],
+        values: Mapping[str, object],
+    ) -> Sequence[Row]:
+        if query.to is not None:
+            return self._rows(executor, query, [*conditions, "key = :key"], values)
+        execute = executor.execute
+        clients = [query.client]
+        if query.client is None:
+            clients = [client for (client,) in execute(_CLIENTS_OF_KEY, values)]
+        if query.status is None:
+            conditions = [*conditions, "status = :status"]
+        own = ["client = :client", "key = :key"]
+        select = _PAGE + _where([*conditions, *own], self._id_of_client)
+        rows: list[Row] = []
+        for client in clients:
+            given = {**values, "client": client}
+            statuses = [query.status]
+            if query.status is None:
+                statuses = [status for (status,) in execute(_STATUSES_OF_KEY, given)]
+            for status in statuses:
+                rows += execute(select, {**given, "status": status})
+        return sorted(rows, reverse=True)[: query.limit]
 
     def _rows(
-        self, query: Query, conditions: Sequence[str], values: Mapping[str, object]
+        self,
+        executor: Executor,
+        query: Query,
+        conditions: Sequence[str],
+        values: Mapping[str, object],
     ) -> Sequence[Row]:
-        execute = self._database.execute
+        execute = executor.execute
         if query.client is None and query.status is None and query.to is None:
             return execute(_PAGE + _where(conditions, "id"), values)
         if query.client is not None:
@@ -116,9 +166,19 @@ class SqlLedgerReader:
         """Return the query for one client's entries."""
         if query.to is None:
             return _PAGE + _where([*conditions, "client = :client"], self._id_of_client)
+        if query.key is not None:
+            return _of_key_to(conditions)
         bounds = [each.format(id="id") for each in conditions if "{id}" in each]
         ids = ids_to(self._database.dialect, query.status, bounds)
         return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
+
+
+def _of_key_to(conditions: Sequence[str]) -> str:
+    """Return the query that looks up status and key mail by mail, in the order of the ids."""
+    having = [_OF_MAIL.get(condition, condition) for condition in conditions]
+    of_client = ["address = :to", "client = :client", *having]
+    ids = f"SELECT id FROM limbo_recipients AS r{_where(of_client, 'id')}"
+    return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
 
 
 def _where(conditions: Sequence[str], id_: str) -> str:

@@ -17,7 +17,7 @@ from limbo.ports.ledger_reader import Record, RecordedAttempt
 
 COLUMNS = """
     id, client, status, submitted_at, updated_at, sender, recipients, subject,
-    next_at, cause, possible_duplicate
+    next_at, cause, possible_duplicate, key
 """
 ATTEMPT_COLUMNS = "sender, started_at, outcome"
 
@@ -27,11 +27,12 @@ def read_record(
 ) -> Record:
     """Read a row of COLUMNS, and the content if it is still there."""
     id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
-    next_at, cause, possible_duplicate = rest
+    next_at, cause, possible_duplicate, key = rest
     mail = None if body is None else decode_mail(body, id_)
     return Record(
         id=text(id_),
         client=text(client),
+        key=None if key is None else text(key),
         status=read_status(text(status)),
         submitted_at=number(submitted_at),
         updated_at=number(updated_at),

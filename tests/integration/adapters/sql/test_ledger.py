@@ -143,6 +143,7 @@ def test_a_ledger_that_cannot_be_used_says_so(database, ledger, outbox):
         lambda: ledger.ledger_reader.page(Query(client=None)),
         lambda: ledger.ledger_reader.page(Query(client=None, status=Status.SENT)),
         lambda: ledger.ledger_reader.cancel(mail.id, None),
+        lambda: ledger.ledger_reader.cancel_page(Query(client=None)),
     ):
         with pytest.raises(LedgerUnavailable, match="limbo_mails"):
             use()

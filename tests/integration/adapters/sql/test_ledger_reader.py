@@ -32,6 +32,17 @@ def test_a_cancelled_mail_stays_with_whoever_holds_its_lease(outbox, queue, ledg
     assert queue.ack([lease]) == []
 
 
+def test_cancelled_mails_leave_the_queue_but_for_those_that_are_leased(outbox, queue, ledger):
+    submissions = [plain("shop") for _ in range(4)]
+    outbox.submit([submissions[0]])
+    lease = take_one(queue)
+    outbox.submit([*submissions[1:], plain("blog")])
+    assert ledger.ledger_reader.cancel_page(Query(client="shop")).count == 4
+    assert queue.depth().ready == 1
+    assert begin(ledger, submissions[0].mail) == StartReply(Stop.CANCELLED)
+    assert queue.ack([lease]) == []
+
+
 def test_what_lies_in_the_ledger_and_is_no_mail_has_no_content(database, ledger, outbox):
     submission = plain()
     outbox.submit([submission])
@@ -50,6 +61,11 @@ def test_what_lies_in_the_ledger_and_is_no_mail_has_no_content(database, ledger,
         Query(client="shop", after="0"),
         Query(client="shop", status=Status.DEAD),
         Query(client="shop", to="a@example.com", status=Status.DEAD, after="0"),
+        Query(client=None, key="old"),
+        Query(client="shop", key="old", after="0", since=1.0),
+        Query(client=None, key="old", status=Status.QUEUED),
+        Query(client="shop", key="old", status=Status.QUEUED, after="0"),
+        Query(client="shop", key="old", to="a@example.com"),
     ],
 )
 def test_no_page_scans_or_sorts_in_sqlite(tmp_path, query):
@@ -66,5 +82,8 @@ def test_no_page_scans_or_sorts_in_sqlite(tmp_path, query):
         SqlLedger(database).ledger_reader.page(query)
     assert plans
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+    if query.key is not None and query.to is None:
+        of_mails = [plan for plan in plans if "limbo_mails" in plan]
+        assert all("limbo_mails_key (key=?" in plan for plan in of_mails)
     scans = [plan for plan in plans if plan.startswith("SCAN")]
     assert not [plan for plan in scans if "limbo_" in plan and query != Query(client=None)]

@@ -43,6 +43,7 @@ HASHES = {
     "m0006_causes.py": "87adaf1a1fa7be89d183c12d4517c37eb9238ac7543f9cc992a61037bac187d1",
     "m0007_readiness.py": "e0b6014bebd62628728ab06d8ac2e7c458e8286fef3fc95062d602af53ae5b0b",
     "m0008_by_recipient.py": "737fff60f1fe2f0ace00e19ca36bd9809351ee4c8457a716387111a00ce71bc1",
+    "m0009_clients.py": "d7bcb16d8989f967c26a7acb62246e49fb8556f17db0a66cb1c18464409187ea",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -171,6 +172,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     6: [],
     7: [],
     8: [],
+    9: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}
@@ -325,6 +327,22 @@ def test_a_mail_can_be_submitted(open_at, version):
     assert SqlOutbox(database).submit([Submission(mail=mail)]) == [Kept()]
     assert SqlLedger(database).ledger_reader.find(mail.id, None).status is Status.QUEUED
     assert mail in [lease.mail for lease in SqlQueue(database).receive(10, 0)]
+
+
+_OF_AN_OLDER_LIMBO = """
+    INSERT INTO limbo_submissions
+        (id, client, status, submitted_at, sender, recipients, subject, body, due)
+    VALUES (:id, 'shop', 'queued', 1.0, 'a@x.example', '["b@x.example"]', 'Hello', :body, 1.0)
+"""
+
+
+def test_an_older_limbo_goes_on_submitting_to_sqlite(tmp_path):
+    with contextlib.closing(SqliteDatabase(tmp_path / "l.db", now=now)) as database:
+        migrate(database)
+        database.execute(_OF_AN_OLDER_LIMBO, {"id": WAITING, "body": _BODIES[WAITING]})
+        [record] = SqlLedger(database).ledger_reader.page(Query(client="shop"))
+        assert (record.id, record.key) == (WAITING, None)
+        assert len(SqlQueue(database).receive(10, 0)) == 1
 
 
 @pytest.mark.parametrize("version", [0, *EARLIER])
