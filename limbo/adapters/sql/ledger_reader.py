@@ -42,6 +42,10 @@ _CLIENTS_OF_KEY = _VALUES.format(column="client", table="limbo_mails", where="ke
 _STATUSES_OF_KEY = _VALUES.format(
     column="status", table="limbo_mails", where="key = :key AND client = :client"
 )
+# What a key has sent to somebody: looked up mail by mail, as few people get many mails.
+_KEY = "key = :key"
+_IDS_OF_KEY = "SELECT r.id FROM limbo_recipients AS r"
+_TO_CLIENT = ("r.address = :to", "r.client = :client")
 _OF_MAIL = {
     f"{name} = :{name}": f"(SELECT {name} FROM limbo_mails AS m WHERE m.id = r.id) = :{name}"
     for name in ("status", "key")
@@ -77,9 +81,11 @@ class SqlLedgerReader:
     def cancel_page(self, query: Query) -> Cancelled:
         """Cancel the mails. Remove them from this database's queue, unless they are leased."""
         with self._database.transaction() as transaction:
-            ids = [row[0] for row in self._page(transaction, query)]
+            rows = self._page(transaction, query)
+            ids = [id_ for id_, *_ in rows if isinstance(id_, str)]  # no mail has another
             cancelled = cancel(transaction, self._database.dialect, ids)
-        return Cancelled(count=len(cancelled), last=ids[-1] if len(ids) == query.limit else None)
+        last = text(rows[-1][0]) if len(rows) == query.limit else None
+        return Cancelled(count=len(cancelled), last=last)
 
     @database_errors_as(LedgerUnavailable)
     def cancel(self, id: str, client: str | None) -> Status | None:  # noqa: A002
@@ -124,14 +130,14 @@ class SqlLedgerReader:
         values: Mapping[str, object],
     ) -> Sequence[Row]:
         if query.to is not None:
-            return self._rows(executor, query, [*conditions, "key = :key"], values)
+            return self._rows(executor, query, conditions, values)
         execute = executor.execute
         clients = [query.client]
         if query.client is None:
             clients = [client for (client,) in execute(_CLIENTS_OF_KEY, values)]
         if query.status is None:
             conditions = [*conditions, "status = :status"]
-        own = ["client = :client", "key = :key"]
+        own = ["client = :client", _KEY]
         select = _PAGE + _where([*conditions, *own], self._id_of_client)
         rows: list[Row] = []
         for client in clients:
@@ -167,18 +173,12 @@ class SqlLedgerReader:
         if query.to is None:
             return _PAGE + _where([*conditions, "client = :client"], self._id_of_client)
         if query.key is not None:
-            return _of_key_to(conditions)
+            of_mail = [_OF_MAIL.get(each, each) for each in [*conditions, _KEY]]
+            ids = _IDS_OF_KEY + _where([*_TO_CLIENT, *of_mail], "r.id")
+            return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
         bounds = [each.format(id="id") for each in conditions if "{id}" in each]
         ids = ids_to(self._database.dialect, query.status, bounds)
         return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
-
-
-def _of_key_to(conditions: Sequence[str]) -> str:
-    """Return the query that looks up status and key mail by mail, in the order of the ids."""
-    having = [_OF_MAIL.get(condition, condition) for condition in conditions]
-    of_client = ["address = :to", "client = :client", *having]
-    ids = f"SELECT id FROM limbo_recipients AS r{_where(of_client, 'id')}"
-    return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
 
 
 def _where(conditions: Sequence[str], id_: str) -> str:
