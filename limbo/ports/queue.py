@@ -56,9 +56,10 @@ class Lease:
 class Depth:
     """The number of mails that are ready, leased, deferred or dead, and the oldest one's age.
 
-    ``oldest_age`` is in seconds since the submission. It is 0 when the queue is empty, and None if
-    the queue cannot tell. ``dead`` counts the dead letters by kind of cause, or all of them under
-    ``any`` if the queue cannot tell the kinds apart.
+    ``oldest_age`` is in seconds since the submission, or since the redrive of a mail that was dead.
+    It is 0 when the queue is empty, and None if the queue cannot tell. ``dead`` counts the dead
+    letters by kind of cause, or all of them under ``any`` if the queue cannot tell the kinds apart.
+    ``is_estimate`` says that ``ready`` and ``deferred`` are right only together.
     """
 
     ready: int
@@ -66,6 +67,7 @@ class Depth:
     deferred: int
     oldest_age: float | None
     dead: Mapping[str, int] = field(default_factory=dict)
+    is_estimate: bool = False
 
 
 class MailQueue(Protocol):

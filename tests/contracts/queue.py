@@ -352,6 +352,34 @@ class QueueContract:
         elapse(self.lease_seconds)
         assert queue.depth().oldest_age == pytest.approx(100 + self.lease_seconds, abs=2)
 
+    def test_the_age_of_a_redriven_mail_counts_from_its_redrive(
+        self, queue, dead_letters, rig, elapse
+    ):
+        if not self.tells_age:
+            return
+        queue.put([a_mail(at=rig.now() - 5000), a_mail(at=rig.now() - 4000)])
+        for lease in take(queue, 2):
+            queue.bury(lease, Death(cause=KEY))
+        dead_letters.redrive(dead_letters.select())
+        elapse(3)
+        assert queue.depth().oldest_age == pytest.approx(3, abs=2)
+        queue.put([a_mail(at=rig.now() - 100)])
+        assert queue.depth().oldest_age == pytest.approx(100, abs=2)
+
+    def test_counts_what_leaves_the_queue_and_the_dead_letters(self, queue, dead_letters):
+        self._bury(queue, KEY, 3)
+        self._bury(queue, REFUSED, 2)
+        first, second, *_ = dead_letters.select()
+        assert dead_letters.redrive([first]) == 1
+        assert dead_letters.drop([second]) == 1
+        depth = queue.depth()
+        assert self._counts(depth) == (1, 0, 0)
+        assert sum(depth.dead.values()) == 3
+        queue.ack(take(queue, 1))
+        dead_letters.drop(dead_letters.select())
+        depth = queue.depth()
+        assert (self._counts(depth), sum(depth.dead.values())) == ((0, 0, 0), 0)
+
     @staticmethod
     def _counts(depth: Depth) -> tuple[int, int, int]:
         return depth.ready, depth.in_flight, depth.deferred

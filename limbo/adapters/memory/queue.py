@@ -55,7 +55,10 @@ class MemoryQueue:
 
     def put(self, mails: Sequence[Mail | Undecodable]) -> list[Kept | NotKept]:
         """Keep all the mails. Tests can also put an Undecodable, and receive it as it is."""
-        self._enter([_Entry(mail) for mail in mails])
+        now = self._now()
+        self._enter(
+            [(mail.submitted_at if isinstance(mail, Mail) else now, _Entry(mail)) for mail in mails]
+        )
         return [Kept() for _ in mails]
 
     def receive(self, limit: int, wait: float) -> list[Lease]:
@@ -128,14 +131,17 @@ class MemoryQueue:
 
     def _redrive(self, letters: Sequence[DeadLetter]) -> None:
         self._on_redrive([letter.mail.id for letter in letters])
-        self._enter([_Entry(x.mail, possible_duplicate=x.possible_duplicate) for x in letters])
+        now = self._now()
+        self._enter(
+            [(now, _Entry(x.mail, possible_duplicate=x.possible_duplicate)) for x in letters]
+        )
 
-    def _enter(self, entries: Sequence[_Entry]) -> None:
+    def _enter(self, entries: Sequence[tuple[float, _Entry]]) -> None:
+        """Append the entries, each with the time from which its age counts."""
         with self._changed:
-            for entry in entries:
-                mail = entry.mail
-                self._ages.push(mail.submitted_at if isinstance(mail, Mail) else self._now(), entry)
-            self._ready.extend(entries)
+            for since, entry in entries:
+                self._ages.push(since, entry)
+            self._ready.extend(entry for _, entry in entries)
             self._changed.notify_all()
 
     def _lease(self, entry: _Entry) -> Lease:

@@ -49,8 +49,8 @@ _WITH_IDS = {Dialect.SQLITE: "id = :id", Dialect.POSTGRESQL: "id = ANY (:id::tex
 _PUT_BACK = in_each(
     lambda dialect: (
         f"""
-        INSERT INTO limbo_queue (id, body, submitted_at, due, possible_duplicate)
-        SELECT mail_id, body, submitted_at, :now, possible_duplicate
+        INSERT INTO limbo_queue (id, body, submitted_at, due, redriven_at, possible_duplicate)
+        SELECT mail_id, body, submitted_at, :now, :now, possible_duplicate
         FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]} ON CONFLICT (id) DO NOTHING
     """
     )
