@@ -7,6 +7,9 @@ from typing import Protocol
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 
+ANY_KIND = "any"
+"""Stands for all kinds of cause in a depth whose queue cannot tell them apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -58,7 +61,7 @@ class Depth:
 
     ``oldest_age`` is in seconds since the submission, or since the redrive of a mail that was dead.
     It is 0 when the queue is empty, and None if the queue cannot tell. ``dead`` counts the dead
-    letters by kind of cause, or all of them under ``any`` if the queue cannot tell the kinds apart.
+    letters by kind of cause, or all of them under ANY_KIND if the queue cannot tell them apart.
     ``is_estimate`` says that ``ready`` and ``deferred`` are right only together.
     """
 

@@ -66,6 +66,7 @@ class ScriptedDepth:
         self.up = True
         self.gate = threading.Event()
         self.gate.set()
+        self.dead: dict[str, int] = {}
 
     def check_put(self) -> None:
         self.depth()
@@ -75,7 +76,7 @@ class ScriptedDepth:
         self.gate.wait(30)
         if not self.up:
             raise QueueUnavailable
-        return Depth(ready=0, in_flight=0, deferred=0, oldest_age=0.0)
+        return Depth(ready=0, in_flight=0, deferred=0, oldest_age=0.0, dead=self.dead)
 
 
 _LIMITS = {field.name for field in dataclasses.fields(HttpLimits)}

@@ -4,18 +4,28 @@ Triggers keep the number of all mails, and a partial index finds those that are 
 ready or deferred is counted up to a limit: whichever has an end before it gives the other one.
 """
 
-from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.database import Database, Dialect
 from limbo.ports.queue import Depth
 
-_ENOUGH = 10_000
+# SQLite looks at them in half a millisecond. PostgreSQL may have to fetch each row.
+_ENOUGH = {Dialect.SQLITE: 10_000, Dialect.POSTGRESQL: 2_500}
+_MOST_IN_FLIGHT = 10_000
+# An order and a limit for each: without them PostgreSQL, as long as nothing is known of the table
+# or what is known is old, might go through all of it.
 _COUNTS = """
     SELECT (
             SELECT CAST(coalesce(sum(mails), 0) AS bigint) FROM limbo_counts WHERE kind = ''
         ) AS mails,
-        (SELECT count(*) FROM limbo_queue WHERE receipt IS NOT NULL AND due > :now) AS in_flight,
         (
-            SELECT count(*) FROM
-            (SELECT 1 FROM limbo_queue WHERE due {when} :now ORDER BY due LIMIT :enough) AS those
+            SELECT count(*) FROM (
+                SELECT 1 FROM limbo_queue WHERE receipt IS NOT NULL AND due > :now
+                ORDER BY due LIMIT :most
+            ) AS leased
+        ) AS in_flight,
+        (
+            SELECT count(*) FROM (
+                SELECT 1 FROM limbo_queue WHERE due {when} :now ORDER BY due LIMIT :enough
+            ) AS those
         ) AS counted
 """
 _DUE = _COUNTS.format(when="<=")
@@ -38,15 +48,20 @@ _DEAD = """
 """
 
 
-def depth(database: Database, *, enough: int = _ENOUGH) -> Depth:
+def depth(
+    database: Database, *, enough: int | None = None, most_in_flight: int = _MOST_IN_FLIGHT
+) -> Depth:
     """Count the mails, what is ready or deferred exactly if one of both is less than ``enough``.
 
-    If neither is, ``deferred`` is the least that it can be, and the depth is called an estimate.
+    If neither is, ``deferred`` is the least that it can be. So is what is in flight from
+    ``most_in_flight`` on. Either makes the depth an estimate.
     """
-    [[mails, in_flight, ready]] = database.execute(_DUE, {"enough": enough})
+    enough = enough or _ENOUGH[database.dialect]
+    limits = {"enough": enough, "most": most_in_flight}
+    [[mails, in_flight, ready]] = database.execute(_DUE, limits)
     is_estimate = False
     if ready >= enough:
-        [[mails, in_flight, not_due]] = database.execute(_NOT_DUE, {"enough": enough})
+        [[mails, in_flight, not_due]] = database.execute(_NOT_DUE, limits)
         ready, is_estimate = mails - not_due, not_due >= enough
     [[age]] = database.execute(_AGE)
     return Depth(
@@ -55,5 +70,5 @@ def depth(database: Database, *, enough: int = _ENOUGH) -> Depth:
         deferred=max(0, mails - ready - in_flight),
         oldest_age=max(0.0, age or 0.0),
         dead=dict(database.execute(_DEAD)),
-        is_estimate=is_estimate,
+        is_estimate=is_estimate or in_flight >= most_in_flight,
     )

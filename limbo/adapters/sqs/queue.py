@@ -23,7 +23,7 @@ from limbo.adapters.sqs.messages import Outgoing, Refusal
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
-from limbo.ports.queue import Depth, Kept, Lease, NotKept
+from limbo.ports.queue import ANY_KIND, Depth, Kept, Lease, NotKept
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -138,7 +138,7 @@ class SqsQueue:
     def depth(self) -> Depth:
         """Return SQS's approximate counts. They show deferred mails as in flight, and no age."""
         ready, in_flight, delayed = self._queue.counts()
-        dead = {"any": sum(self._dead.counts())}
+        dead = {ANY_KIND: sum(self._dead.counts())}
         return Depth(ready=ready, in_flight=in_flight, deferred=delayed, oldest_age=None, dead=dead)
 
     def _send_to_the_dead(self, own: SqsLease, death: Death) -> None:

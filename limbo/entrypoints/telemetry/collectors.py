@@ -10,10 +10,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from limbo.domain.delivery.breaker import BreakerState
+from limbo.domain.delivery.verdict import UNDECODABLE, Fault
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.queue import Depth, QueueDepth
+from limbo.ports.queue import ANY_KIND, Depth, QueueDepth
 
-_FRESH_SECONDS = 5.0
+_FRESH_SECONDS = 1.0
 _STALE_SECONDS = 60.0
 _PATIENCE_SECONDS = 1.0
 _BREAKER_VALUES = {BreakerState.CLOSED: 0, BreakerState.HALF_OPEN: 1, BreakerState.OPEN: 2}
@@ -21,11 +22,11 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class QueueCollector(Collector):
-    """Shows the last known depth of the queue, and asks the queue again in a thread.
+    """Shows the depth of the queue as it is now, or else as it was within the last minute.
 
-    The thread is needed because the queue may hang, or fail slowly. A scrape waits for the answer,
-    for ``patience`` seconds at most, and only if there is nothing to show and the queue did not
-    fail last time.
+    A thread asks the queue, because the queue may hang, or fail slowly. A scrape waits for its
+    answer, for ``patience`` seconds at most: unless the queue failed last time, or an earlier
+    scrape has waited for it already. Scrapes within one second share an answer.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class QueueCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Yield the metrics of the depth, if the queue has answered in the last minute."""
         thread = self._begin()
-        if thread is not None and self._recent() is None and not self._has_failed:
+        if thread is not None and not self._has_failed:
             thread.join(self._patience)
         if (depth := self._recent()) is not None:
             yield from _queue_families(depth)
@@ -86,18 +87,28 @@ def _queue_families(depth: Depth) -> Iterable[GaugeMetricFamily]:
     messages.add_metric(["in_flight"], depth.in_flight)
     messages.add_metric(["deferred"], depth.deferred)
     yield messages
+    yield GaugeMetricFamily(
+        "limbo_queue_messages_estimated",
+        "1 while ready and deferred mails are both too many to be told apart exactly.",
+        value=int(depth.is_estimate),
+    )
     if depth.oldest_age is not None:
         yield GaugeMetricFamily(
             "limbo_queue_oldest_age_seconds",
-            "Time since the submission of the oldest mail in the queue.",
+            "Time since the submission, or the redrive, of the oldest mail in the queue.",
             value=depth.oldest_age,
         )
     dead = GaugeMetricFamily(
         "limbo_dead_letters", "Mails in the dead letters, by kind of cause.", labels=["cause"]
     )
-    for kind, count in sorted(depth.dead.items()):
+    for kind, count in sorted({**_no_dead(depth.dead), **depth.dead}.items()):
         dead.add_metric([kind], count)
     yield dead
+
+
+def _no_dead(dead: Mapping[str, int]) -> Mapping[str, int]:
+    """Return 0 for each kind of cause, unless the queue cannot tell the kinds apart."""
+    return {} if ANY_KIND in dead else dict.fromkeys([*Fault, UNDECODABLE], 0)
 
 
 class BreakerCollector(Collector):

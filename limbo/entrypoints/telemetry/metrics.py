@@ -1,5 +1,6 @@
 """The metrics of one process, by prometheus-client."""
 
+import time
 from collections.abc import Callable, Collection, Mapping
 
 from prometheus_client import (
@@ -15,6 +16,7 @@ from prometheus_client import (
 from limbo import __version__
 from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.breaker import BreakerState
+from limbo.domain.delivery.verdict import Fault
 from limbo.entrypoints.telemetry.collectors import BreakerCollector, QueueCollector
 from limbo.ports.queue import QueueDepth
 
@@ -25,7 +27,11 @@ _DELIVERY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 21600, 
 
 
 class Metrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in a registry of their own.
+
+    Whoever counts by labels asks beforehand for all that can occur: each starts at 0, or else an
+    alert on its increase would not see the first event.
+    """
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus-client has no types; _created doubles the series
@@ -97,12 +103,16 @@ class Metrics:
         for scope in KeyScope:
             self._anonymous.labels(scope.value).set(scope in scopes)
 
-    def watch_queue(self, queue: QueueDepth) -> None:
-        """Show the last known depth of the queue, and its dead letters by cause."""
-        self.registry.register(QueueCollector(queue))
+    def watch_queue(self, queue: QueueDepth, *, now: Callable[[], float] = time.monotonic) -> None:
+        """Show the depth of the queue, and its dead letters by cause."""
+        self.registry.register(QueueCollector(queue, now=now))
 
     def watch_breakers(self, states: Callable[[], Mapping[str, BreakerState]]) -> None:
-        """Show the state of each provider's breaker."""
+        """Show the state of each provider's breaker, and count all of its verdicts from 0."""
+        for sender in states():
+            self.send_duration.labels(sender)
+            for outcome in ("accepted", *(fault.value for fault in Fault)):
+                self.send_attempts.labels(sender, outcome)
         self.registry.register(BreakerCollector(states))
 
     def render(self) -> bytes:

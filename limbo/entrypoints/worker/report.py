@@ -15,6 +15,12 @@ from limbo.ports.queue import Lease, Undecodable
 
 _Log = structlog.typing.FilteringBoundLogger
 _log = structlog.get_logger()
+_SETTLED = (
+    "sent",
+    "deferred",
+    "dead",
+    *(why.value for why in Stop if why is not Stop.SHUTDOWN),
+)
 
 
 class WorkerReport:
@@ -25,6 +31,8 @@ class WorkerReport:
         self._now = now
         self._lock = threading.Lock()
         self._states: Mapping[str, BreakerState] = {}
+        for outcome in _SETTLED:
+            metrics.mails_settled.labels(outcome)
 
     def touched(self, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]) -> None:
         """Report one touch: its attempts, its outcome, and the breakers that changed with it.

@@ -1,12 +1,13 @@
 """Starlette's application as limbo uses it: observed, and failing in one form."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Lifespan
 
+from limbo.entrypoints.http.api.expected import expect_requests
 from limbo.entrypoints.http.api.failures import EXCEPTION_HANDLERS
 from limbo.entrypoints.http.api.guard import Guard
 from limbo.entrypoints.http.api.middleware import Observation
@@ -48,5 +49,14 @@ def observed_application(
 ) -> Application:
     """Return an application of those routes, each request of which is guarded and counted."""
     configure_unset_logging()
+    expect_requests(metrics, {route.name for route in _flat(routes)})
     around = Middleware(Observation, metrics=metrics, guard=guard)
     return Application(around=around, routes=routes, lifespan=lifespan)
+
+
+def _flat(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    for each in routes:
+        if isinstance(each, Route):
+            yield each
+        elif isinstance(each, Mount):
+            yield from _flat(each.routes)

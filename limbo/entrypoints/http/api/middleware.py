@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CLIENT_GONE = 499  # nginx's name for it; never sent
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,64}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
 
@@ -75,7 +75,7 @@ class Observation:
                 scope[HELD].drop()
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in _METHODS else "other"
+        method = scope["method"] if scope["method"] in METHODS else "other"
         requests, duration = self._children(method, matched_template(scope), status)
         requests.inc()
         duration.observe(seconds)

@@ -16,25 +16,12 @@ from starlette.responses import Response
 from limbo import __version__
 from limbo.domain.access.api_key import KeyScope
 from limbo.entrypoints.http.api.json_schema import Schema, Schemas
-from limbo.entrypoints.http.api.operation import HeaderField, Operation
+from limbo.entrypoints.http.api.operation import EVERYWHERE, WITH_ACCESS, HeaderField, Operation
 from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.schemas import REQUESTS, Id, ProblemDetails, ShortProblem
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.phrases import PHRASES
 
-_EVERYWHERE = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.MISDIRECTED_REQUEST,
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-)
-_WITH_ACCESS = (
-    HTTPStatus.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.TOO_MANY_REQUESTS,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
 _RETRY_LATER = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _DESCRIPTION = """\
 limbo takes mails over HTTP, keeps them in a durable queue, and sends them through whichever
@@ -143,14 +130,9 @@ def _responses(operation: Operation, schemas: Schemas) -> Schema:
         "headers": {**_fields(operation.response_headers, schemas), **_REFERENCES},
         "content": {operation.media_type: {"schema": schemas.of(operation.response)}},
     }
-    statuses = {*_EVERYWHERE, *operation.problems}
-    if operation.scope is not None:
-        statuses |= {*_WITH_ACCESS}
-    if "{" in operation.path:
-        statuses.add(HTTPStatus.NOT_FOUND)
     problems = {
         str(status.value): {"$ref": f"#/components/responses/{_name(status)}"}
-        for status in sorted(statuses)
+        for status in sorted(operation.failures)
     }
     return {"200": done, **problems}
 
@@ -196,7 +178,7 @@ _WHY: dict[HTTPStatus, str] = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Nothing was kept or changed for certain; try again later.",
     HTTPStatus.GATEWAY_TIMEOUT: "It is unknown whether it was done, and it may be yet.",
 }
-_ALL = sorted({*_EVERYWHERE, *_WITH_ACCESS, *(s for o in OPERATIONS for s in o.problems), *_WHY})
+_ALL = sorted({*EVERYWHERE, *WITH_ACCESS, *(s for o in OPERATIONS for s in o.problems), *_WHY})
 _PARAMETERS: Schema = {
     "X-Request-ID": {
         "name": "X-Request-ID",

@@ -18,6 +18,21 @@ class HeaderField:
     description: str
 
 
+EVERYWHERE = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
+WITH_ACCESS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """One method of one path.
@@ -41,3 +56,10 @@ class Operation:
     media_type: str = "application/json"
     problems: tuple[HTTPStatus, ...] = ()
     failed: str = NOT_DONE
+
+    @property
+    def failures(self) -> frozenset[HTTPStatus]:
+        """The statuses of all failures that it may answer."""
+        access = () if self.scope is None else WITH_ACCESS
+        unknown = (HTTPStatus.NOT_FOUND,) if "{" in self.path else ()
+        return frozenset([*EVERYWHERE, *access, *unknown, *self.problems])

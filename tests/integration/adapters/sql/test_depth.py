@@ -148,6 +148,7 @@ class Explained:
     """A database that keeps the plan of each statement."""
 
     def __init__(self, database: Database) -> None:
+        self.dialect = database.dialect
         self.steps: list[str] = []
         self._database = database
 

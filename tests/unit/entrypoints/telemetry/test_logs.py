@@ -191,8 +191,8 @@ except ValueError:
         ("wiring.container", "opened", "opened({}).__enter__()"),
         (
             "http.api.application",
-            "observed_application",
-            "observed_application([], metrics=None, guard=None)",
+            "observed_application, Metrics",
+            "observed_application([], metrics=Metrics(), guard=None)",
         ),
         ("telemetry.logs", "configure_logging", "configure_logging(pretty=True)"),
     ],
