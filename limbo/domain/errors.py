@@ -8,6 +8,7 @@ LimboError
 ├── QueueUnavailable         the queue did not answer, or answered with an error
 ├── LedgerUnavailable        the same of the ledger
 ├── ApiKeysUnavailable       the same of the store of API keys, or a key in it cannot be read
+├── StoreUnavailable         a store cannot be opened now; it may be later
 ├── DatabaseUnavailable      the same of a database; each port turns it into one of these three
 │   └── CommitInDoubt        it was asked to commit, and may have done so
 ├── NotSent                  a request to a provider was not written in full
@@ -62,6 +63,10 @@ class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not 
 
 class ApiKeysUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
     """The store of API keys cannot be used now, or one of its keys cannot be read."""
+
+
+class StoreUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
+    """A store cannot be opened now, as nothing answers there. The settings may be right."""
 
 
 class SettingsError(LimboError):

@@ -1,7 +1,8 @@
 """A PostgreSQL database, for processes on many machines."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from limbo.adapters.sql.database import (
     Progress,
     Row,
 )
-from limbo.adapters.sql.migrations import migrate
+from limbo.adapters.sql.migrations import Schema, is_current, migrate, need_tables, schema
 from limbo.adapters.sql.pool import Pool
 from limbo.adapters.sql.postgres_connection import (
     ANSWER_SECONDS,
@@ -23,8 +24,9 @@ from limbo.adapters.sql.postgres_connection import (
     STATEMENT_SECONDS,
     PostgresConnection,
 )
-from limbo.domain.errors import SettingsError
+from limbo.domain.errors import SettingsError, StoreUnavailable
 from limbo.domain.mail.text import redact
+from limbo.ports.tables import Opening
 
 _POOL_SIZE = 16
 _POOL_SECONDS = 3.0
@@ -37,6 +39,10 @@ _SETTINGS = {
     "application_name": "limbo",
 }
 _OPTIONS = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_session_timeout=10s"
+_READ_ONLY = "-c default_transaction_read_only=on"
+_PATIENT = "-c statement_timeout=0 -c lock_timeout=10s"
+# Before a connection stands, libpq hands over the server's answer as text alone.
+_REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "denied", "invalid ")
 
 
 class PostgresDatabase:
@@ -63,26 +69,31 @@ class PostgresDatabase:
         *,
         now: Callable[[], float] | None = None,
         answer_seconds: float = ANSWER_SECONDS,
+        opening: Opening = Opening.MAKE,
     ) -> "PostgresDatabase":
         """Connect to ``postgresql://user:password@host/database``, or any URL that libpq knows.
 
-        Raises SettingsError if that fails, with a text of one line and without the password.
+        Raises StoreUnavailable if no server answers, SettingsError if it refuses or its tables
+        cannot be used: each with a text of one line and without the password.
         """
-        try:
-            given = conninfo.conninfo_to_dict(url)
-        except psycopg.Error:
-            msg = "the database's URL is no valid postgresql://user:password@host/database"
-            raise SettingsError(msg) from None  # libpq's own message repeats the URL
-        options = f"{_OPTIONS} {given.get('options') or ''}"  # the last of two equal ones counts
-        # postgres_arrays.py writes UTF-8, whatever the encoding of the database.
-        settings = {**_SETTINGS, **given, "options": options, "client_encoding": "utf8"}
-        database = cls(settings, now=now, answer_seconds=answer_seconds)
-        try:
-            migrate(database)
-        except DatabaseUnavailable as error:
-            msg = f"cannot use the PostgreSQL database: {error}"
-            raise SettingsError(msg) from None
+        options = _READ_ONLY if opening is Opening.READ else ""
+        database = cls(_settings(url, options), now=now, answer_seconds=answer_seconds)
+        with _opening():
+            try:
+                if opening is Opening.MAKE:
+                    _migrate(database, url)
+                else:
+                    need_tables(database)
+            except BaseException:
+                database.close()
+                raise
         return database
+
+    @classmethod
+    def schema_of(cls, url: str) -> Schema:
+        """Return which tables are in the database."""
+        with _opening(), closing(cls(_settings(url, _READ_ONLY))) as database:
+            return schema(database, database.dialect)
 
     @contextmanager
     def transaction(self) -> Iterator[Executor]:
@@ -159,3 +170,37 @@ def _is_without_answer(error: Exception) -> bool:
     return (
         isinstance(error, psycopg.OperationalError) and error.diag.severity_nonlocalized != "ERROR"
     )
+
+
+def _settings(url: str, options: str) -> Mapping[str, Any]:
+    """Return libpq's settings: the URL's, and those of limbo that it does not replace."""
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        msg = "the database's URL is no valid postgresql://user:password@host/database"
+        raise SettingsError(msg) from None  # libpq's own message repeats the URL
+    # Of two equal options the last one counts.
+    options = f"{_OPTIONS} {given.get('options') or ''} {options}"
+    # postgres_arrays.py writes UTF-8, whatever the encoding of the database.
+    return {**_SETTINGS, **given, "options": options, "client_encoding": "utf8"}
+
+
+def _migrate(database: PostgresDatabase, url: str) -> None:
+    """Bring the tables up to date, on a connection that waits as long as it takes.
+
+    It waits for a lock no longer than others can wait behind it.
+    """
+    if not is_current(schema(database, database.dialect)):
+        with closing(PostgresDatabase(_settings(url, _PATIENT), answer_seconds=math.inf)) as other:
+            migrate(other)
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
+    """Tell a server that refuses from one that does not answer."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        refuses = any(text in str(error) for text in _REFUSALS)
+        kind = SettingsError if refuses else StoreUnavailable
+        raise kind(f"cannot use the PostgreSQL database: {error}") from None

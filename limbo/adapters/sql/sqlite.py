@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from limbo.adapters.sql.database import DatabaseUnavailable, Dialect, Executor, Row
-from limbo.adapters.sql.migrations import migrate
-from limbo.adapters.sql.sqlite_connection import is_read
+from limbo.adapters.sql.migrations import Schema, migrate, need_tables, schema
+from limbo.adapters.sql.sqlite_connection import is_busy, is_read
 from limbo.adapters.sql.sqlite_connections import SqliteConnections
 from limbo.adapters.sql.sqlite_rows import in_one_run
-from limbo.domain.errors import SettingsError
+from limbo.domain.errors import SettingsError, StoreUnavailable
+from limbo.ports.tables import Opening
 
 SCHEME = "sqlite:///"
 _BUSY_SECONDS = 5.0
@@ -35,36 +36,52 @@ class SqliteDatabase:
         clock: Callable[[], float] = time.monotonic,
         busy_seconds: float = _BUSY_SECONDS,
         reserve_bytes: int = _RESERVE_BYTES,
+        opening: Opening = Opening.MAKE,
     ) -> None:
         self._reserve_bytes = reserve_bytes
-        self._connections = SqliteConnections(path, now=now, clock=clock, busy_seconds=busy_seconds)
+        self._connections = SqliteConnections(
+            path,
+            now=now,
+            clock=clock,
+            busy_seconds=busy_seconds,
+            reads_only=opening is Opening.READ,
+        )
 
     @classmethod
-    def connect(cls, url: str, *, now: Callable[[], float] = time.time) -> "SqliteDatabase":
-        """Open ``sqlite:///relative`` or ``sqlite:////absolute``. Create the file if it is missing.
+    def connect(
+        cls, url: str, *, now: Callable[[], float] = time.time, opening: Opening = Opening.MAKE
+    ) -> "SqliteDatabase":
+        """Open ``sqlite:///relative`` or ``sqlite:////absolute``. Make the file only if asked to.
 
-        Raises SettingsError if that fails, with a text of one line.
+        Raises StoreUnavailable while another process keeps the file locked, SettingsError if it
+        cannot be used, each with a text of one line.
         """
-        name = url.removeprefix(SCHEME)
-        if name in {url, "", ":memory:"} or "?" in name:
-            msg = (
-                "the database's URL must be sqlite:///PATH, with four slashes for an absolute path"
-            )
-            raise SettingsError(msg)
-        path = Path(name).absolute()
-        database = cls(path, now=now)
-        try:
-            database._connections.file.open()
-            with database._connections.reader() as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-            migrate(database)
-        except OSError as error:
-            msg = f"cannot open {path}: {error.strerror}"
-            raise SettingsError(msg) from None
-        except DatabaseUnavailable as error:
-            msg = f"cannot use {path}: {error}"
-            raise SettingsError(msg) from None
+        path = _path(url)
+        if opening is not Opening.MAKE and not path.exists():
+            raise SettingsError(f"there is no database {path} yet: run `limbo migrate`")
+        database = cls(path, now=now, opening=opening)
+        with _opening(path):
+            try:
+                if opening is Opening.MAKE:
+                    database._connections.file.open()
+                    with database._connections.reader() as connection:
+                        connection.execute("PRAGMA journal_mode=WAL")
+                    migrate(database)
+                else:
+                    need_tables(database)
+            except BaseException:
+                database.close()
+                raise
         return database
+
+    @classmethod
+    def schema_of(cls, url: str) -> Schema:
+        """Return which tables are in the file, and make none."""
+        path = _path(url)
+        if not path.exists():
+            return Schema(version=0, compatible_with=0)
+        with _opening(path), closing(cls(path, opening=Opening.READ)) as database:
+            return schema(database, database.dialect)
 
     @contextmanager
     def transaction(self) -> Iterator[Executor]:
@@ -123,3 +140,24 @@ class SqliteDatabase:
     def close(self) -> None:
         """Bring all that is stored into the file itself, and close it."""
         self._connections.close()
+
+
+def _path(url: str) -> Path:
+    name = url.removeprefix(SCHEME)
+    if name in {url, "", ":memory:"} or "?" in name:
+        raise SettingsError(
+            "the database's URL must be sqlite:///PATH, with four slashes for an absolute path"
+        )
+    return Path(name).absolute()
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Tell a file that is locked, for example by a long migration, from one that is no good."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"cannot open {path}: {error.strerror}") from None
+    except DatabaseUnavailable as error:
+        kind = StoreUnavailable if is_busy(error.__cause__) else SettingsError
+        raise kind(f"cannot use {path}: {error}") from None

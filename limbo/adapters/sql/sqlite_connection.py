@@ -27,7 +27,13 @@ class SqliteConnection:
         now: Callable[[], float],
         busy_seconds: float,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        reads_only: bool = False,
     ) -> None:
+        """Open a file that is there.
+
+        SQLite's own read-only mode is no choice: it leaves behind the files of the write-ahead log.
+        """
         self._now = now
         self._deadline = _Deadline(clock)
         self._version = 0
@@ -39,7 +45,7 @@ class SqliteConnection:
         self._connection.text_factory = _text
         self._connection.set_progress_handler(self._deadline.is_over, _STEPS)
         try:
-            for pragma in _PRAGMAS:
+            for pragma in (*_PRAGMAS, *(["query_only=ON"] if reads_only else [])):
                 self.execute(f"PRAGMA {pragma}")
         except sqlite3.Error:
             self.close()
@@ -117,7 +123,7 @@ class SqliteConnection:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
-                if not _is_busy(error) or time.monotonic() > until:
+                if not is_busy(error) or time.monotonic() > until:
                     raise
             time.sleep(_RETRY_SECONDS)
 
@@ -155,6 +161,7 @@ def _text(raw: bytes) -> str | bytes:
         return raw
 
 
-def _is_busy(error: sqlite3.Error) -> bool:
+def is_busy(error: BaseException | None) -> bool:
+    """Tell whether the error says that another connection has a lock."""
     # Errors of the module itself, such as for text that is no UTF-8, have no code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the rest: details

@@ -25,11 +25,13 @@ class SqliteConnections:
         now: Callable[[], float],
         clock: Callable[[], float],
         busy_seconds: float,
+        reads_only: bool = False,
     ) -> None:
         self.file = SqliteFile(path)
         self._now = now
         self._clock = clock
         self._busy_seconds = busy_seconds
+        self._reads_only = reads_only
         self._pool = Pool(self._open, size=_POOL_SIZE, timeout=busy_seconds)
         # Threads wait for this lock in turn. SQLite alone would make them sleep and try again.
         self._writing = threading.Lock()
@@ -68,7 +70,7 @@ class SqliteConnections:
 
         SQLite does so too, but only for the last process that closes the file.
         """
-        if self.file.is_open:
+        if self.file.is_open and not self._reads_only:
             with suppress(DatabaseUnavailable), self.reader() as connection:
                 connection.checkpoint(_CLOSE_SECONDS)
         self._pool.close()
@@ -102,7 +104,13 @@ class SqliteConnections:
             raise kind(_reason(error)) from error
 
     def _open(self) -> SqliteConnection:
-        return SqliteConnection(self.file.open(), self._now, self._busy_seconds, self._clock)
+        return SqliteConnection(
+            self.file.open(),
+            self._now,
+            self._busy_seconds,
+            self._clock,
+            reads_only=self._reads_only,
+        )
 
 
 def _is_of_disk(error: Exception) -> bool:

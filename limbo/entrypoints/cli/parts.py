@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from limbo.domain.errors import SettingsError
 from limbo.entrypoints.settings.variables import LEDGER, QUEUE
+from limbo.ports.tables import Opening
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from limbo.entrypoints.wiring.container import Container
 
 
-def opened_container(environ: Mapping[str, str]) -> "AbstractContextManager[Container]":
+def opened_container(
+    environ: Mapping[str, str], opening: Opening = Opening.USE
+) -> "AbstractContextManager[Container]":
     """Return a context manager of the container: it closes what the command opened.
 
     The container and its libraries are imported only here, because other commands, and ``--help``,
@@ -21,7 +24,7 @@ def opened_container(environ: Mapping[str, str]) -> "AbstractContextManager[Cont
     """
     from limbo.entrypoints.wiring.container import opened
 
-    return opened(environ)
+    return opened(environ, opening)
 
 
 def refuse_unshared(settings: "Settings", command: str) -> None:

@@ -24,6 +24,7 @@ from limbo.entrypoints.wiring.senders import SENDER_KINDS, open_senders
 from limbo.entrypoints.worker.janitor import Janitor
 from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.worker import Worker
+from limbo.ports.tables import Opening
 
 
 class Container(containers.DeclarativeContainer):
@@ -39,11 +40,12 @@ class Container(containers.DeclarativeContainer):
     sender_kinds = providers.Object(SENDER_KINDS)
     settings = providers.Singleton(load, environ, backends, sender_kinds, defaults)
     clock = providers.Singleton(Clock)
+    opening: providers.Object[Opening] = providers.Object(Opening.MAKE)
     metrics = providers.Singleton(Metrics)
 
     queue_backend = settings.provided.queue_backend
     queue_parts = providers.Resource(
-        open_parts, queue_backend.parts, settings.provided.queue, settings, clock
+        open_parts, queue_backend.parts, settings.provided.queue, settings, clock, opening
     )
     queue = queue_parts.provided.queue.call()
     dead_letters = queue_parts.provided.dead_letters.call()
@@ -57,6 +59,7 @@ class Container(containers.DeclarativeContainer):
             settings.provided.ledger,
             settings,
             clock,
+            opening,
         ),
     )
     kept_ledger = ledger_parts.provided.ledger.call()
@@ -143,10 +146,11 @@ class Container(containers.DeclarativeContainer):
 
 
 @contextmanager
-def opened(environ: Mapping[str, str]) -> Iterator[Container]:
+def opened(environ: Mapping[str, str], opening: Opening = Opening.MAKE) -> Iterator[Container]:
     """Yield the container of these settings, and close in the end what it has opened."""
     configure_unset_logging()
     container = Container(environ=environ)
+    container.opening.override(opening)
     try:
         yield container
     finally:

@@ -75,6 +75,11 @@ def migrate(
                 _apply(transaction, database.dialect, migration)
 
 
+def is_current(found: Schema) -> bool:
+    """Tell whether ``migrate`` has nothing to do. Raises SettingsError as it does."""
+    return _is_usable(found, VERSION)
+
+
 def need_tables(database: Database, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Raise SettingsError unless the tables are there, and this process may use them."""
     found, needed = schema(database, database.dialect), len(migrations)

@@ -7,6 +7,7 @@ from dependency_injector import containers, providers
 
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.settings.settings import Settings
+from limbo.ports.tables import Opening, Tables
 
 
 class Parts(containers.DeclarativeContainer):
@@ -14,16 +15,21 @@ class Parts(containers.DeclarativeContainer):
 
     If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
     (for submissions to the queue of another backend), ``ledger_reader``, and ``outbox`` (for
-    submissions to its own queue). If it holds API keys, it provides ``api_keys``.
+    submissions to its own queue). If it holds API keys, it provides ``api_keys``. If it is made of
+    tables, it provides ``tables``.
     """
 
     url = providers.Dependency(instance_of=str)
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Dependency(instance_of=Clock)
+    opening = providers.Dependency(instance_of=Opening)
+    tables: providers.Provider[Tables | None] = providers.Object(None)
 
 
-def open_parts(path: str, url: str, settings: Settings, clock: Clock) -> Iterator[Parts]:
+def open_parts(
+    path: str, url: str, settings: Settings, clock: Clock, opening: Opening
+) -> Iterator[Parts]:
     """Yield the container of a backend, and close in the end what it has opened."""
-    parts: Parts = resolve_name(path)(url=url, settings=settings, clock=clock)
+    parts: Parts = resolve_name(path)(url=url, settings=settings, clock=clock, opening=opening)
     yield parts
     parts.shutdown_resources()

@@ -13,4 +13,4 @@ except ImportError:
         " pip install 'psycopg[binary]'"
     ) from None
 
-PostgresParts = partial(SqlParts, connect=PostgresDatabase.connect)
+PostgresParts = partial(SqlParts, kind=PostgresDatabase)

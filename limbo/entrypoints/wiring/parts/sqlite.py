@@ -5,4 +5,4 @@ from functools import partial
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.entrypoints.wiring.parts.sql import SqlParts
 
-SqliteParts = partial(SqlParts, connect=SqliteDatabase.connect)
+SqliteParts = partial(SqlParts, kind=SqliteDatabase)

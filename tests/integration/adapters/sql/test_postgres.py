@@ -8,20 +8,21 @@ import pytest
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.domain.delivery.verdict import Cause, Death, Fault
-from limbo.domain.errors import QueueUnavailable, SettingsError
+from limbo.domain.errors import QueueUnavailable, SettingsError, StoreUnavailable
 from limbo.ports.queue import Kept, NotKept
 from tests.contracts.queue import take, take_one
 from tests.support.mails import a_mail
 from tests.support.postgres import running_postgres
 from tests.support.working import until
 
+NOBODY_THERE = "postgresql://limbo:s3cret@127.0.0.1:1/limbo"
 OUTAGE = Death(cause=Cause(kind=Fault.OUTAGE, sender="fake.a", reason="connection refused"))
 
 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql://limbo:s3cret@127.0.0.1:1/limbo", "refused"),
+        (NOBODY_THERE, "refused"),
         ("postgresql://limbo:s3cret@/nothing?host={socket}", 'database "nothing" does not exist'),
         ("postgresql://guarded:s3cret@/postgres?host={socket}", "password authentication failed"),
         ("postgresql://limbo:s3cret@/x?host={socket}&sslmode=often", "sslmode"),
@@ -33,7 +34,8 @@ def test_says_in_one_line_why_a_server_cannot_be_used(postgres, url, says):
     with contextlib.suppress(psycopg.errors.DuplicateObject):
         postgres.execute("CREATE ROLE guarded LOGIN PASSWORD 'other'")
     socket = postgres.url("x").partition("host=")[2]
-    with pytest.raises(SettingsError, match=says) as raised:
+    error = StoreUnavailable if url == NOBODY_THERE else SettingsError
+    with pytest.raises(error, match=says) as raised:
         PostgresDatabase.connect(url.format(socket=socket))
     assert "\n" not in str(raised.value)
     assert "s3cret" not in str(raised.value)

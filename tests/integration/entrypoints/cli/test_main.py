@@ -37,8 +37,8 @@ def limbo(tmp_path):
         ({"LIMBO_SENDERS": "fake", "LIMBO_FAKE_SCRIPT": "boom"}, "limbo: LIMBO_FAKE_SCRIPT must"),
         ({"LIMBO_SENDERS": "fake", "LIMBO_QUEUE": "sqlite:////none/x.db"}, "limbo: "),
         (
-            {"LIMBO_SENDERS": "fake", "LIMBO_QUEUE": "postgresql://u:geheim@127.0.0.1:9/x"},
-            "limbo: ",
+            {"LIMBO_SENDERS": "fake", "LIMBO_QUEUE": "postgresql://u:geheim@[::1/x"},
+            "limbo: the database's URL is no valid postgresql://",
         ),
         ({"LIMBO_SENDERS": "ses", "LIMBO_REGION": "not a region"}, "limbo: LIMBO_REGION"),
     ],
@@ -74,6 +74,7 @@ def test_a_port_that_is_taken_is_told(limbo, tmp_path):
 
 
 def test_the_command_hands_its_exit_code_and_its_lines_to_the_shell(limbo):
+    assert limbo("migrate").returncode == 0
     made = limbo("keys", "create", "--name", "shop", "--scope", "send", "--from", "@shop.example")
     assert made.returncode == 0
     assert made.stdout.startswith("limbo_")

@@ -24,6 +24,7 @@ ARGUMENTS = {
     "api": (),
     "worker": (),
     "check": (),
+    "migrate": (),
     "health": (),
     "dead-letters list": (),
     "dead-letters show": ("{mail}", "--mail"),

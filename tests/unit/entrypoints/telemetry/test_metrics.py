@@ -10,8 +10,9 @@ from limbo.domain.delivery.breaker import BreakerState
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.verdict import UNDECODABLE, Fault
 from limbo.domain.errors import QueueUnavailable
+from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.api.operations import OPERATIONS
-from limbo.entrypoints.http.worker_app import create_worker_app
+from limbo.entrypoints.http.probe_app import create_probe_app
 from limbo.entrypoints.telemetry.collectors import QueueCollector
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.worker.report import WorkerReport
@@ -220,7 +221,7 @@ def test_what_is_asked_of_an_application_was_expected_of_it():
 
 def test_a_worker_s_application_expects_its_own_requests_alone():
     metrics = Metrics()
-    create_worker_app(queue=ScriptedDepth(), metrics=metrics)
+    create_probe_app(queue=ScriptedDepth(), metrics=metrics, hosts=HostPolicy(listens_on="0.0.0.0"))
     routes = {
         name.split('route="')[1].split('"')[0] for name in samples(metrics) if "route" in name
     }

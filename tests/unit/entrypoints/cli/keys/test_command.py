@@ -282,6 +282,7 @@ def test_a_store_that_does_not_answer_is_told_in_one_line(limbo, path, arguments
 
 def test_keys_can_be_in_the_ledger_s_database(tmp_path):
     limbo = CommandLine({"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db"})
+    assert limbo.type("migrate") == 0
     assert limbo.type(*SHOP) == 0
     made = limbo.out.strip()
     assert limbo.type("keys", "list", "--json") == 0
