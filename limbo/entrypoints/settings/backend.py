@@ -12,6 +12,10 @@ def _never(_: str) -> bool:
     return False
 
 
+def _no_file(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackendRules:
     """How a backend is recognised in LIMBO_QUEUE and LIMBO_LEDGER, and what it can do.
@@ -19,7 +23,8 @@ class BackendRules:
     ``form`` is its URL as the README writes it, and ``schemes`` is how such a URL begins.
     ``deduplicates`` says whether the queue of that URL accepts each mail's id only once, without a
     ledger. A backend that is not ``shared`` exists only within its process. ``needs`` are the other
-    variables that it needs, each with the end of the sentence "LIMBO_… must …".
+    variables that it needs, each with the end of the sentence "LIMBO_… must …". ``file`` gives the
+    full path of the file that a URL means, as two processes in two folders may mean two files.
     """
 
     name: str
@@ -31,6 +36,7 @@ class BackendRules:
     holds_api_keys: bool = False
     deduplicates: Callable[[str], bool] = _never
     needs: tuple[tuple[Variable, str], ...] = ()
+    file: Callable[[str], str | None] = _no_file
 
     @property
     def plain_form(self) -> str:

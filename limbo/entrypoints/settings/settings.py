@@ -85,6 +85,14 @@ class Settings:
         return self.queue_backend.name
 
     @property
+    def files(self) -> Mapping[str, str]:
+        """The full paths of the files that are queue and ledger, where they are files."""
+        files = {"queue_file": self.queue_backend.file(self.queue)}
+        if self.ledger_backend is not None and self.ledger_place == "apart":
+            files["ledger_file"] = self.ledger_backend.file(self.ledger)
+        return {name: file for name, file in files.items() if file is not None}
+
+    @property
     def ledger_place(self) -> Literal["none", "shared", "apart"]:
         """Where the ledger is: nowhere, beside the queue, or in a place of its own."""
         if self.ledger_backend is None:

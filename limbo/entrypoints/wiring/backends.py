@@ -5,6 +5,7 @@ A record is light: a container in ``parts/`` builds the backend, and is imported
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.entrypoints.settings.backend import BackendRules
@@ -57,6 +58,7 @@ BACKENDS = (
         schemes=("sqlite:///",),
         matches=lambda url: re.match("sqlite:///.", url) is not None,
         parts=f"{_PARTS}.sqlite:SqliteParts",
+        file=lambda url: str(Path(url.removeprefix("sqlite:///")).absolute()),
         holds_ledger=True,
         holds_api_keys=True,
         gather=_GATHER_FOR_DATABASE,
