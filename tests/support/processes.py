@@ -94,6 +94,10 @@ class LimboProcess:
         self._running.send_signal(signal.SIGTERM)
         return self._running.wait(seconds), time.monotonic() - began
 
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended by itself; return its exit code."""
+        return self._running.wait(seconds)
+
     def status(self, path: str) -> int:
         """Return the status of an answer, 0 when there is none."""
         try:

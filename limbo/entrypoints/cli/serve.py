@@ -16,6 +16,7 @@ from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.probe_app import create_probe_app
 from limbo.entrypoints.http.server.uvicorn_server import HttpServer
 from limbo.entrypoints.process.open_files import raise_open_files
+from limbo.entrypoints.process.patience import until_open
 from limbo.entrypoints.process.supervisor import Part, hold_signals, run_parts
 from limbo.entrypoints.settings.settings import Settings
 from limbo.entrypoints.settings.variables import (
@@ -42,6 +43,7 @@ def api(environ: Mapping[str, str]) -> int:
         settings = container.settings()
         refuse_unshared(settings, "api")
         configure_logging()
+        until_open(lambda: _open_stores(container))
         hold_signals()
         access = access_for(container)
         servers = _api_servers(container, access, connections=_connections(0))
@@ -58,6 +60,7 @@ def worker(environ: Mapping[str, str]) -> int:
         settings = container.settings()
         refuse_unshared(settings, "worker")
         configure_logging()
+        until_open(lambda: _open_stores(container))
         hold_signals()
         raise_open_files()
         part: Part = container.worker()
@@ -92,6 +95,13 @@ def dev(environ: Mapping[str, str]) -> int:
         return code
 
 
+def _open_stores(container: Container) -> None:
+    """Open what may not answer yet: the databases of queue, ledger and API keys."""
+    container.queue()
+    container.ledger_reader()
+    container.api_keys()
+
+
 def _tell_what_is_gone(container: Container) -> None:
     """Say how many mails end with a queue that exists in this process alone."""
     if not container.settings().queue_backend.shared:
@@ -114,6 +124,7 @@ def _tell(event: str, server: HttpServer, settings: Settings, **more: object) ->
         queue=settings.queue_kind,
         ledger=settings.ledger_kind,
         senders=[sender.name for sender in settings.senders],
+        **settings.files,
         **more,
     )
 

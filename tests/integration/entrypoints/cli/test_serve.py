@@ -48,6 +48,7 @@ def test_a_process_that_was_paused_goes_on(tmp_path):
 
 def test_a_command_closes_its_database(tmp_path):
     environ = {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db"}
+    subprocess.run([*LIMBO, "migrate"], env=environ, check=True, timeout=60)
     subprocess.run([*LIMBO, "keys", "list"], env=environ, check=True, timeout=60)
     assert [path.name for path in tmp_path.iterdir()] == ["limbo.db"]
 
