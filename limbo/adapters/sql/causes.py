@@ -8,6 +8,13 @@ from limbo.adapters.sql.statements import in_each, update
 from limbo.domain.delivery.verdict import Cause
 
 _BATCH = 1000
+
+
+def entries(dialect: Dialect) -> str:
+    """Return what makes SQLite read the entries of dead letters without the mails in between."""
+    return "INDEXED BY limbo_dead_letters_entry" if dialect is Dialect.SQLITE else ""
+
+
 _UNNAMED = in_each(
     lambda dialect: (
         f"""
@@ -21,15 +28,19 @@ _NAME = in_each(
     lambda dialect: update(dialect, "limbo_dead_letters", {"id": "text"}, {"cause_id": "text"})
 )
 # The newest letter of a cause shows it.
-_COUNT = """
+_COUNT = in_each(
+    lambda dialect: (
+        f"""
     SELECT letter.kind, letter.sender, letter.reason, cause.letters
     FROM (
         SELECT cause_id, max(id) AS id, count(*) AS letters FROM limbo_dead_letters
         GROUP BY cause_id ORDER BY count(*) DESC, cause_id LIMIT :limit
     ) AS cause
-    JOIN limbo_dead_letters AS letter ON letter.id = cause.id
-    ORDER BY cause.letters DESC, letter.cause_id
+    JOIN limbo_dead_letters AS letter {entries(dialect)} ON letter.id = cause.id
+    ORDER BY cause.letters DESC, cause.cause_id
 """
+    )
+)
 
 
 def name_causes(database: Database) -> None:
@@ -46,7 +57,8 @@ def count_causes(database: Database, limit: int) -> Sequence[tuple[Cause, int]]:
     """Count the dead letters by cause. Return the ``limit`` most frequent ones."""
     name_causes(database)
     return [
-        (_cause(*cells), letters) for *cells, letters in database.execute(_COUNT, {"limit": limit})
+        (_cause(*cells), letters)
+        for *cells, letters in database.execute(_COUNT[database.dialect], {"limit": limit})
     ]
 
 

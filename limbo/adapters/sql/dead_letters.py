@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from limbo.adapters.encoding.codec import decode_attempts
-from limbo.adapters.sql.causes import count_causes, name_causes
+from limbo.adapters.sql.causes import count_causes, entries, name_causes
 from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.leases import read_mail
@@ -82,7 +82,10 @@ class SqlDeadLetters:
         if after is not None and not is_mail_id(after):
             return []
         ids = self._of_cause(_NEWEST, cause)
-        query = f"SELECT {_COLUMNS} {_FROM} WHERE id IN ({ids}) ORDER BY id DESC LIMIT :limit"
+        query = f"""
+            SELECT {_COLUMNS} {_FROM} {entries(self._dialect)}
+            WHERE id IN ({ids}) ORDER BY id DESC LIMIT :limit
+        """
         values = {"limit": limit, "after": after or _AFTER_ALL, "cause": cause}
         return [DeadLetterEntry(**_facts(row)) for row in self._database.execute(query, values)]
 

@@ -1,7 +1,10 @@
+import contextlib
 import time
 import tracemalloc
 from dataclasses import replace
 
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.delivery.lifecycle import End, StartReply, Status, Stop
 from limbo.domain.delivery.verdict import Cause, Death
 from tests.contracts.outbox import (
@@ -80,3 +83,23 @@ def test_a_page_does_not_need_the_letter_before_it(queue):
     first = queue.dead_letters.list(3)
     queue.dead_letters.drop([letter.id for letter in first])
     assert queue.dead_letters.list(3, first[-1].id) == letters[3:]
+
+
+def test_no_question_about_many_letters_reads_their_mails_in_sqlite(tmp_path):
+    class Explaining(SqliteDatabase):
+        def execute(self, sql, values=None, **options):
+            rows = super().execute(f"EXPLAIN QUERY PLAN {sql}", values)
+            plans.extend(detail for *_, detail in rows)
+            return super().execute(sql, values, **options)
+
+    plans: list[str] = []
+    SqliteDatabase.connect(f"sqlite:///{tmp_path}/limbo.db").close()
+    with contextlib.closing(Explaining(tmp_path / "limbo.db")) as database:
+        letters = SqlQueue(database).dead_letters
+        for ask in (letters.list, letters.causes):
+            ask(10)
+        letters.list(10, "after", "outage")
+        letters.select("outage")
+    tables = [plan for plan in plans if "limbo_dead_letters" in plan or " letter " in plan]
+    assert len(tables) > 5
+    assert not [plan for plan in tables if "COVERING INDEX" not in plan]

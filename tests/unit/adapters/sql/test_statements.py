@@ -8,7 +8,10 @@ from limbo.adapters.sql.database import Dialect
 from limbo.adapters.sql.statements import among, change_status, insert, literals, update
 from limbo.domain.delivery.lifecycle import CANCEL, KEEP, PURGEABLE, REDRIVE, REFUSE, Status
 
-FILES = sorted(Path(sql.__path__[0]).rglob("*.py"))
+# A migration is frozen: it has to name what the statuses were called when it was written.
+FILES = sorted(
+    path for path in Path(sql.__path__[0]).rglob("*.py") if not path.match("migrations/m*.py")
+)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
