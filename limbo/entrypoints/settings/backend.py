@@ -25,6 +25,7 @@ class BackendRules:
     ledger. A backend that is not ``shared`` exists only within its process. ``needs`` are the other
     variables that it needs, each with the end of the sentence "LIMBO_… must …". ``file`` gives the
     full path of the file that a URL means, as two processes in two folders may mean two files.
+    ``lease_min`` is the shortest lease in seconds: a lease may begin with the poll that it came by.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BackendRules:
     holds_ledger: bool = False
     holds_api_keys: bool = False
     deduplicates: Callable[[str], bool] = _never
+    lease_min: float = 1.0
     needs: tuple[tuple[Variable, str], ...] = ()
     file: Callable[[str], str | None] = _no_file
 

@@ -161,7 +161,7 @@ def load(
         send_timeout=env.need(SEND_TIMEOUT_SECONDS, seconds(0.1, 120)),
         max_touches=env.need(MAX_TOUCHES, whole(1, 100)),
         retry_delays=env.need(RETRY_DELAYS, delays),
-        lease=env.need(LEASE_SECONDS, seconds(1, 900)),
+        lease=env.need(LEASE_SECONDS, seconds(queue_backend.lease_min, 900)),
         breaker_open=env.need(BREAKER_OPEN_SECONDS, seconds(0.1, 3600)),
         breaker_open_max=env.need(BREAKER_OPEN_MAX_SECONDS, seconds(0.1, 3600)),
         shutdown=env.need(SHUTDOWN_SECONDS, seconds(0, 3600)),

@@ -94,7 +94,8 @@ RETRY_DELAYS = Variable(
 LEASE_SECONDS = Variable(
     name="LIMBO_LEASE_SECONDS",
     default="60",
-    meaning="how long a mail is a worker's own; extended every third of it while a send runs",
+    meaning="how long a mail is a worker's own; extended every third of it while a send runs;"
+    " at least 20 on SQS, whose leases begin with the poll",
 )
 BREAKER_OPEN_SECONDS = Variable(
     name="LIMBO_BREAKER_OPEN_SECONDS",

@@ -82,6 +82,7 @@ BACKENDS = (
         parts=f"{_PARTS}.sqs:SqsParts",
         deduplicates=lambda url: url.endswith(".fifo"),
         needs=((DEAD_LETTER_QUEUE, "name the dead-letter queue beside an SQS queue"),),
+        lease_min=20.0,  # twice the poll: what is left of it must outlast the pause of the extender
         poll_seconds=10.0,  # Each poll costs money, and a stop must wait for it.
         batch=10,
         gather=GatherLimits(batch=10, calls=8),  # A call takes ten mails, and a round trip is long.

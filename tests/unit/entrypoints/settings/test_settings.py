@@ -120,6 +120,10 @@ def test_the_queue_is_told_by_its_form(queue, kind):
         ({"LIMBO_ALLOW_ANONYMOUS": "send,admin"}, "LIMBO_ALLOW_ANONYMOUS must be false, true, or"),
         ({"LIMBO_TRUSTED_PROXIES": "10.0.0.0/8,all"}, "LIMBO_TRUSTED_PROXIES must be networks"),
         ({"LIMBO_TRUSTED_PROXIES": "10.0.0.1/8"}, "LIMBO_TRUSTED_PROXIES must be networks such"),
+        (
+            {"QUEUE": "m", "DEADLETTERQUEUE": "d", "LIMBO_LEASE_SECONDS": "5"},
+            "LIMBO_LEASE_SECONDS must be a number of seconds from 20 to 900, not '5'",
+        ),
         ({"LIMBO_QUEUE": "mysql://u:geheim@h/d"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
         ({"LIMBO_QUEUE": "memory"}, "LIMBO_QUEUE must be memory:, sqlite:///"),
         ({"QUEUE": "mails.fifo"}, "LIMBO_DEAD_LETTER_QUEUE must name the dead-letter queue"),
