@@ -94,7 +94,7 @@ class LimboProcess:
         self._running.send_signal(signal.SIGTERM)
         return self._running.wait(seconds), time.monotonic() - began
 
-    def wait(self, seconds: float) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """Wait until it has ended by itself; return its exit code."""
         return self._running.wait(seconds)
 

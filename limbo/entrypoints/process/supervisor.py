@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT}
+_INSISTENT = {signal.SIGTERM, signal.SIGINT}
 # The garbage collector looks for cycles after this many new objects that are not freed.
 _COLLECT_AFTER = (10_000, 20, 100)
 _log = structlog.get_logger()
@@ -29,7 +29,16 @@ class Part(Protocol):
 
 def hold_signals() -> None:
     """Block the signals that stop a process; call it before any thread is started."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _stopping())
+
+
+def _stopping() -> set[signal.Signals]:
+    """Return the signals that stop a process. SIGHUP is one unless nohup had it ignored.
+
+    A blocked signal is delivered to ``sigwait`` even if it is ignored.
+    """
+    hangs_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+    return _INSISTENT | ({signal.SIGHUP} if hangs_up else set())
 
 
 def collect_less() -> None:
@@ -39,10 +48,11 @@ def collect_less() -> None:
 
 
 def run_parts(parts: Sequence[Part], started: Callable[[], None] = lambda: None) -> int:
-    """Run the parts, each on a thread, until SIGTERM or SIGINT; return the exit code.
+    """Run the parts, each on a thread, until SIGTERM, SIGINT or SIGHUP; return the exit code.
 
     The parts are stopped in their order; each has ended before the next is stopped. A second signal
-    exits at once, with 1. A part that ends by itself ends the process, with 1.
+    exits at once, with 1; SIGHUP is not counted, as what closes a terminal or a session sends it
+    beside others. A part that ends by itself ends the process, with 1.
     """
     collect_less()
     # All threads block the signals, and one waits for them: no handler interrupts other code.
@@ -72,13 +82,17 @@ def _run(part: Part, ending: threading.Event) -> None:
 
 
 def _await_signals(signalled: threading.Event, ending: threading.Event) -> None:
-    """Pass on the first signal, and exit at the second.
+    """Pass on the first signal, and exit at the second, not counting SIGHUP.
 
     ``sigtimedwait`` is no choice: after a pause (SIGSTOP, a debugger, a freezer) that is longer
     than its time-out, Python returns neither None nor a signal, but what lay in memory.
     """
-    signal.sigwait(_SIGNALS)
-    signalled.set()
-    ending.set()
-    signal.sigwait(_SIGNALS)
+    insisted = 0
+    while insisted < 2:  # noqa: PLR2004 - the second one
+        got = signal.sigwait(_stopping())
+        insisted += got in _INSISTENT
+        if not signalled.is_set():
+            signalled.set()
+            ending.set()
+            _log.info("told to stop", signal=signal.Signals(got).name)
     os._exit(1)

@@ -9,6 +9,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from tests.support.mails import a_mail
 from tests.support.processes import LIMBO, Fleet, reserved_port
 from tests.support.server import Connection
 from tests.support.working import until
@@ -42,6 +45,52 @@ def test_a_process_that_was_paused_goes_on(tmp_path):
         assert worker.status("/livez") == 200
         assert not [event for event in worker.events() if event["event"] == "stopping"]
         assert worker.terminate()[0] == 0
+    finally:
+        fleet.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_a_signal_stops_a_process_in_order(role, number, tmp_path):
+    environ = {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db", "LIMBO_SENDERS": "fake"}
+    fleet = Fleet(tmp_path, environ)
+    try:
+        process = fleet.start(role, role)
+        process.wait_until_ready()
+        process.signal(number)
+        process.signal(signal.SIGHUP)  # a terminal that is closed may send it twice
+        assert process.wait() == 0
+        [told] = [event for event in process.events() if event["event"] == "told to stop"]
+        assert told["signal"] in (number.name, "SIGHUP")
+    finally:
+        fleet.close()
+
+
+def test_a_worker_that_hangs_up_finishes_what_it_sends(tmp_path):
+    environ = {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db", "LIMBO_SENDERS": "fake"}
+    fleet = Fleet(tmp_path, {**environ, "LIMBO_FAKE_SCRIPT": "slow(5)*20"})
+    with closing(SqliteDatabase.connect(environ["LIMBO_QUEUE"])) as database, closing(fleet):
+        queue = SqlQueue(database)
+        queue.put([a_mail() for _ in range(20)])
+        worker = fleet.start("worker", "worker")
+        until(lambda: queue.depth().in_flight == 20, 60)
+        worker.signal(signal.SIGHUP)
+        assert worker.wait() == 0
+        depth = queue.depth()
+    assert (depth.ready, depth.in_flight, depth.deferred) == (0, 0, 0)
+    assert len([event for event in worker.events() if event["event"] == "mail sent"]) == 20
+
+
+def test_nohup_keeps_a_process_from_hanging_up(tmp_path):
+    environ = {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db", "LIMBO_SENDERS": "fake"}
+    fleet = Fleet(tmp_path, environ)
+    try:
+        api = fleet.start("api", "api", program=("/usr/bin/nohup", *LIMBO))
+        api.wait_until_ready()
+        api.signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert api.status("/livez") == 200
+        assert api.terminate()[0] == 0
     finally:
         fleet.close()
 
