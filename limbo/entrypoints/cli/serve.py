@@ -48,8 +48,9 @@ def api(environ: Mapping[str, str]) -> int:
         access = access_for(container)
         servers = _api_servers(container, access, connections=_connections(0))
         anonymous = _names(access.anonymous_scopes)
+        parts: list[Part] = [*servers, container.clock_watch()]
         return run_parts(
-            servers,
+            parts,
             started=lambda: _tell("api started", servers[0], settings, anonymous=anonymous),
         )
 
@@ -68,7 +69,7 @@ def worker(environ: Mapping[str, str]) -> int:
         metrics.watch_queue(container.queue())
         metrics.watch_breakers(container.dispatcher().states)
         server = _probe_server(container, settings.worker_port, WORKER_PORT)
-        parts = [part, container.janitor(), server]
+        parts = [part, container.janitor(), container.clock_watch(), server]
         return run_parts(parts, started=lambda: _tell("worker started", server, settings))
 
 
@@ -90,7 +91,8 @@ def dev(environ: Mapping[str, str]) -> int:
             if servers[0].wait_until_started():
                 print(text(servers[0].url, servers[-1].url), flush=True)  # noqa: T201
 
-        code = run_parts([*servers, part, container.janitor()], started=welcome)
+        parts = [*servers, part, container.janitor(), container.clock_watch()]
+        code = run_parts(parts, started=welcome)
         _tell_what_is_gone(container)
         return code
 

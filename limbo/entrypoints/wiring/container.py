@@ -15,6 +15,7 @@ from limbo.domain.delivery.breaker import BreakerPolicy
 from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.retry import RetryPolicy
 from limbo.entrypoints.process.clock import Clock
+from limbo.entrypoints.process.clock_watch import ClockWatch
 from limbo.entrypoints.settings.settings import load
 from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
@@ -41,6 +42,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Singleton(load, environ, backends, sender_kinds, defaults)
     clock = providers.Singleton(Clock)
     opening: providers.Object[Opening] = providers.Object(Opening.MAKE)
+    clock_watch = providers.Singleton(ClockWatch, clock)
     metrics = providers.Singleton(Metrics)
 
     queue_backend = settings.provided.queue_backend

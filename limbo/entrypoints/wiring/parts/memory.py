@@ -15,6 +15,7 @@ class MemoryParts(Parts):
     queue = providers.Singleton(
         MemoryQueue,
         lease_seconds=Parts.settings.provided.lease,
+        now=Parts.clock.provided.now,
         on_redrive=ledger.provided.redrive,
     )
     dead_letters = queue.provided.dead_letters
