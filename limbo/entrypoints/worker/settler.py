@@ -34,10 +34,11 @@ class Settler:
         *,
         clock: Clock,
         settled: Callable[[Lease], None],
+        removed: Callable[[Lease], None] = lambda _: None,
         batch: int = 1,
     ) -> None:
-        """``settled`` is called with each settled lease; ``batch`` mails fill a call."""
-        self._teller = Teller(queue, ledger, settled=settled)
+        """``settled`` and ``removed`` are the Teller's; ``batch`` mails fill a call."""
+        self._teller = Teller(queue, ledger, settled=settled, removed=removed)
         self._clock = clock
         self._batch = batch
         self._changed = threading.Condition()

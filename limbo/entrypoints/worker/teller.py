@@ -31,11 +31,21 @@ class Teller:
     """
 
     def __init__(
-        self, queue: MailQueue, ledger: Ledger, *, settled: Callable[[Lease], None]
+        self,
+        queue: MailQueue,
+        ledger: Ledger,
+        *,
+        settled: Callable[[Lease], None],
+        removed: Callable[[Lease], None] = lambda _: None,
     ) -> None:
+        """``settled`` is called with each settled lease, ``removed`` if its mail is gone for good.
+
+        It is not where the lease was lost: somebody else may have the mail.
+        """
         self._queue = queue
         self._ledger = ledger
         self._settled = settled
+        self._removed = removed
         self._down = False
 
     def tell(self, batch: Sequence[Unsettled]) -> list[Unsettled]:
@@ -89,9 +99,12 @@ class Teller:
     def _acknowledge(self, mails: Sequence[Unsettled]) -> None:
         if not mails:
             return
-        for lease in self._queue.ack([mail.lease for mail in mails]):
+        lost = self._queue.ack([mail.lease for mail in mails])
+        for lease in lost:
             _log.warning("lease lost after sending", mail_id=lease.mail.id, possible_duplicate=True)
         for mail in mails:
+            if mail.lease not in lost:
+                self._removed(mail.lease)
             self._settled(mail.lease)
 
     def _give_back(self, mail: Unsettled) -> None:

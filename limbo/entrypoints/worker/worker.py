@@ -8,12 +8,13 @@ import structlog
 
 from limbo.domain.delivery.dispatch import Dispatcher
 from limbo.domain.delivery.lifecycle import Stop
-from limbo.domain.delivery.outcome import Dead, Outcome, Stopped
+from limbo.domain.delivery.outcome import Dead, Outcome, Sent, Stopped
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.worker.leases import HeldLeases
+from limbo.entrypoints.worker.own_mails import OwnMails
 from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.settler import Settler
 from limbo.entrypoints.worker.slots import Slots
@@ -60,7 +61,16 @@ class Worker:
         self._slots = Slots(
             concurrency, batch=batch, dispatcher=dispatcher, held=self._held, clock=clock
         )
-        self._settler = Settler(queue, ledger, clock=clock, settled=self._forget, batch=batch)
+        self._own = OwnMails()
+        self._settler = Settler(
+            queue,
+            ledger,
+            clock=clock,
+            settled=self._forget,
+            removed=lambda lease: self._own.note_removed(lease.mail.id),
+            batch=batch,
+        )
+        self._queue_is_down = False
         self._work: SimpleQueue[Lease] = SimpleQueue()
 
     def run(self) -> bool:
@@ -94,18 +104,25 @@ class Worker:
     def _ask_queue(self, limit: int) -> Sequence[Lease] | None:
         """Return leases from the queue, or None if it failed."""
         try:
-            return self._queue.receive(limit, self._poll_seconds)
+            leases = self._queue.receive(limit, self._poll_seconds)
         except QueueUnavailable as error:
             _log.error("queue unavailable", doing="receive", reason=str(error))
         except Exception:  # noqa: BLE001 - a defect of a queue must not end the worker
             _log.exception("queue failed", doing="receive")
+        else:
+            if self._queue_is_down:
+                _log.info("queue available again", doing="receive")
+            self._queue_is_down = False
+            return leases
+        self._queue_is_down = True
         return None
 
     def _send(self) -> None:
         while True:
             lease = self._work.get()
             try:
-                self._touch(lease)
+                with self._own.turn(lease.mail.id):
+                    self._touch(lease)
             except Exception:  # noqa: BLE001 - the thread must outlive a defect
                 _log.exception("touch failed", mail_id=lease.mail.id)
                 self._held.drop(lease)  # it ends by itself, and the mail is received again
@@ -115,11 +132,15 @@ class Worker:
     def _touch(self, lease: Lease) -> None:
         touch = Touch(lease, ledger=self._ledger, holds=self._held.holds, now=self._clock.now)
         outcome = self._outcome(touch)
+        if isinstance(outcome, Sent):
+            self._own.note_sent(lease.mail.id)
         settlement = touch.settlement(outcome)
         self._settler.settle(touch.lease, settlement)  # before anything that may fail
         self._report.touched(touch.lease, outcome, self._dispatcher.states())
 
     def _outcome(self, touch: Touch) -> Outcome:
+        if self._own.has_sent(touch.lease.mail.id):
+            return Stopped(attempts=(), why=Stop.ALREADY_SENT)
         if self._slots.is_closed:
             return Stopped(attempts=(), why=Stop.SHUTDOWN)
         match touch.lease.mail:

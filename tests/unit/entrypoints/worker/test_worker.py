@@ -114,9 +114,11 @@ def test_a_mail_to_blame_is_dead_at_once_with_the_reason(queue):
     assert len(letter.attempts) == 1
 
 
-def test_three_failed_touches_end_in_the_dead_letters(queue):
-    queue.put([a_mail(to="outage@limbo.test")])
+def test_three_failed_touches_among_healthy_mails_end_in_the_dead_letters(queue):
+    queue.put([a_mail() for _ in range(200)])
     with working(queue, fakes(), retry=AT_ONCE) as worker:
+        until(lambda: is_empty(queue))
+        queue.put([a_mail(to="outage@limbo.test")])
         until(lambda: is_empty(queue))
     (letter,) = queue.dead_letters.list(10)
     assert letter.cause.kind == "outage"
@@ -291,6 +293,95 @@ def test_a_mail_of_a_newer_limbo_is_left_in_the_queue(queue):
         until(lambda: worker.count("limbo_mails_settled_total", outcome="newer") == 1)
     assert sent_ids(senders) == []
     assert queue.depth().deferred == 1
+
+
+class LatchedQueue(MemoryQueue):
+    """A real queue whose receive, once told to, answers only when it is let."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.answer = threading.Event(), threading.Event()
+
+    def receive(self, limit, wait):
+        self.asked.set()
+        self.answer.wait(60)
+        return super().receive(limit, wait)
+
+
+def test_a_stop_gives_back_at_once_what_was_received_and_not_started():
+    queue, senders = LatchedQueue(), fakes()
+    queue.put([a_mail() for _ in range(5)])
+    with working(queue, senders, concurrency=3, shutdown_seconds=25) as worker:
+        until(queue.asked.is_set)
+        worker.worker.stop()
+        queue.answer.set()
+        worker.stop()
+    depth = queue.depth()
+    assert (depth.ready, depth.in_flight, depth.deferred) == (5, 0, 0)
+    assert sent_ids(senders) == []
+    assert [lease.touches for lease in queue.receive(5, 0)] == [0] * 5
+
+
+class CountingQueue(MemoryQueue):
+    """A real queue that counts the leases it has given."""
+
+    given = 0
+
+    def receive(self, limit, wait):
+        leases = super().receive(limit, wait)
+        self.given += len(leases)
+        return leases
+
+
+def test_a_clock_set_forward_amid_sends_makes_no_worker_send_twice():
+    wall = Clock()
+    queue, sender = CountingQueue(lease_seconds=60, now=wall.now), GateSender()
+    queue.put([a_mail() for _ in range(3)])
+    with working(queue, [sender], concurrency=8):
+        until(lambda: sender.waiting == 3)
+        wall.elapse(3600)
+        until(lambda: queue.given == 6)
+        sender.gate.set()
+        until(lambda: is_empty(queue))
+    assert len(sender.sent) == 3
+
+
+def test_what_this_worker_has_sent_it_acknowledges_and_does_not_send_again():
+    clock = Clock()
+    queue, sender = FlakyQueue(lease_seconds=60, now=clock.now), GateSender()
+    queue.put([a_mail()])
+    with working(queue, [sender], clock=clock) as worker:
+        until(lambda: sender.waiting == 1)
+        queue.down = True  # for longer than the lease
+        sender.gate.set()
+        until(lambda: queue.acks == 1)
+        clock.elapse(100)
+        queue.down = False
+        for _ in range(50):
+            if is_empty(queue):
+                break
+            clock.elapse(5)
+            until(lambda: is_empty(queue) or clock.is_waited_for(20))
+        until(lambda: is_empty(queue))
+        assert worker.count("limbo_mails_settled_total", outcome="sent") == 1
+    assert len(sender.sent) == 1
+
+
+def test_a_queue_that_is_back_is_logged_once(capsys):
+    clock, queue = Clock(), FlakyQueue()
+    queue.down = True
+    with working(queue, fakes(), clock=clock):
+        for seconds in (0.5, 1.0):
+            until(lambda seconds=seconds: clock.is_waited_for(seconds))
+            clock.elapse(seconds)
+        until(lambda: clock.is_waited_for(2.0))
+        queue.down = False
+        clock.elapse(2)
+        queue.put([a_mail()])
+        until(lambda: is_empty(queue))
+    said = capsys.readouterr().out
+    assert said.count("queue unavailable") == 3
+    assert said.count("queue available again") == 1
 
 
 class BrokenQueue(MemoryQueue):
