@@ -8,7 +8,7 @@ from limbo.adapters.encoding.codec import decode_attempts
 from limbo.adapters.sql.causes import count_causes, entries, name_causes
 from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
-from limbo.adapters.sql.leases import read_mail
+from limbo.adapters.sql.leases import READY, read_mail
 from limbo.adapters.sql.statements import among, change_status, in_each
 from limbo.domain.delivery.lifecycle import REDRIVE
 from limbo.domain.delivery.verdict import UNDECODABLE, Attempt, Cause
@@ -50,7 +50,7 @@ _PUT_BACK = in_each(
     lambda dialect: (
         f"""
         INSERT INTO limbo_queue (id, body, submitted_at, due, redriven_at, possible_duplicate)
-        SELECT mail_id, body, submitted_at, :now, :now, possible_duplicate
+        SELECT mail_id, body, submitted_at, {READY}, :now, possible_duplicate
         FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]} ON CONFLICT (id) DO NOTHING
     """
     )

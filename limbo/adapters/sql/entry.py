@@ -6,6 +6,7 @@ import orjson
 
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sql.database import Dialect, Executor
+from limbo.adapters.sql.leases import READY
 from limbo.adapters.sql.statements import in_each, values
 from limbo.domain.delivery.lifecycle import ENTERED, SUBMITTED
 from limbo.domain.mail.mail import Mail
@@ -30,7 +31,7 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
     if dialect is Dialect.SQLITE:
         return f"""
             INSERT INTO limbo_submissions ({_NAMES}, due)
-            VALUES ({given}, {":now" if queue else "NULL"})
+            VALUES ({given}, {READY if queue else "NULL"})
         """
     # Fill each table in one order, so that two inserts of the same mails cannot deadlock.
     recipients = """
@@ -55,7 +56,7 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
         f"""
             , recipients AS ({recipients})
             INSERT INTO limbo_queue (id, body, submitted_at, due)
-            SELECT id, body, submitted_at, :now
+            SELECT id, body, submitted_at, {READY}
             FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
         """
         if queue

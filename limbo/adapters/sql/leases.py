@@ -1,6 +1,7 @@
 """The leases of a SQL queue: a random receipt, and the time at which the mail is due again.
 
-A due mail that still has a receipt is one whose last lease ran out.
+A due mail that still has a receipt is one whose last lease ran out. A mail that is ready by itself
+is due at READY: no clock that is set back can hold it, and it comes before what was deferred.
 """
 
 import secrets
@@ -12,13 +13,16 @@ from limbo.adapters.sql.database import Database, Dialect, Executor
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Lease, Undecodable
 
+READY = "0"
+"""When a mail is due that waits for nothing."""
 _CLAIM = {
     Dialect.SQLITE: """
         UPDATE limbo_queue
         SET receipt = :receipt, due = :now + :seconds,
             possible_duplicate = possible_duplicate OR receipt IS NOT NULL
         WHERE rowid IN (
-            SELECT rowid FROM limbo_queue WHERE due <= :now ORDER BY due LIMIT :limit
+            SELECT rowid FROM limbo_queue WHERE due <= :now
+            ORDER BY due, receipt, submitted_at LIMIT :limit
         )
         RETURNING id, body, touches, possible_duplicate
     """,
@@ -30,7 +34,7 @@ _CLAIM = {
             possible_duplicate = possible_duplicate OR receipt IS NOT NULL
         WHERE id = ANY (ARRAY(
             SELECT id FROM limbo_queue WHERE due <= :now
-            ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED
+            ORDER BY due, receipt, submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED
         ))
         RETURNING id, body, touches, possible_duplicate
     """,
@@ -73,16 +77,16 @@ _EXTEND = {
         RETURNING mail.id, mail.receipt
     """,
 }
-_RELEASE = """
+_RELEASE = f"""
     UPDATE limbo_queue
-    SET receipt = NULL, due = :now + :delay, touches = :touches,
-        possible_duplicate = :possible_duplicate
+    SET receipt = NULL, due = CASE WHEN :delay > 0 THEN :now + :delay ELSE {READY} END,
+        touches = :touches, possible_duplicate = :possible_duplicate
     WHERE id = :id AND receipt = :receipt
 """
 
 
 def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
-    """Lease up to ``limit`` mails, those that have been due longest."""
+    """Lease up to ``limit`` mails: what is ready, then what has been due longest."""
     receipt = secrets.token_hex(16)
     values = {"receipt": receipt, "seconds": seconds, "limit": limit}
     rows = database.execute(_CLAIM[database.dialect], values)

@@ -24,13 +24,14 @@ from limbo.ports.queue import Depth, Kept, Lease, NotKept
 _LONGEST_SLEEP = 5.0  # in case a clock jumps or a notification is lost
 _SHORTEST_SLEEP = 0.002  # while another worker takes what is due
 _PUT = {
-    Dialect.SQLITE: """
+    Dialect.SQLITE: f"""
         INSERT INTO limbo_queue (id, body, submitted_at, due)
-        VALUES (:id, :body, :submitted_at, :now) ON CONFLICT (id) DO NOTHING
+        VALUES (:id, :body, :submitted_at, {sql_leases.READY}) ON CONFLICT (id) DO NOTHING
     """,
-    Dialect.POSTGRESQL: """
+    Dialect.POSTGRESQL: f"""
         INSERT INTO limbo_queue (id, body, submitted_at, due)
-        SELECT *, :now FROM unnest(:id::text[], :body::bytea[], :submitted_at::float8[])
+        SELECT *, {sql_leases.READY}
+        FROM unnest(:id::text[], :body::bytea[], :submitted_at::float8[])
         ON CONFLICT (id) DO NOTHING
     """,
 }
@@ -64,7 +65,7 @@ class SqlQueue:
 
     @database_errors_as(QueueUnavailable)
     def receive(self, limit: int, wait: float) -> list[Lease]:
-        """Lease up to ``limit`` mails, those that have been due longest."""
+        """Lease up to ``limit`` mails: what is ready, then what has been due longest."""
         until = time.monotonic() + wait
         while not (claimed := self._claim(limit)):
             if not self._await_due(until):

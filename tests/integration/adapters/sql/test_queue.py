@@ -14,8 +14,10 @@ from limbo.adapters.sql.migrations import VERSION
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death, Fault
 from limbo.domain.errors import SettingsError
+from limbo.ports.outbox import Submission
 from limbo.ports.queue import Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, take, take_one
 from tests.support.clock import Clock
@@ -107,6 +109,44 @@ def test_the_same_mail_put_again_is_kept_once(queue):
     assert queue.put([mail]) == [Kept()]
     assert queue.receive(10, 0) == []
     assert queue.ack([lease]) == []
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stepped(request, tmp_path):
+    """A queue with its ledger's outbox, and the clock of its database."""
+    clock = Clock()
+    if request.param == "sqlite":
+        database = SqliteDatabase.connect(f"sqlite:///{tmp_path}/q.db", now=clock.now)
+    else:
+        url = request.getfixturevalue("postgres_url")
+        database = PostgresDatabase.connect(url, now=clock.now)
+    with contextlib.closing(database):
+        yield SqlQueue(database), SqlOutbox(database), clock
+
+
+def test_a_clock_that_is_set_back_holds_no_mail_that_is_ready(stepped):
+    queue, outbox, clock = stepped
+    queue.put([a_mail() for _ in range(10)])
+    outbox.submit([Submission(mail=a_mail()) for _ in range(10)])
+    queue.release(take_one(queue), 0)
+    queue.bury(take_one(queue), OUTAGE)
+    queue.dead_letters.redrive(queue.dead_letters.select())
+    clock.elapse(-3600)
+    assert queue.depth().ready == 20
+    assert len(take(queue, 20)) == 20
+
+
+def test_what_is_ready_comes_first_in_its_order_and_what_was_deferred_after_it(stepped):
+    queue, _, clock = stepped
+    at = clock.now()
+    first, second, third, retried = (a_mail(at=at + n) for n in range(4))
+    queue.put([retried])
+    queue.release(take_one(queue), 1)
+    clock.elapse(10)
+    queue.put([second])
+    queue.put([first, third])
+    received = [take_one(queue).mail.id for _ in range(4)]
+    assert received == [mail.id for mail in (first, second, third, retried)]
 
 
 def test_a_deferred_mail_wakes_a_waiting_receive_when_due(queue):
