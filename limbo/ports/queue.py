@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 
@@ -45,14 +46,16 @@ class Undecodable:
 class Lease:
     """A mail that one worker may handle until the lease runs out.
 
-    ``touches`` counts the touches before this one. ``possible_duplicate`` means that an earlier
-    lease may have ended in a send: the worker died, or the provider never answered.
+    ``touches`` counts the touches before this one, and ``evidence`` is what they say of the mail.
+    ``possible_duplicate`` means that an earlier lease may have ended in a send: the worker died, or
+    the provider never answered.
     """
 
     mail: Mail | Undecodable
     receipt: str
     touches: int = 0
     possible_duplicate: bool = False
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ class MailQueue(Protocol):
     def receive(self, limit: int, wait: float) -> list[Lease]:
         """Lease up to ``limit`` due mails. Wait up to ``wait`` seconds for the first one.
 
+        What is ready by itself comes before what was deferred or leased, where the order is known.
+
         If a worker dies, its leases run out and the mails are received again.
         """
         ...
@@ -96,9 +101,10 @@ class MailQueue(Protocol):
         ...
 
     def release(self, lease: Lease, delay: float) -> None:
-        """Give a mail back. It is due again in ``delay`` seconds, with the touches of the lease.
+        """Give a mail back. It is due again in ``delay`` seconds, with what the lease says of it.
 
-        A queue that counts touches itself (SQS) keeps its own count. A lost lease changes nothing.
+        Without a delay it is ready, whatever the clock says from now on. Where a message cannot be
+        changed (SQS), touches and evidence are this process's own. A lost lease changes nothing.
         """
         ...
 

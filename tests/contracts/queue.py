@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.verdict import (
     UNDECODABLE,
     Accepted,
@@ -40,6 +41,7 @@ from tests.support.mails import a_mail
 
 BROKEN = '{"text": "' + "ä €, " * 100 + '", oops}'  # the reason names where: the body's far end
 KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
+IDENTITY = Cause(kind=Fault.IDENTITY, sender="ses", reason="Email address is not verified")
 REFUSED = Cause(kind=Fault.MAIL, sender="ses", reason="MessageRejected: virus")
 ATTEMPTS = (
     Attempt(
@@ -312,6 +314,27 @@ class QueueContract:
         assert again.touches == 2
         if self.knows_duplicates:
             assert again.possible_duplicate == possible_duplicate
+
+    def test_a_released_mail_keeps_the_evidence_of_its_lease(self, queue):
+        queue.put([a_mail()])
+        lease = take_one(queue)
+        assert lease.evidence == NO_EVIDENCE
+        for evidence in (
+            Evidence(log_likelihood=-3.25, refused_since=1_700_000_000.5),
+            Evidence(log_likelihood=-9.5),
+        ):
+            queue.release(replace(lease, touches=2, evidence=evidence), 0)
+            lease = take_one(queue)
+            assert lease.evidence == evidence
+
+    def test_a_redriven_mail_has_no_evidence_against_it(self, queue, dead_letters):
+        queue.put([mail := a_mail()])
+        queue.release(replace(take_one(queue), evidence=Evidence(log_likelihood=-5.0)), 0)
+        queue.bury(take_one(queue), Death(cause=IDENTITY))
+        assert dead_letters.redrive(dead_letters.select("identity")) == 1
+        lease = take_one(queue)
+        assert lease.mail == mail
+        assert (lease.touches, lease.evidence) == (0, NO_EVIDENCE)
 
     def test_a_lost_lease_releases_nothing(self, queue, lost):
         old, new = lost

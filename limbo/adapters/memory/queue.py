@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from limbo.adapters.memory.dead_letters import MemoryDeadLetters
 from limbo.adapters.memory.timeline import Timeline
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.verdict import Death
 from limbo.domain.mail.mail import Mail
 from limbo.ports.dead_letters import DeadLetter
@@ -24,6 +25,7 @@ class _Entry:
     receipt: str | None = None
     touches: int = 0
     possible_duplicate: bool = False
+    evidence: Evidence = NO_EVIDENCE
     gone: bool = False
 
 
@@ -86,6 +88,7 @@ class MemoryQueue:
                 return
             entry.touches = lease.touches
             entry.possible_duplicate = lease.possible_duplicate
+            entry.evidence = lease.evidence
             if delay > 0:
                 self._deferred += 1
                 self._set_due(entry, self._now() + delay)
@@ -153,6 +156,7 @@ class MemoryQueue:
             receipt=entry.receipt,
             touches=entry.touches,
             possible_duplicate=entry.possible_duplicate,
+            evidence=entry.evidence,
         )
 
     def _end_lease(self, lease: Lease) -> _Entry | None:

@@ -31,7 +31,7 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
     if dialect is Dialect.SQLITE:
         return f"""
             INSERT INTO limbo_submissions ({_NAMES}, due)
-            VALUES ({given}, {READY if queue else "NULL"})
+            VALUES ({given}, {f":{READY}" if queue else "NULL"})
         """
     # Fill each table in one order, so that two inserts of the same mails cannot deadlock.
     recipients = """

@@ -1,20 +1,21 @@
 """The leases of a SQL queue: a random receipt, and the time at which the mail is due again.
 
 A due mail that still has a receipt is one whose last lease ran out. A mail that is ready by itself
-is due at READY: no clock that is set back can hold it, and it comes before what was deferred.
+is due at READY, long ago: no clock that is set back can hold it, and it comes before what was deferred.
 """
 
 import secrets
 from collections.abc import Sequence
 
 from limbo.adapters.encoding.codec import decode_mail
-from limbo.adapters.sql.cells import number
+from limbo.adapters.sql.cells import number, number_or_none
 from limbo.adapters.sql.database import Database, Dialect, Executor
+from limbo.domain.delivery.evidence import Evidence
 from limbo.domain.mail.mail import Mail
 from limbo.ports.queue import Lease, Undecodable
 
-READY = "0"
-"""When a mail is due that waits for nothing."""
+READY = "submitted_at - 1e10"
+"""When a mail is due that waits for nothing: before all times, the oldest mail first."""
 _CLAIM = {
     Dialect.SQLITE: """
         UPDATE limbo_queue
@@ -22,9 +23,9 @@ _CLAIM = {
             possible_duplicate = possible_duplicate OR receipt IS NOT NULL
         WHERE rowid IN (
             SELECT rowid FROM limbo_queue WHERE due <= :now
-            ORDER BY due, receipt, submitted_at LIMIT :limit
+            ORDER BY due LIMIT :limit
         )
-        RETURNING id, body, touches, possible_duplicate
+        RETURNING id, body, touches, possible_duplicate, log_likelihood, refused_since
     """,
     # An array of ids is computed once. PostgreSQL might run a subquery with SKIP LOCKED in an IN
     # several times, and take more than its limit.
@@ -34,9 +35,9 @@ _CLAIM = {
             possible_duplicate = possible_duplicate OR receipt IS NOT NULL
         WHERE id = ANY (ARRAY(
             SELECT id FROM limbo_queue WHERE due <= :now
-            ORDER BY due, receipt, submitted_at LIMIT :limit FOR UPDATE SKIP LOCKED
+            ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED
         ))
-        RETURNING id, body, touches, possible_duplicate
+        RETURNING id, body, touches, possible_duplicate, log_likelihood, refused_since
     """,
 }
 # In SQLite an id can be of any type, and a text that is not UTF-8: then nobody could name the mail.
@@ -45,7 +46,8 @@ _RENAME = """
     WHERE receipt = :receipt AND (typeof(id) <> 'text' OR id GLOB '*[^A-Za-z0-9_-]*')
 """
 _CLAIMED = """
-    SELECT id, body, touches, possible_duplicate FROM limbo_queue WHERE receipt = :receipt
+    SELECT id, body, touches, possible_duplicate, log_likelihood, refused_since
+    FROM limbo_queue WHERE receipt = :receipt
 """
 _ACK = {
     Dialect.SQLITE: """
@@ -80,7 +82,8 @@ _EXTEND = {
 _RELEASE = f"""
     UPDATE limbo_queue
     SET receipt = NULL, due = CASE WHEN :delay > 0 THEN :now + :delay ELSE {READY} END,
-        touches = :touches, possible_duplicate = :possible_duplicate
+        touches = :touches, possible_duplicate = :possible_duplicate,
+        log_likelihood = :log_likelihood, refused_since = :refused_since
     WHERE id = :id AND receipt = :receipt
 """
 
@@ -99,8 +102,11 @@ def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
             receipt=receipt,
             touches=int(number(touches)),
             possible_duplicate=bool(possible_duplicate),
+            evidence=Evidence(
+                log_likelihood=number(log_likelihood), refused_since=number_or_none(refused_since)
+            ),
         )
-        for id_, body, touches, possible_duplicate in rows
+        for id_, body, touches, possible_duplicate, log_likelihood, refused_since in rows
     ]
 
 
@@ -122,6 +128,8 @@ def release(executor: Executor, lease: Lease, *, delay: float) -> None:
         "delay": delay,
         "touches": lease.touches,
         "possible_duplicate": lease.possible_duplicate,
+        "log_likelihood": lease.evidence.log_likelihood,
+        "refused_since": lease.evidence.refused_since,
     }
     executor.execute(_RELEASE, values, notify=True)
 

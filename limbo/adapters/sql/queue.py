@@ -26,12 +26,13 @@ _SHORTEST_SLEEP = 0.002  # while another worker takes what is due
 _PUT = {
     Dialect.SQLITE: f"""
         INSERT INTO limbo_queue (id, body, submitted_at, due)
-        VALUES (:id, :body, :submitted_at, {sql_leases.READY}) ON CONFLICT (id) DO NOTHING
+        VALUES (:id, :body, :submitted_at, :{sql_leases.READY}) ON CONFLICT (id) DO NOTHING
     """,
     Dialect.POSTGRESQL: f"""
         INSERT INTO limbo_queue (id, body, submitted_at, due)
         SELECT *, {sql_leases.READY}
         FROM unnest(:id::text[], :body::bytea[], :submitted_at::float8[])
+            AS given (id, body, submitted_at)
         ON CONFLICT (id) DO NOTHING
     """,
 }

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from limbo.adapters.encoding.codec import decode_mail
 from limbo.adapters.sqs.letter import POSSIBLE_DUPLICATE
 from limbo.adapters.sqs.messages import Message
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.ports.queue import Lease
-
-_ENOUGH_RECEIVES = 50  # by then a mail has had all its touches, however they are counted
 
 
 @dataclass(slots=True)
@@ -34,13 +33,28 @@ class SqsLease(Lease):
     term: _Term = field(compare=False)
 
 
-def lease_of(message: Message, received_at: float, hidden_for: int, touches: int) -> SqsLease:
-    """Return the lease of a message just received. ``touches`` are those this process knows."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What this process knows of a mail that it had before."""
+
+    touches: int = 0
+    evidence: Evidence = NO_EVIDENCE
+
+
+NEW = Known()
+
+
+def lease_of(message: Message, received_at: float, hidden_for: int, known: Known) -> SqsLease:
+    """Return the lease of a message just received.
+
+    How often SQS gave it out says nothing against the mail: it counts restarts and throttles too.
+    """
     received = max(0, message.receive_count - 1)
     return SqsLease(
         mail=decode_mail(message.body, message.id),
         receipt=message.receipt,
-        touches=touches if received < _ENOUGH_RECEIVES else received,
+        touches=known.touches,
+        evidence=known.evidence,
         possible_duplicate=received > 0 or message.attributes.get(POSSIBLE_DUPLICATE) == "true",
         message_id=message.id,
         body=message.body,

@@ -1,6 +1,6 @@
 """A queue on SQS, FIFO or standard, with a second SQS queue for its dead letters.
 
-SQS counts receives, and a message cannot be changed. So ``touches`` counts the touches after which
+SQS counts receives, and a message cannot be changed. So touches and evidence are those with which
 this process released the mail. A mail that several workers had is touched more often before it is
 buried. But none is buried for a throttle, a restart or a probe. Each mail that was received before
 is a possible duplicate, because SQS cannot tell a crash from a retry. A mail redriven from the dead
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from limbo.adapters.encoding.codec import encode_mail
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import LONG_POLL
-from limbo.adapters.sqs.lease import SqsLease, lease_of, own_lease
+from limbo.adapters.sqs.lease import NEW, Known, SqsLease, lease_of, own_lease
 from limbo.adapters.sqs.letter import attributes_of
 from limbo.adapters.sqs.messages import Outgoing, Refusal
 from limbo.domain.delivery.verdict import Death
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ATTRIBUTES_ROOM = 16 * 1024  # what a dead letter may need in addition to its mail
 # SQS hides a message for at most 12 h after a receive. The minute allows for different clocks.
 MAX_HIDDEN = 12 * 3600 - 60
-REMEMBERED = 100_000  # mails whose touches a process remembers
+REMEMBERED = 100_000  # mails of which a process remembers what it knows
 
 
 class SqsQueue:
@@ -54,7 +54,7 @@ class SqsQueue:
         self._dead = SqsChannel(client, dead_letter_queue)
         self._lease_seconds = math.ceil(lease_seconds)
         self._now = now
-        self._touches: OrderedDict[str, int] = OrderedDict()
+        self._known: OrderedDict[str, Known] = OrderedDict()
         self._remembering = threading.Lock()
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
@@ -82,10 +82,10 @@ class SqsQueue:
             left -= poll
             if messages or left <= 0:
                 with self._remembering:
-                    touches = [self._touches.get(message.id, 0) for message in messages]
+                    known = [self._known.get(message.id, NEW) for message in messages]
                 return [
-                    lease_of(message, called_at, hidden_for, known)
-                    for message, known in zip(messages, touches, strict=True)
+                    lease_of(message, called_at, hidden_for, of_it)
+                    for message, of_it in zip(messages, known, strict=True)
                 ]
         return []
 
@@ -159,10 +159,10 @@ class SqsQueue:
 
     def _remember(self, lease: SqsLease) -> None:
         with self._remembering:
-            self._touches[lease.message_id] = lease.touches
-            self._touches.move_to_end(lease.message_id)
-            if len(self._touches) > REMEMBERED:
-                self._touches.popitem(last=False)
+            self._known[lease.message_id] = Known(lease.touches, lease.evidence)
+            self._known.move_to_end(lease.message_id)
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
 
     def _hide(self, leases: Sequence[SqsLease], seconds: float) -> set[str]:
         """Hide the mails for this many seconds, up to 12 h after they were received."""

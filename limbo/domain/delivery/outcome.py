@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.verdict import Attempt, Cause
 
@@ -18,15 +19,16 @@ class Sent:
 class Deferred:
     """The mail goes back to the queue for ``delay`` seconds.
 
-    ``touched`` is False when no provider failed because of this mail. Either none was free, or each
-    failure says nothing about the mail: a probe, a wrong credential, a throttle, or an outage that
-    other mails met as well.
+    ``touched`` is False when the touch says nothing about this mail: no provider was free, or each
+    failure is explained without it, as a probe, a wrong credential, a throttle, an address that is
+    not verified, or a failure that other mails met as well. ``evidence`` is what is known after it.
     """
 
     attempts: Sequence[Attempt]
     delay: float
     touched: bool
     possible_duplicate: bool = False
+    evidence: Evidence = NO_EVIDENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

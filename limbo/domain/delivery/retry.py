@@ -10,10 +10,14 @@ MAX_RETRY_AFTER = 12 * 3600.0  # SQS hides a message for at most this long
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a mail is touched, and the seconds between two touches. The last delay repeats."""
+    """How often a mail is touched, and the seconds between two touches. The last delay repeats.
+
+    No provider is believed that wants a mail to wait longer than ``asked_max_seconds``.
+    """
 
     max_touches: int = 3
     delays: Sequence[float] = (30.0, 300.0)
+    asked_max_seconds: float = 300.0
 
     def delay(self, touch: int, attempts: Sequence[Attempt], jitter: float) -> float:
         """Return the pause after this touch, counted from 1.
@@ -26,10 +30,10 @@ class RetryPolicy:
         pause = self.delays[min(touch, len(self.delays)) - 1] * jitter
         return min(max(pause, self.asked(attempts)), MAX_RETRY_AFTER)
 
-    @staticmethod
-    def asked(attempts: Sequence[Attempt]) -> float:
+    def asked(self, attempts: Sequence[Attempt]) -> float:
         """Return the shortest time that the providers asked for, or 0 if one asked for none."""
-        return min((_retry_after(attempt.verdict) for attempt in attempts), default=0.0)
+        shortest = min((_retry_after(attempt.verdict) for attempt in attempts), default=0.0)
+        return min(shortest, self.asked_max_seconds)
 
 
 def _retry_after(verdict: Verdict) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.lifecycle import End, Status, Stop
 from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.verdict import Death
@@ -36,13 +37,14 @@ Action = Ack | Defer | Bury | None
 class Settlement:
     """What the queue and the ledger do after a touch.
 
-    ``touches`` and ``possible_duplicate`` are the values that the queue stores with the mail.
+    ``touches``, ``possible_duplicate`` and ``evidence`` are what the queue stores with the mail.
     ``end`` is the event for the ledger, or None if there is no news for it.
     """
 
     action: Action
     touches: int
     possible_duplicate: bool
+    evidence: Evidence = NO_EVIDENCE
     end: End | None = None
 
 
@@ -80,17 +82,19 @@ def settlement_of(
     possible_duplicate: bool,
     told: int,
     now: float,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> Settlement:
     """Return what follows from a touch. The ledger already knows the first ``told`` attempts.
 
-    ``touches`` and ``possible_duplicate`` are the mail's values before the touch. ``mail_id`` is
-    None for a body that is no mail. No ledger knows such a body.
+    ``touches``, ``possible_duplicate`` and ``evidence`` are the mail's before the touch.
+    ``mail_id`` is None for a body that is no mail. No ledger knows such a body.
     """
     action, status = what_follows(outcome)
     if isinstance(outcome, (Deferred, Dead)):
         possible_duplicate = possible_duplicate or outcome.possible_duplicate
         if isinstance(outcome, Deferred):
             touches += outcome.touched
+            evidence = outcome.evidence
     end = None
     untold = outcome.attempts[told:]
     # A touch that was stopped before a call is no news, and the ledger may be down.
@@ -105,5 +109,9 @@ def settlement_of(
             possible_duplicate=possible_duplicate,
         )
     return Settlement(
-        action=action, touches=touches, possible_duplicate=possible_duplicate, end=end
+        action=action,
+        touches=touches,
+        possible_duplicate=possible_duplicate,
+        evidence=evidence,
+        end=end,
     )

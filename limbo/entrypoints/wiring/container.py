@@ -27,6 +27,8 @@ from limbo.entrypoints.worker.report import WorkerReport
 from limbo.entrypoints.worker.worker import Worker
 from limbo.ports.tables import Opening
 
+_PROBE_SHARE = 1 / 8  # of the mails received while every provider is down
+
 
 class Container(containers.DeclarativeContainer):
     """The parts of a process, named by their ports; ``override`` replaces a part.
@@ -115,11 +117,13 @@ class Container(containers.DeclarativeContainer):
             RetryPolicy,
             max_touches=settings.provided.max_touches,
             delays=settings.provided.retry_delays,
+            asked_max_seconds=settings.provided.breaker_open_max,
         ),
         breaker=providers.Factory(
             BreakerPolicy,
             open_seconds=settings.provided.breaker_open,
             open_max_seconds=settings.provided.breaker_open_max,
+            probe_share=_PROBE_SHARE,
         ),
     )
     report = providers.Singleton(WorkerReport, metrics, clock.provided.now)

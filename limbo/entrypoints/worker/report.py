@@ -14,6 +14,7 @@ from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.queue import Lease, Undecodable
 
 _Log = structlog.typing.FilteringBoundLogger
+_NOTHING: Mapping[str, Failed] = {}
 _log = structlog.get_logger()
 _SETTLED = (
     "sent",
@@ -34,10 +35,17 @@ class WorkerReport:
         for outcome in _SETTLED:
             metrics.mails_settled.labels(outcome)
 
-    def touched(self, lease: Lease, outcome: Outcome, states: Mapping[str, BreakerState]) -> None:
+    def touched(
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        states: Mapping[str, BreakerState],
+        opened_by: Mapping[str, Failed] = _NOTHING,
+    ) -> None:
         """Report one touch: its attempts, its outcome, and the breakers that changed with it.
 
         ``lease`` is the lease as it was settled, with this touch counted and duplicates marked.
+        ``opened_by`` has the answer that opened a breaker, by the sender's name.
         """
         log = _log.bind(mail_id=lease.mail.id)
         for attempt in outcome.attempts:
@@ -56,14 +64,14 @@ class WorkerReport:
                 self._stopped(log, lease, why)
             case _:
                 assert_never(outcome)
-        self._breakers(states)
+        self._breakers(states, opened_by)
 
     def _attempt(self, log: _Log, attempt: Attempt) -> None:
         self._metrics.send_duration.labels(attempt.sender).observe(attempt.duration)
         match attempt.verdict:
             case Accepted():
                 self._metrics.send_attempts.labels(attempt.sender, "accepted").inc()
-            case Failed(fault=fault, reason=reason):
+            case Failed(fault=fault, reason=reason, retry_after=asked):
                 self._metrics.send_attempts.labels(attempt.sender, fault.value).inc()
                 tell = log.error if fault is Fault.ACCOUNT or attempt.error else log.warning
                 tell(
@@ -72,6 +80,7 @@ class WorkerReport:
                     fault=fault.value,
                     reason=reason,
                     exc_info=attempt.error,
+                    **({} if asked is None else {"retry_after": asked}),
                 )
             case _:
                 assert_never(attempt.verdict)
@@ -97,6 +106,7 @@ class WorkerReport:
         log.error(
             "mail dead",
             cause=cause.kind,
+            cause_id=cause.id,
             sender=cause.sender,
             reason=cause.reason,
             **_mark(lease),
@@ -112,15 +122,22 @@ class WorkerReport:
             tell = log.info if why is Stop.CANCELLED else log.warning
             tell("touch stopped", why=why.value, **_mark(lease))
 
-    def _breakers(self, states: Mapping[str, BreakerState]) -> None:
+    def _breakers(
+        self, states: Mapping[str, BreakerState], opened_by: Mapping[str, Failed]
+    ) -> None:
         with self._lock:
             before, self._states = self._states, states
         for sender, state in states.items():
             was = before.get(sender, BreakerState.CLOSED)
             if state is BreakerState.OPEN and was is not BreakerState.OPEN:
-                _log.error("breaker open", sender=sender)
+                _log.error("breaker open", sender=sender, **_reason(opened_by.get(sender)))
             elif state is BreakerState.CLOSED and was is not BreakerState.CLOSED:
                 _log.info("breaker closed", sender=sender)
+
+
+def _reason(answer: Failed | None) -> dict[str, str]:
+    """Return the fault and the text of an answer, in which addresses are masked."""
+    return {} if answer is None else {"fault": answer.fault.value, "reason": answer.reason}
 
 
 def _mark(lease: Lease) -> dict[str, bool]:

@@ -49,9 +49,7 @@ class Touch:
             raise AssertionError(start)
         if reply.possible_duplicate is not None:
             # The ledger knows this better than a queue that only counts how often it gave the mail.
-            self._change_lease(
-                touches=self.lease.touches, possible_duplicate=reply.possible_duplicate
-            )
+            self.lease = replace(self.lease, possible_duplicate=reply.possible_duplicate)
         return reply.stop
 
     def settlement(self, outcome: Outcome) -> Settlement:
@@ -64,9 +62,13 @@ class Touch:
             possible_duplicate=lease.possible_duplicate,
             told=self._told,
             now=self._now(),
+            evidence=lease.evidence,
         )
-        self._change_lease(
-            touches=settlement.touches, possible_duplicate=settlement.possible_duplicate
+        self.lease = replace(
+            lease,
+            touches=settlement.touches,
+            possible_duplicate=settlement.possible_duplicate,
+            evidence=settlement.evidence,
         )
         return settlement
 
@@ -76,8 +78,3 @@ class Touch:
             return ()
         mail_id = self.lease.mail.id
         return (End(mail_id=mail_id, status=Status.SENDING, at=self._now(), attempts=news),)
-
-    def _change_lease(self, *, touches: int, possible_duplicate: bool) -> None:
-        lease = self.lease
-        if touches != lease.touches or possible_duplicate is not lease.possible_duplicate:
-            self.lease = replace(lease, touches=touches, possible_duplicate=possible_duplicate)

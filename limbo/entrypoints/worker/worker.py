@@ -136,7 +136,9 @@ class Worker:
             self._own.note_sent(lease.mail.id)
         settlement = touch.settlement(outcome)
         self._settler.settle(touch.lease, settlement)  # before anything that may fail
-        self._report.touched(touch.lease, outcome, self._dispatcher.states())
+        self._report.touched(
+            touch.lease, outcome, self._dispatcher.states(), self._dispatcher.opened_by()
+        )
 
     def _outcome(self, touch: Touch) -> Outcome:
         if self._own.has_sent(touch.lease.mail.id):
@@ -149,7 +151,8 @@ class Worker:
             case Undecodable(reason=reason):
                 return Dead(attempts=(), cause=Cause(kind=UNDECODABLE, reason=reason))
             case Mail() as mail:
-                return self._dispatcher.dispatch(mail, touch.lease.touches, touch.permit)
+                lease = touch.lease
+                return self._dispatcher.dispatch(mail, lease.touches, touch.permit, lease.evidence)
 
     def _forget(self, lease: Lease) -> None:
         self._held.drop(lease)

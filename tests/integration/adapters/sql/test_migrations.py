@@ -46,6 +46,7 @@ HASHES = {
     "m0009_clients.py": "d7bcb16d8989f967c26a7acb62246e49fb8556f17db0a66cb1c18464409187ea",
     "m0010_counts.py": "c6650144b66db23d4a3e12dd14fc39f078b163c516d99279f1690cec3ccd425b",
     "m0011_entries.py": "5f97c27bd88f33e12898e428cfc13fb96b411d7491e2d6fbe5baae4de7b1277a",
+    "m0012_evidence.py": "9bf838e7416c1d550559bfa343814cda360253e2690e56f6c564ea5ea20b22bb",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -177,6 +178,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     9: [],
     10: [],
     11: [],
+    12: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}

@@ -14,6 +14,7 @@ from limbo.adapters.sqs.client import MAX_BYTES, sqs_client
 from limbo.adapters.sqs.dead_letters import SqsDeadLetters
 from limbo.adapters.sqs.letter import UNKNOWN_CAUSE
 from limbo.adapters.sqs.queue import ATTRIBUTES_ROOM, SqsQueue
+from limbo.domain.delivery.evidence import NO_EVIDENCE
 from limbo.domain.delivery.verdict import Attempt, Cause, Death, Failed, Fault
 from limbo.domain.errors import QueueUnavailable, SettingsError
 from limbo.domain.mail.mail import Mail
@@ -191,6 +192,17 @@ def test_what_was_received_is_not_given_up_for_what_was_not(new, client):
     ):
         assert len(queue.receive(25, 0)) == 10
     assert len(queue.receive(25, 0)) == 15
+
+
+def test_being_received_often_is_no_evidence_against_a_mail(new, aws):
+    queue = new().queue
+    queue.put([a_mail()])
+    for _ in range(60):
+        queue.release(take_one(queue), 0)
+    lease = take_one(queue)
+    assert (lease.touches, lease.evidence) == (0, NO_EVIDENCE)
+    aws.elapse(70)
+    assert take_one(queue).touches == 0
 
 
 def test_refuses_the_leases_of_other_queues(new):

@@ -1,6 +1,5 @@
 """One touch of one mail: who is tried, who is blamed, and what follows."""
 
-import heapq
 import random
 import threading
 import time
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 
 from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
 from limbo.domain.delivery.dispatch import Dispatcher
+from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
@@ -53,8 +53,11 @@ class Scripted:
 class FirstInLine(random.Random):
     """A shuffle that keeps the order, for tests of what follows from it."""
 
+    first = 0
+    """Who is the first in line: those before stand behind the others."""
+
     def sample(self, population, k, *, counts=None):  # noqa: ARG002 - the signature is Random's
-        return list(population)[:k]
+        return [*population[self.first :], *population[: self.first]][:k]
 
 
 def dispatcher(*senders, clock=None, **settings) -> Dispatcher:
@@ -88,7 +91,7 @@ def test_the_mail_is_sent_by_the_first_that_accepts():
     assert calls == [1, 0]
 
 
-@pytest.mark.parametrize("blamed", [ACCOUNT, RATE, OUTAGE])
+@pytest.mark.parametrize("blamed", [ACCOUNT, IDENTITY, RATE, OUTAGE])
 def test_falls_back_when_the_provider_is_to_blame(blamed):
     outcome, calls = ordered(blamed, OK, OK)
     assert isinstance(outcome, Sent)
@@ -116,6 +119,26 @@ def test_an_unknown_fate_stops_the_touch_and_is_marked(earlier):
     assert calls[-1] == 0
 
 
+class Picky(Scripted):
+    """Answers one mail as told, and takes all others."""
+
+    def send(self, mail: Mail) -> Verdict:
+        return super().send(mail) if mail.id == MAIL.id else OK
+
+
+def among_healthy(*answers: Verdict, others: int = 60) -> Dispatcher:
+    """Return a dispatcher whose senders have all just taken so many mails of others."""
+    senders = [Picky(f"s{number}", answer) for number, answer in enumerate(answers)]
+    order = FirstInLine(1)
+    made = dispatcher(*senders, rng=order)
+    for first in range(len(senders)):
+        order.first = first
+        for number in range(others):
+            assert isinstance(made.dispatch(a_mail(id=f"{first}-{number}"), 0), Sent)
+    order.first = 0
+    return made
+
+
 @pytest.mark.parametrize(
     ("answers", "kind", "sender"),
     [
@@ -124,44 +147,57 @@ def test_an_unknown_fate_stops_the_touch_and_is_marked(earlier):
         ([OUTAGE, UNKNOWN], "unknown", "s1"),
         ([OUTAGE, ACCOUNT], "outage", "s0"),
         ([RATE, OUTAGE, RATE], "outage", "s1"),
+        ([IDENTITY, OUTAGE], "outage", "s1"),
     ],
 )
-def test_the_third_touch_buries_and_names_what_counted(answers, kind, sender):
+def test_the_third_touch_buries_among_healthy_mails_and_names_what_counted(answers, kind, sender):
+    made, evidence = among_healthy(*answers), NO_EVIDENCE
     for touches in (0, 1):
-        outcome, _ = ordered(*answers, touches=touches)
+        outcome = made.dispatch(MAIL, touches, evidence=evidence)
         assert isinstance(outcome, Deferred)
         assert outcome.touched
+        evidence = outcome.evidence
     for touches in (2, 3):
-        outcome, _ = ordered(*answers, touches=touches)
+        outcome = made.dispatch(MAIL, touches, evidence=evidence)
         assert isinstance(outcome, Dead)
         assert (outcome.cause.kind, outcome.cause.sender) == (kind, sender)
         assert outcome.possible_duplicate is (UNKNOWN in answers)
 
 
+@pytest.mark.parametrize("touches", [0, 1])
+def test_no_evidence_buries_before_the_third_touch(touches):
+    made = among_healthy(OUTAGE, OUTAGE, others=300)
+    outcome = made.dispatch(MAIL, touches, evidence=Evidence(log_likelihood=-100.0))
+    assert isinstance(outcome, Deferred)
+
+
 OTHER = replace(MAIL, id="other")
 
 
-def test_an_outage_that_another_mail_meets_too_never_buries():
+def test_an_outage_met_alone_or_by_all_never_buries():
     made = dispatcher(Scripted("a", OUTAGE), Scripted("b", OUTAGE))
-    assert made.dispatch(MAIL, 0).touched, "alone, it may be the mail"
-    assert not made.dispatch(OTHER, 0).touched
-    outcome = made.dispatch(MAIL, 99)
-    assert isinstance(outcome, Deferred)
-    assert not outcome.touched
+    for mail in (MAIL, OTHER, MAIL, OTHER, MAIL):
+        outcome = made.dispatch(mail, 99, evidence=Evidence(log_likelihood=-100.0))
+        assert isinstance(outcome, Deferred)
+        assert not outcome.touched
 
 
 @pytest.mark.parametrize("works", [OK, MAIL_FAULT])
 def test_a_provider_that_works_for_others_lets_a_mail_be_buried(works):
-    made = dispatcher(Scripted("a", OUTAGE, OUTAGE, works, OUTAGE))
-    for mail in (MAIL, OTHER, OTHER):
-        made.dispatch(mail, 0)
-    assert isinstance(made.dispatch(MAIL, 2), Dead)
+    made = dispatcher(Scripted("a", *[works] * 30, OUTAGE))
+    for number in range(30):
+        made.dispatch(a_mail(id=f"other-{number}"), 0)
+    assert isinstance(made.dispatch(MAIL, 2, evidence=Evidence(log_likelihood=-7.0)), Dead)
 
 
-def test_an_answer_that_never_came_counts_whoever_else_met_it():
-    made = dispatcher(Scripted("a", UNKNOWN))
+def test_the_third_answer_that_never_came_buries_whoever_else_met_it():
+    made, evidence = dispatcher(Scripted("a", UNKNOWN)), NO_EVIDENCE
     made.dispatch(OTHER, 0)
-    assert isinstance(made.dispatch(MAIL, 2), Dead)
+    for touches in (0, 1):
+        outcome = made.dispatch(MAIL, touches, evidence=evidence)
+        assert outcome.touched
+        evidence = outcome.evidence
+    assert isinstance(made.dispatch(MAIL, 2, evidence=evidence), Dead)
 
 
 @pytest.mark.parametrize("answers", [[ACCOUNT], [RATE], [ACCOUNT, RATE], [RATE, RATE]])
@@ -172,15 +208,28 @@ def test_a_key_or_a_throttle_never_buries(answers):
     assert not outcome.possible_duplicate
 
 
-@pytest.mark.parametrize("verdict", [OUTAGE, UNKNOWN])
-def test_a_probe_never_buries(verdict):
+def test_a_probe_never_buries():
     clock = Clock(0.0)
-    made = opened(Scripted("a", *[OUTAGE] * 10, verdict), clock=clock)
+    made = opened(Scripted("a", *[OUTAGE] * 10, OUTAGE), clock=clock)
     clock.time = made.ready_in()
-    outcome = made.dispatch(MAIL, 99)
+    outcome = made.dispatch(MAIL, 99, evidence=Evidence(log_likelihood=-100.0))
     assert isinstance(outcome, Deferred)
     assert not outcome.touched
-    assert outcome.possible_duplicate is (verdict is UNKNOWN)
+    assert not outcome.possible_duplicate
+
+
+def test_but_a_probe_that_may_have_sent_counts_as_it_bounds_the_doubles():
+    clock = Clock(0.0)
+    made = opened(Scripted("a", *[OUTAGE] * 10, UNKNOWN), clock=clock)
+    evidence = NO_EVIDENCE
+    for touches in (0, 1):
+        clock.elapse(made.ready_in())
+        outcome = made.dispatch(MAIL, touches, evidence=evidence)
+        assert outcome.touched
+        assert outcome.possible_duplicate
+        evidence = outcome.evidence
+    clock.elapse(made.ready_in())
+    assert isinstance(made.dispatch(MAIL, 2, evidence=evidence), Dead)
 
 
 def test_a_touch_that_includes_a_probe_does_not_bury_either():
@@ -239,11 +288,13 @@ def test_a_sender_that_raises_may_have_sent():
 @pytest.mark.parametrize(
     ("answers", "least", "most"),
     [
-        ([Failed(Fault.RATE, "", 3600)], 3600, 3615),
-        ([Failed(Fault.RATE, "", 3600), Failed(Fault.RATE, "", 600)], 600, 615),
+        ([Failed(Fault.RATE, "", 200)], 200, 215),
+        ([Failed(Fault.RATE, "", 200), Failed(Fault.RATE, "", 100)], 100, 115),
+        ([Failed(Fault.RATE, "", 3600)], 300, 315),
+        ([Failed(Fault.RATE, "", 3600), Failed(Fault.RATE, "", 600)], 300, 315),
         ([Failed(Fault.RATE, "", 3600), OUTAGE], 15, 30),
         ([Failed(Fault.RATE, "", 3600), ACCOUNT], 30, 45),
-        ([Failed(Fault.RATE, "", 90_000)], 43_200, 43_200),
+        ([Failed(Fault.RATE, "", 315_360_000)], 300, 315),
         ([RATE], 5, 20),
     ],
 )
@@ -379,8 +430,12 @@ def test_every_order_is_as_likely():
 
 @pytest.mark.parametrize(("touches", "longest"), [(0, 30), (1, 300)])
 def test_the_pause_is_spread_over_its_second_half(touches, longest):
-    made = dispatcher(Scripted("a", OUTAGE), rng=random.Random(7), breaker=NO_BREAKER)
-    outcomes = [made.dispatch(MAIL, touches) for _ in range(1000)]
+    made = dispatcher(Picky("a", OUTAGE), rng=random.Random(7), breaker=NO_BREAKER)
+    outcomes = []
+    for number in range(1060):
+        made.dispatch(a_mail(id=f"other-{number}"), 0)
+        if number >= 60:
+            outcomes.append(made.dispatch(MAIL, touches))
     delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Deferred)]
     assert len(delays) == 1000
     assert longest / 2 <= min(delays) < longest * 0.51
@@ -399,13 +454,16 @@ def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
     clock = Clock(0.0)
     senders = [Scripted(f"s{number}", *script) for number, script in enumerate(scripts)]
     made = Dispatcher(senders, now=clock.now, rng=random.Random(rng.random()))
+    evidence = {MAIL.id: NO_EVIDENCE, OTHER.id: NO_EVIDENCE}
     for touches, seconds in steps:
         clock.time += seconds
         half_open = {name for name, state in made.states().items() if state != "closed"}
-        outcome = made.dispatch(MAIL, touches)
+        mail = rng.choice([MAIL, OTHER])
+        outcome = made.dispatch(mail, touches, evidence=evidence[mail.id])
         tried = [attempt.sender for attempt in outcome.attempts]
         seen = faults(outcome.attempts)
-        counted = {Fault.OUTAGE, Fault.UNKNOWN} & set(seen) and not half_open & set(tried)
+        unknown = Fault.UNKNOWN in seen
+        may_count = unknown or (Fault.OUTAGE in seen and not half_open & set(tried))
         assert len(tried) == len(set(tried))
         assert seen.count(None) == (1 if isinstance(outcome, Sent) else 0)
         assert not {None, Fault.MAIL, Fault.UNKNOWN} & set(seen[:-1])
@@ -413,15 +471,17 @@ def test_for_any_answers_the_rules_of_a_touch_hold(scripts, steps, rng):
             case Sent():
                 assert seen[-1] is None
             case Dead(cause=cause, possible_duplicate=duplicate):
-                assert cause.kind == "mail" or (counted and touches >= 2)
+                assert cause.kind in ("mail", "identity") or (may_count and touches >= 2)
                 assert (cause.kind == "mail") is (seen[-1] is Fault.MAIL)
-                assert duplicate is (Fault.UNKNOWN in seen)
+                assert duplicate is unknown
             case Deferred(touched=touched, delay=delay, possible_duplicate=duplicate):
                 assert Fault.MAIL not in seen
-                assert touched is bool(counted)
-                assert not (touched and touches >= 2)
-                assert duplicate is (Fault.UNKNOWN in seen)
-                assert 0 <= delay <= 12 * 3600
+                assert touched is unknown or may_count
+                before, evidence[mail.id] = evidence[mail.id], outcome.evidence
+                fell = outcome.evidence.log_likelihood < before.log_likelihood
+                assert fell is touched
+                assert duplicate is unknown
+                assert 0 <= delay <= 3600
             case Stopped():
                 pytest.fail("nobody stopped it")
 
@@ -541,64 +601,3 @@ def test_threads_send_side_by_side():
     with ThreadPoolExecutor(64) as pool:
         outcomes = list(pool.map(lambda _: made.dispatch(MAIL, 0), range(64)))
     assert all(isinstance(outcome, Sent) for outcome in outcomes)
-
-
-OUTAGE_SECONDS = 1800.0
-
-
-class Weather:
-    """A provider that is down for the first half hour, and slow to say so."""
-
-    def __init__(self, name: str, clock: Clock, answer: Verdict) -> None:
-        self.name = name
-        self._clock = clock
-        self._answer = answer
-
-    def send(self, mail: Mail) -> Verdict:  # noqa: ARG002 - the signature is the port's
-        self._clock.time += 0.05
-        return self._answer if self._clock.time < OUTAGE_SECONDS else OK
-
-
-class Day:
-    """A worker and its queue on an injected clock: receive what is due, and settle it."""
-
-    def __init__(self, arrivals: Sequence[float], answer: Verdict, slots: int = 64) -> None:
-        self.clock = Clock(0.0)
-        self.sent: list[float] = []
-        self.dead: list[Dead] = []
-        self._slots = slots
-        self._queue = [(at, number, 0) for number, at in enumerate(arrivals)]
-        heapq.heapify(self._queue)
-        senders = [Weather(name, self.clock, answer) for name in ("a", "b")]
-        self._dispatcher = Dispatcher(senders, now=self.clock.now, rng=random.Random(7))
-
-    def run(self) -> None:
-        while self._queue:
-            capacity = self._dispatcher.capacity()
-            for _ in range(self._slots if capacity is None else min(capacity, self._slots)):
-                if self._queue and self._queue[0][0] <= self.clock.time:
-                    _, number, touches = heapq.heappop(self._queue)
-                    self._settle(number, touches, self._dispatcher.dispatch(MAIL, touches))
-            self.clock.time += 0.25
-
-    def _settle(self, number: int, touches: int, outcome: Outcome) -> None:
-        match outcome:
-            case Sent():
-                self.sent.append(self.clock.time)
-            case Dead():
-                self.dead.append(outcome)
-            case Deferred(delay=delay, touched=touched):
-                heapq.heappush(self._queue, (self.clock.time + delay, number, touches + touched))
-            case Stopped():
-                pytest.fail("nobody stopped it")
-
-
-@pytest.mark.parametrize("answer", [OUTAGE, UNKNOWN, RATE])
-@pytest.mark.parametrize("seconds_between", [0.0, 1.8], ids=["at once", "one by one"])
-def test_half_an_hour_without_providers_kills_nobody(answer, seconds_between):
-    day = Day([number * seconds_between for number in range(1000)], answer)
-    day.run()
-    assert day.dead == []
-    assert len(day.sent) == 1000
-    assert min(day.sent) - OUTAGE_SECONDS <= 60
-    assert max(day.sent) - OUTAGE_SECONDS <= 120

@@ -83,6 +83,28 @@ def test_a_failure_is_an_error_where_only_an_operator_can_mend_it(report, capsys
     assert level in line
 
 
+def test_a_breaker_that_opens_is_logged_with_who_and_why(report, capsys):
+    lease, outcome = Lease(mail=a_mail(), receipt="r"), Sent(attempts=[OK])
+    answer = Failed(Fault.OUTAGE, "503 for ann@shop.example")
+    report.touched(lease, outcome, {"ses": BreakerState.OPEN}, {"ses": answer})
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "breaker open" in line]
+    assert all(word in line for word in ("sender=ses", "fault=outage", "503 for"))
+    assert "ann@" not in line
+
+
+def test_a_dead_mail_is_logged_with_the_id_of_its_cause(report, capsys):
+    report.touched(Lease(mail=a_mail(), receipt="r"), Dead(attempts=[DOWN], cause=CAUSE), {})
+    assert f"cause_id={CAUSE.id}" in capsys.readouterr().out
+
+
+def test_how_long_a_provider_asked_to_wait_is_logged_as_it_was_said(report, capsys):
+    verdict = Failed(Fault.RATE, "slow down", 315_360_000.0)
+    attempt = Attempt(sender="ses", started_at=1.0, duration=0.5, verdict=verdict)
+    outcome = Deferred(attempts=[attempt], delay=300.0, touched=False)
+    report.touched(Lease(mail=a_mail(), receipt="r"), outcome, {})
+    assert "retry_after=315360000" in capsys.readouterr().out
+
+
 def test_a_breaker_is_logged_when_it_opens_and_when_it_closes(report, capsys):
     lease, outcome = Lease(mail=a_mail(), receipt="r"), Sent(attempts=[OK])
     states = (
