@@ -1,5 +1,6 @@
 """Providers that are down, slow, or take a mail without a word."""
 
+import random
 import time
 from itertools import pairwise
 
@@ -139,6 +140,34 @@ def test_a_key_revoked_costs_no_mail_and_shows(site, full, figures, senders):
         seconds_to_drain=seconds,
     )
     assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 0, 0)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("senders", [("eu", "us"), ("eu",)], ids=["two", "the only one"])
+def test_providers_that_flap_bury_only_the_mails_that_none_takes(site, full, figures, senders):
+    site, provider = Site(site.fleet, site.provider, site.url, senders), site.provider
+    mails, chance = (2000 if full else 400), random.Random(1)
+    provider.behave = lambda call: (
+        Refuse(503) if call.subject == "poison" or chance.random() < 0.2 else Accept(0.01)
+    )
+    site.set(RETRY_DELAYS="1,1")
+    api = site.api()
+    [worker] = site.workers(1)
+    with Load(api.url, mails=20, per_second=20) as load:  # the others are a measure for the last
+        load.join(60)
+    subject = ["poison", *["fine"] * (mails - 1)].__getitem__
+    with Load(api.url, mails=mails, per_second=mails / 15, clients=1, subject=subject) as more:
+        more.join(120)
+        until(lambda: worker.metric('limbo_mails_settled_total{outcome="dead"}') >= 1, 60)
+    seconds = site.drain(120)
+    outcome = site.outcome([*load.submitted, *more.submitted])
+    site.close()
+    figures(
+        f"a fifth of the calls fail, {'two' if len(senders) > 1 else 'the only one'}",
+        **outcome.figures(),
+        seconds_to_drain=seconds,
+    )
+    assert (outcome.lost, outcome.dead, outcome.doubles) == (0, 1, 0)
 
 
 def _is_put_off_after_one_call(story):
