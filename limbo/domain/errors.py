@@ -8,8 +8,9 @@ LimboError
 ├── QueueUnavailable         the queue did not answer, or answered with an error
 ├── LedgerUnavailable        the same of the ledger
 ├── ApiKeysUnavailable       the same of the store of API keys, or a key in it cannot be read
+├── SecretsUnavailable       the same of the store of the installation's own secrets
 ├── StoreUnavailable         a store cannot be opened now; it may be later
-├── DatabaseUnavailable      the same of a database; each port turns it into one of these three
+├── DatabaseUnavailable      the same of a database; each port turns it into one of these four
 │   └── CommitInDoubt        it was asked to commit, and may have done so
 ├── NotSent                  a request to a provider was not written in full
 ├── ResponseLost             the request was, but no complete response came
@@ -67,6 +68,10 @@ class ApiKeysUnavailable(LimboError):  # noqa: N818 - a state of the store, not 
 
 class StoreUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
     """A store cannot be opened now, as nothing answers there. The settings may be right."""
+
+
+class SecretsUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
+    """The store of the installation's own secrets cannot be used now."""
 
 
 class SettingsError(LimboError):

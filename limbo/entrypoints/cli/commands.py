@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from limbo.entrypoints.cli import api, check, dev, health, migrate, worker
+from limbo.entrypoints.cli import api, check, dev, hash_address, health, migrate, worker
 from limbo.entrypoints.cli.command import Command, CommandGroup
 from limbo.entrypoints.cli.dead_letters import command as dead_letters
 from limbo.entrypoints.cli.keys import command as keys
@@ -16,4 +16,5 @@ COMMANDS: Sequence[Command | CommandGroup] = (
     health.COMMAND,
     dead_letters.COMMAND,
     keys.COMMAND,
+    hash_address.COMMAND,
 )

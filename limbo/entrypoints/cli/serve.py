@@ -34,6 +34,12 @@ _DEV_DEFAULTS = {QUEUE.name: "memory:", SENDERS.name: "fake.a,fake.b"}
 _MOST_CONNECTIONS = 10_000
 _PROBE_CONNECTIONS = 128  # of a port for probes and metrics
 _KEPT_FILES = 128  # for databases, the log, the probes' port, and connections that just ended
+_HASHES = {
+    "setting": "under LIMBO_HASH_SECRET",
+    "ledger": "under this installation's secret",
+    "queue": "under this installation's secret",
+    "process": "of this process alone, they match no other's; LIMBO_HASH_SECRET makes them match",
+}
 _log = structlog.get_logger()
 
 
@@ -126,6 +132,7 @@ def _tell(event: str, server: HttpServer, settings: Settings, **more: object) ->
         queue=settings.queue_kind,
         ledger=settings.ledger_kind,
         senders=[sender.name for sender in settings.senders],
+        address_hashes=_HASHES[settings.address_hashes],
         **settings.files,
         **more,
     )
@@ -153,6 +160,7 @@ def _api_servers(container: Container, access: Access, *, connections: int) -> l
         gather=container.gather_limits(),
         shows_metrics=settings.metrics_port is None,
         trusted_proxies=settings.trusted_proxies,
+        address_hash=container.address_hash(),
     )
     server = HttpServer(
         app,

@@ -33,6 +33,7 @@ from limbo.entrypoints.http.server.long_poll import LongPolls
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.protocol import STOP
 from limbo.entrypoints.http.server.refusals import Refusals
+from limbo.entrypoints.telemetry.address_hash import AddressHash
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger_reader import LedgerReader
@@ -74,13 +75,15 @@ def create_app(
     deduplicates: bool = True,
     shows_metrics: bool = True,
     trusted_proxies: Networks = NO_NETWORKS,
+    address_hash: AddressHash | None = None,
 ) -> Starlette:
     """Return the application; its lifespan must run, because it starts the outbox's threads.
 
     Without a ``ledger_reader`` or ``dead_letters``, the operations that need one answer 501. So
     does a submission with an Idempotency-Key, unless the outbox ``deduplicates``. Without
     ``shows_metrics`` there is no /metrics, which then has a port of its own. What
-    ``trusted_proxies`` say of whom they serve is believed.
+    ``trusted_proxies`` say of whom they serve is believed. Without an
+    ``address_hash``, logs show addresses by hashes of this process alone.
     """
     limits = limits or HttpLimits()
     gatherer = Gatherer(outbox, gather)
@@ -99,6 +102,7 @@ def create_app(
         now=now,
         reader=reader,
         deduplicates=deduplicates,
+        address_hash=address_hash or AddressHash.random(),
     )
     mails = Mails(ledger_reader, offload=reading, polls=polls)
     letters = DeadLetterHandlers(dead_letters, offload=clearing)

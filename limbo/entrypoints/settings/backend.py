@@ -35,6 +35,7 @@ class BackendRules:
     shared: bool = True
     holds_ledger: bool = False
     holds_api_keys: bool = False
+    holds_secrets: bool = False
     deduplicates: Callable[[str], bool] = _never
     lease_min: float = 1.0
     needs: tuple[tuple[Variable, str], ...] = ()

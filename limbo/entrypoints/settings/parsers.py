@@ -17,6 +17,13 @@ def text(value: str) -> str:
     return value
 
 
+def secret(value: str) -> bytes:
+    """Take a text of 16 or more characters, as bytes."""
+    if len(value) < 16:  # noqa: PLR2004
+        raise ValueError("16 characters or more, such as `openssl rand -base64 32` makes")
+    return value.encode()
+
+
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Return a parser of whole numbers from ``least`` to ``most``."""
 

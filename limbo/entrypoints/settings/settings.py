@@ -17,6 +17,7 @@ from limbo.entrypoints.settings.parsers import (
     delays,
     hosts,
     seconds,
+    secret,
     sqs_queue,
     text,
     whole,
@@ -30,6 +31,7 @@ from limbo.entrypoints.settings.variables import (
     BREAKER_OPEN_SECONDS,
     CONCURRENCY,
     DEAD_LETTER_QUEUE,
+    HASH_SECRET,
     KEEP_BODIES_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
     KEEP_LEDGER_DAYS,
@@ -60,6 +62,7 @@ class Settings:
     keep_ledger_days: float
     keep_dead_letters_days: float
     api_keys_file: str | None
+    hash_secret: bytes | None = field(repr=False)
     region: str | None
     senders: tuple[SenderSettings, ...]
     host: str
@@ -115,6 +118,15 @@ class Settings:
         return "database" if holds_api_keys else "none"
 
     @property
+    def address_hashes(self) -> Literal["setting", "ledger", "queue", "process"]:
+        """Where the secret of hashed addresses is from: a database makes one, if there is any."""
+        if self.hash_secret is not None:
+            return "setting"
+        if self.ledger_backend is not None and self.ledger_backend.holds_secrets:
+            return "ledger"
+        return "queue" if self.queue_backend.holds_secrets else "process"
+
+    @property
     def deduplicates(self) -> bool:
         """Whether the ledger, or the queue itself, recognises an Idempotency-Key."""
         return self.ledger_backend is not None or self.queue_backend.deduplicates(self.queue)
@@ -150,6 +162,7 @@ def load(
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
         keep_dead_letters_days=env.need(KEEP_DEAD_LETTERS_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
+        hash_secret=env.read(HASH_SECRET, secret),
         region=env.read(REGION, text),
         senders=senders,
         **asdict(read_listening(env)),

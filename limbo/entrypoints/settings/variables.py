@@ -57,6 +57,12 @@ REGION = Variable(
     original="REGION",
     meaning="AWS region; without it, what the AWS SDK finds (`AWS_REGION`, profile)",
 )
+HASH_SECRET = Variable(
+    name="LIMBO_HASH_SECRET",
+    secret=True,
+    meaning="the secret under which logs hash addresses, 16 characters or more; by default one that"
+    " limbo makes and keeps in its database, or one for each process without a database",
+)
 SENDERS = Variable(
     name="LIMBO_SENDERS",
     meaning="{senders}, comma-separated; several of a kind as `fake.a,fake.b`;"
@@ -137,6 +143,7 @@ VARIABLES = (
     KEEP_LEDGER_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
     API_KEYS_FILE,
+    HASH_SECRET,
     SENDERS,
     HOST,
     PORT,

@@ -1,9 +1,7 @@
 """The logs, by structlog: one line for each event, without addresses; set up once a process."""
 
-import hashlib
 import logging
 import sys
-from functools import lru_cache
 
 import orjson
 import structlog
@@ -87,12 +85,3 @@ class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ign
 
 def _as_json(_: object, __: str, event: structlog.typing.EventDict) -> bytes:
     return orjson.dumps(event, default=repr)
-
-
-def hash_address(email: str) -> str:
-    """Return the form of an address in a log: the first 12 hex digits of its SHA-256."""
-    return hashlib.sha256(email.encode()).hexdigest()[:12]
-
-
-hash_from = lru_cache(maxsize=1024)(hash_address)
-"""``hash_address`` with a cache, for the few addresses that send many mails."""

@@ -17,6 +17,7 @@ from limbo.domain.delivery.retry import RetryPolicy
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.process.clock_watch import ClockWatch
 from limbo.entrypoints.settings.settings import load
+from limbo.entrypoints.telemetry.address_hash import AddressHash
 from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.wiring.backends import BACKENDS
@@ -28,6 +29,7 @@ from limbo.entrypoints.worker.worker import Worker
 from limbo.ports.tables import Opening
 
 _PROBE_SHARE = 1 / 8  # of the mails received while every provider is down
+_ADDRESS_HASHES = "address hashes"  # its name in the database
 
 
 class Container(containers.DeclarativeContainer):
@@ -106,6 +108,18 @@ class Container(containers.DeclarativeContainer):
         ),
         database=ledger_parts.provided.api_keys.call(),
         none=providers.Object(None),
+    )
+
+    address_hash = providers.Selector(
+        settings.provided.address_hashes,
+        setting=providers.Singleton(AddressHash, settings.provided.hash_secret),
+        ledger=providers.Singleton(
+            AddressHash, ledger_parts.provided.secrets.call().secret.call(_ADDRESS_HASHES)
+        ),
+        queue=providers.Singleton(
+            AddressHash, queue_parts.provided.secrets.call().secret.call(_ADDRESS_HASHES)
+        ),
+        process=providers.Singleton(AddressHash.random),
     )
 
     senders = providers.Resource(open_senders, settings, sender_kinds)

@@ -15,8 +15,8 @@ class Parts(containers.DeclarativeContainer):
 
     If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
     (for submissions to the queue of another backend), ``ledger_reader``, and ``outbox`` (for
-    submissions to its own queue). If it holds API keys, it provides ``api_keys``. If it is made of
-    tables, it provides ``tables``.
+    submissions to its own queue). If it holds API keys, it provides ``api_keys``; if it holds
+    secrets of the installation, ``secrets``. If it is made of tables, it provides ``tables``.
     """
 
     url = providers.Dependency(instance_of=str)

@@ -6,6 +6,7 @@ from dependency_injector import providers
 
 from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.ledger import SqlLedger
+from limbo.adapters.sql.own_secrets import SqlSecrets
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.adapters.sql.tables import DatabaseKind, SqlTables
@@ -28,3 +29,4 @@ class SqlParts(Parts):
     ledger_reader = reservations.provided.ledger_reader
     outbox = providers.Singleton(SqlOutbox, database)
     api_keys = providers.Singleton(SqlApiKeys, database)
+    secrets = providers.Singleton(SqlSecrets, database)

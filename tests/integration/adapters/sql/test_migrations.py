@@ -16,6 +16,7 @@ from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.database import Database, Dialect
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.migrations import MIGRATIONS, VERSION, Migration, migrate, need_tables
+from limbo.adapters.sql.own_secrets import SqlSecrets
 from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
@@ -47,6 +48,7 @@ HASHES = {
     "m0010_counts.py": "c6650144b66db23d4a3e12dd14fc39f078b163c516d99279f1690cec3ccd425b",
     "m0011_entries.py": "5f97c27bd88f33e12898e428cfc13fb96b411d7491e2d6fbe5baae4de7b1277a",
     "m0012_evidence.py": "9bf838e7416c1d550559bfa343814cda360253e2690e56f6c564ea5ea20b22bb",
+    "m0013_secrets.py": "24ab71f39a51a07a741d5f70ddb761d3cc74ac7140d88369a2f59fde59bbae7f",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -179,6 +181,12 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
     10: [],
     11: [],
     12: [],
+    13: [
+        (
+            "limbo_secrets",
+            {"name": "address hashes", "secret": b"s" * 32, "created_at": 1700000000.0},
+        )
+    ],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}
@@ -324,6 +332,11 @@ def test_an_api_key_is_found(open_at, version):
     assert (key.name, key.rate, key.is_revoked) == ("shop", Rate(6000, "min"), False)
     assert key.allowed_from.rules == {"@shop.example"}
     assert (key.client.id, key.networks, key.expires_at) == ("yt2ir86oxk", NO_NETWORKS, None)
+
+
+@pytest.mark.parametrize("version", range(11, VERSION + 1))
+def test_a_secret_stays_what_it_was(open_at, version):
+    assert SqlSecrets(climbed(open_at, version)).secret("address hashes") == b"s" * 32
 
 
 @pytest.mark.parametrize("version", range(VERSION))

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "keys list": (),
     "keys update": ("0123456789", "--name", "x"),
     "keys revoke": ("nothing",),
+    "hash": ("a@example.com",),
 }
 # What tells of one thing, or of what was done; any other document is a list.
 NO_LISTS = {"dead-letters show", "dead-letters redrive", "dead-letters drop"}

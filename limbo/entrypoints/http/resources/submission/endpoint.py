@@ -24,7 +24,7 @@ from limbo.entrypoints.http.server.body import BodyReader, ClientGone
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.http.server.response import ReadyResponse
-from limbo.entrypoints.telemetry.logs import hash_address, hash_from
+from limbo.entrypoints.telemetry.address_hash import AddressHash
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import KeptAs, KeyConflict, Replayed, Submission
 from limbo.ports.queue import Kept, NotKept
@@ -60,12 +60,14 @@ class SubmissionEndpoint:
         now: Callable[[], float],
         reader: BodyReader,
         deduplicates: bool,
+        address_hash: AddressHash,
     ) -> None:
         self._gatherer = gatherer
         self._access = access
         self._validation = Validation(now=now)
         self._reader = reader
         self._deduplicates = deduplicates
+        self._address_hash = address_hash
         self._log = log.bind()
         names = ("submitted", "replayed", "invalid", "aborted", "error", *_OUTCOMES.values())
         self._outcomes = {name: metrics.mails_submitted.labels(name) for name in names}
@@ -78,7 +80,7 @@ class SubmissionEndpoint:
             outcome = "replayed" if is_replay else "submitted"
             await response(scope, receive, send)
             self._log.info(
-                "mail submitted before" if is_replay else "mail submitted", **_traits(mail)
+                "mail submitted before" if is_replay else "mail submitted", **self._traits(mail)
             )
         except HttpRefusal as refused:
             outcome = _OUTCOMES.get(refused.status, "invalid")
@@ -127,13 +129,12 @@ class SubmissionEndpoint:
             case never:
                 assert_never(never)
 
-
-def _traits(mail: Mail) -> dict[str, object]:
-    """Return what a log may know of a mail."""
-    recipients = mail.recipients
-    return {
-        "mail_id": mail.id,
-        "from": hash_from(mail.from_.email),
-        "recipients": len(recipients),
-        "to": [hash_address(address.email) for address in recipients],
-    }
+    def _traits(self, mail: Mail) -> dict[str, object]:
+        """Return what a log may know of a mail."""
+        recipients = mail.recipients
+        return {
+            "mail_id": mail.id,
+            "from": self._address_hash.of_sender(mail.from_.email),
+            "recipients": len(recipients),
+            "to": [self._address_hash(address.email) for address in recipients],
+        }

@@ -5,7 +5,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
-from limbo.entrypoints.telemetry.logs import hash_address
+from limbo.entrypoints.telemetry.address_hash import AddressHash
 from limbo.ports.queue import Kept, NotKept
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL, NOW, HttpApp
@@ -329,7 +329,8 @@ def test_many_mails_at_once_are_each_answered_for_themselves():
 
 
 def test_a_submission_is_one_log_line_without_address_or_content():
-    http = HttpApp()
+    hash_address = AddressHash(b"a secret of this test")
+    http = HttpApp(address_hash=hash_address)
     with capture_logs() as logs:
         post(http, as_json(cc="carol@example.org"))
     (line,) = (line for line in logs if line["event"] == "mail submitted")
