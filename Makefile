@@ -5,7 +5,7 @@ BIN := .venv/bin
 # The locks name everything there is to install: pip has nothing to resolve, and no newer release to trip over.
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --extra postgres pyproject.toml
+	--no-annotate --no-header --extra postgres --extra encryption pyproject.toml
 # Each core runs the tests of two processes, and who is done takes over what is left of the others.
 SIDE_BY_SIDE := --numprocesses auto --dist worksteal
 

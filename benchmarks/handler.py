@@ -16,15 +16,24 @@ from starlette.types import ASGIApp
 from benchmarks.support.bare import bare_app
 from benchmarks.support.load import BODY
 from benchmarks.support.report import Row, median_ratio, run
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
+from limbo.adapters.encryption.aes_gcm import AesGcmSeal
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.outbox.queue_only import QueueOutbox
+from limbo.adapters.sql.database import Database
+from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
 from limbo.domain.access.api_key import KeyScope
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import create_app
+from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.entrypoints.process.supervisor import collect_less
 from limbo.entrypoints.telemetry.logs import configure_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
+from limbo.ports.outbox import Outbox
+from limbo.ports.queue import Readiness
 
 ROUNDS = 15
 AT_ONCE = 64
@@ -82,24 +91,41 @@ async def _cost(app: ASGIApp) -> float:
 
 async def _round() -> tuple[float, float]:
     queue = MemoryQueue()
+    return await _accepting(QueueOutbox(queue), queue), await _cost(bare_app())
+
+
+async def _sealed_round(database: Database) -> tuple[float, float]:
+    """Return the cost with mails that are encrypted at rest, and without, in SQLite."""
+    queue, seal = SqlQueue(database), AesGcmSeal({"k1": bytes(32)})
+    sealed, plain = (SqlOutbox(database, codec=codec) for codec in (MailCodec(seal), PLAIN))
+    gather = GatherLimits(enough=32)
+    return await _accepting(sealed, queue, gather), await _accepting(plain, queue, gather)
+
+
+async def _accepting(outbox: Outbox, queue: Readiness, gather: GatherLimits | None = None) -> float:
     app = create_app(
-        outbox=QueueOutbox(queue),
+        outbox=outbox,
         readiness=queue,
         metrics=Metrics(),
         access=Access(None, anonymous_scopes=[KeyScope.SEND, KeyScope.READ]),
         hosts=HostPolicy(listens_on="127.0.0.1"),
+        gather=gather,
     )
     async with app.router.lifespan_context(app):
-        return await _cost(app), await _cost(bare_app())
+        return await _cost(app)
 
 
 def rows() -> Iterator[Row]:
-    """Yield the one row."""
+    """Yield the two rows."""
     # The log goes to a file, so that only the table is printed.
     with tempfile.TemporaryFile("w") as file, mock.patch("sys.stdout", file):
         configure_logging(pretty=False)
         collect_less()  # as limbo's processes do; the floor profits from it too
         measured = [uvloop.run(_round()) for _ in range(ROUNDS)][1:]
+        with tempfile.TemporaryDirectory() as folder:
+            database = SqliteDatabase.connect(f"sqlite:///{folder}/limbo.db")
+            sealed = [uvloop.run(_sealed_round(database)) for _ in range(ROUNDS)][1:]
+            database.close()
     ours, floor = (statistics.median(column) for column in zip(*measured, strict=True))
     yield Row(
         what="CPU of the accept handler in-process, memory queue",
@@ -107,6 +133,15 @@ def rows() -> Iterator[Row]:
         floor=f"bare Starlette: {floor:.1f} µs",
         value=median_ratio(measured),
         reach=2.0,
+        at_least=False,
+    )
+    ours, floor = (statistics.median(column) for column in zip(*sealed, strict=True))
+    yield Row(
+        what="the same with SQLite, mails encrypted at rest",
+        measured=f"{ours:.1f} µs",
+        floor=f"not encrypted: {floor:.1f} µs",
+        value=median_ratio(sealed),
+        reach=1.25,
         at_least=False,
     )
 

@@ -12,6 +12,8 @@ LimboError
 ├── StoreUnavailable         a store cannot be opened now; it may be later
 ├── DatabaseUnavailable      the same of a database; each port turns it into one of these four
 │   └── CommitInDoubt        it was asked to commit, and may have done so
+├── SealKeyMissing           a stored mail is encrypted under a key that is not there
+├── SealBroken               a stored mail was altered since it was encrypted
 ├── NotSent                  a request to a provider was not written in full
 ├── ResponseLost             the request was, but no complete response came
 ├── HttpRefusal              a request is refused; this becomes the response
@@ -72,6 +74,14 @@ class StoreUnavailable(LimboError):  # noqa: N818 - a state of the store, not a 
 
 class SecretsUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake
     """The store of the installation's own secrets cannot be used now."""
+
+
+class SealKeyMissing(LimboError):  # noqa: N818 - a state of the keys, not a mistake
+    """The key with the name that is its text is not there."""
+
+
+class SealBroken(LimboError):  # noqa: N818 - a state of the body, not a mistake
+    """What was sealed under the key with the name that is its text cannot be opened by it."""
 
 
 class SettingsError(LimboError):

@@ -34,12 +34,14 @@ class NotKept:
 class Undecodable:
     """A body in the queue that is no mail, and the reason. ``id`` is the queue's id for it.
 
-    ``is_supported`` is False if a newer limbo wrote it, which may be able to read it.
+    ``is_supported`` is False if another process may be able to read it: a newer limbo wrote it, or,
+    if ``is_sealed``, it is encrypted under a key that this one does not have.
     """
 
     id: str
     reason: str
     is_supported: bool = True
+    is_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from limbo.adapters.encoding.codec import decode_attempts
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql.causes import count_causes, entries, name_causes
 from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
@@ -70,8 +71,9 @@ _DROP_OLD = """
 class SqlDeadLetters:
     """The DeadLetters of a SqlQueue. Their ids sort by the time of burial."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, codec: MailCodec = PLAIN) -> None:
         self._database = database
+        self._codec = codec
         self._dialect = database.dialect
 
     @database_errors_as(QueueUnavailable)
@@ -95,7 +97,7 @@ class SqlDeadLetters:
         if not is_mail_id(id):
             return None
         rows = self._database.execute(_SHOW, {"id": id})
-        return _letter(rows[0]) if rows else None
+        return self._letter(rows[0]) if rows else None
 
     @database_errors_as(QueueUnavailable)
     def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:
@@ -163,10 +165,9 @@ class SqlDeadLetters:
             yield from (id_ for (id_,) in rows)
             [after] = rows[-1]
 
-
-def _letter(row: Row) -> DeadLetter:
-    *facts, body = row
-    return DeadLetter(**_facts(facts), mail=read_mail(body, text(facts[1])))
+    def _letter(self, row: Row) -> DeadLetter:
+        *facts, body = row
+        return DeadLetter(**_facts(facts), mail=read_mail(self._codec, body, text(facts[1])))
 
 
 def _facts(row: Sequence[Any]) -> dict[str, Any]:

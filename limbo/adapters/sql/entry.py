@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.encoding.mail_codec import MailCodec
 from limbo.adapters.sql.database import Dialect, Executor
 from limbo.adapters.sql.leases import READY
 from limbo.adapters.sql.statements import in_each, values
@@ -69,9 +69,17 @@ _ENTER_AND_QUEUE = in_each(lambda dialect: _entering(dialect, queue=True))
 
 
 def enter(
-    executor: Executor, dialect: Dialect, submissions: Sequence[Submission], *, queue: bool
+    executor: Executor,
+    dialect: Dialect,
+    submissions: Sequence[Submission],
+    codec: MailCodec,
+    *,
+    queue: bool,
 ) -> None:
-    """Enter the mails as SUBMITTED, or as ENTERED without ``queue``. Keep existing rows."""
+    """Enter the mails as SUBMITTED, or as ENTERED without ``queue``. Keep existing rows.
+
+    The subject of a mail whose body is sealed stands in the body alone.
+    """
     sql = _ENTER_AND_QUEUE[dialect] if queue else _ENTER[dialect]
     status = SUBMITTED if queue else ENTERED
     mails = [submission.mail for submission in submissions]
@@ -83,8 +91,8 @@ def enter(
         "submitted_at": [mail.submitted_at for mail in mails],
         "sender": [mail.from_.email for mail in mails],
         "recipients": [_emails(mail) for mail in mails],
-        "subject": [mail.subject for mail in mails],
-        "body": [encode_mail(mail) for mail in mails],
+        "subject": ["" if codec.seals else mail.subject for mail in mails],
+        "body": [codec.encode(mail) for mail in mails],
     }
     executor.execute_many(sql, columns, notify=queue)
 

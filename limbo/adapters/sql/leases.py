@@ -7,7 +7,7 @@ is due at READY, long ago: no clock that is set back can hold it, and it comes b
 import secrets
 from collections.abc import Sequence
 
-from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.encoding.mail_codec import MailCodec
 from limbo.adapters.sql.cells import number, number_or_none
 from limbo.adapters.sql.database import Database, Dialect, Executor
 from limbo.domain.delivery.evidence import Evidence
@@ -88,7 +88,7 @@ _RELEASE = f"""
 """
 
 
-def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
+def claim(database: Database, codec: MailCodec, *, limit: int, seconds: float) -> list[Lease]:
     """Lease up to ``limit`` mails: what is ready, then what has been due longest."""
     receipt = secrets.token_hex(16)
     values = {"receipt": receipt, "seconds": seconds, "limit": limit}
@@ -98,7 +98,7 @@ def claim(database: Database, *, limit: int, seconds: float) -> list[Lease]:
         rows = database.execute(_CLAIMED, {"receipt": receipt})
     return [
         Lease(
-            mail=read_mail(body, id_),
+            mail=read_mail(codec, body, id_),
             receipt=receipt,
             touches=int(number(touches)),
             possible_duplicate=bool(possible_duplicate),
@@ -134,9 +134,9 @@ def release(executor: Executor, lease: Lease, *, delay: float) -> None:
     executor.execute(_RELEASE, values, notify=True)
 
 
-def read_mail(body: bytes | str, id_: str) -> Mail | Undecodable:
+def read_mail(codec: MailCodec, body: bytes | str, id_: str) -> Mail | Undecodable:
     """Read a body. A mail whose id differs from its row's is refused: it could never be removed."""
-    mail = decode_mail(body, id_)
+    mail = codec.decode(body, id_)
     if mail.id != id_:
         return Undecodable(id_, "id: not the one that the queue knows it by")
     return mail

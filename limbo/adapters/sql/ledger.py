@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.outbox.once_per_key import Reservation, reserved
 from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Executor, database_errors_as
@@ -81,10 +82,11 @@ _Attempts = dict[tuple[str, float, str], bytes | None]
 class SqlLedger:
     """A Ledger and its Reservations. ``ledger_reader`` reads it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, codec: MailCodec = PLAIN) -> None:
         self._database = database
         self._dialect = database.dialect
-        self.ledger_reader = SqlLedgerReader(database)
+        self._codec = codec
+        self.ledger_reader = SqlLedgerReader(database, codec)
 
     @database_errors_as(LedgerUnavailable)
     def write(self, events: Sequence[Start | End]) -> list[StartReply | None]:
@@ -109,7 +111,7 @@ class SqlLedger:
             self._database.check_room()
             reservations = claim_keys(transaction, self._dialect, submissions)
             if entered := reserved(submissions, reservations):
-                enter(transaction, self._dialect, entered, queue=False)
+                enter(transaction, self._dialect, entered, self._codec, queue=False)
         return reservations
 
     @database_errors_as(LedgerUnavailable)

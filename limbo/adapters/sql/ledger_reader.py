@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql.by_recipient import ids_to
 from limbo.adapters.sql.cancellation import cancel
 from limbo.adapters.sql.cells import text
 from limbo.adapters.sql.database import Database, Dialect, Executor, Row, database_errors_as
+from limbo.adapters.sql.leases import read_mail
 from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
 from limbo.domain.delivery.lifecycle import Status, read_status
 from limbo.domain.errors import LedgerUnavailable
@@ -55,8 +57,9 @@ _OF_MAIL = {
 class SqlLedgerReader:
     """The LedgerReader for the tables of a SqlLedger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, codec: MailCodec = PLAIN) -> None:
         self._database = database
+        self._codec = codec
         self._id_of_client = _ID_OF_CLIENT[database.dialect]
 
     @database_errors_as(LedgerUnavailable)
@@ -70,7 +73,8 @@ class SqlLedgerReader:
             return None
         attempts = [read_attempt(row) for row in self._database.execute(_ATTEMPTS, values)]
         bodies = self._database.execute(_CONTENT, values)
-        return read_record(rows[0], bodies[0][0] if bodies else None, attempts)
+        mail = read_mail(self._codec, bodies[0][0], id) if bodies else None
+        return read_record(rows[0], mail, attempts)
 
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql import leases as sql_leases
 from limbo.adapters.sql.burial import bury
 from limbo.adapters.sql.database import (
@@ -42,10 +42,13 @@ _DUE_IN = "SELECT min(due) - :now FROM limbo_queue"
 class SqlQueue:
     """A MailQueue in a table, as durable as the database."""
 
-    def __init__(self, database: Database, *, lease_seconds: float = 60.0) -> None:
+    def __init__(
+        self, database: Database, *, lease_seconds: float = 60.0, codec: MailCodec = PLAIN
+    ) -> None:
         self._database = database
         self._lease_seconds = lease_seconds
-        self.dead_letters = SqlDeadLetters(database)
+        self._codec = codec
+        self.dead_letters = SqlDeadLetters(database, codec)
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
         """Keep all the mails, or none. If a mail's id exists already, the stored mail stays."""
@@ -53,7 +56,7 @@ class SqlQueue:
             return []
         columns: dict[str, Sequence[object]] = {
             "id": [mail.id for mail in mails],
-            "body": [encode_mail(mail) for mail in mails],
+            "body": [self._codec.encode(mail) for mail in mails],
             "submitted_at": [mail.submitted_at for mail in mails],
         }
         try:
@@ -105,7 +108,9 @@ class SqlQueue:
         return depth(self._database)
 
     def _claim(self, limit: int) -> list[Lease]:
-        return sql_leases.claim(self._database, limit=limit, seconds=self._lease_seconds)
+        return sql_leases.claim(
+            self._database, self._codec, limit=limit, seconds=self._lease_seconds
+        )
 
     def _await_due(self, until: float) -> bool:
         """Sleep until a mail is due. Return False if none is due by then."""

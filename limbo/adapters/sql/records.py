@@ -7,13 +7,14 @@ from collections.abc import Sequence
 
 import orjson
 
-from limbo.adapters.encoding.codec import decode_attempts, decode_cause, decode_mail
+from limbo.adapters.encoding.codec import decode_attempts, decode_cause
 from limbo.adapters.sql.cells import number, number_or_none, text
 from limbo.adapters.sql.database import Row
 from limbo.domain.delivery.lifecycle import read_status
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.mail.mail import Mail
 from limbo.ports.ledger_reader import Record, RecordedAttempt
+from limbo.ports.queue import Undecodable
 
 COLUMNS = """
     id, client, status, submitted_at, updated_at, sender, recipients, subject,
@@ -23,12 +24,11 @@ ATTEMPT_COLUMNS = "sender, started_at, outcome"
 
 
 def read_record(
-    row: Row, body: bytes | None = None, attempts: Sequence[RecordedAttempt] = ()
+    row: Row, mail: Mail | Undecodable | None = None, attempts: Sequence[RecordedAttempt] = ()
 ) -> Record:
     """Read a row of COLUMNS, and the content if it is still there."""
     id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
     next_at, cause, possible_duplicate, key = rest
-    mail = None if body is None else decode_mail(body, id_)
     return Record(
         id=text(id_),
         client=text(client),

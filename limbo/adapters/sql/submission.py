@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.outbox.once_per_key import once_per_key, reserved, submit_results
 from limbo.adapters.sql.database import CommitInDoubt, Database, DatabaseUnavailable, Executor
 from limbo.adapters.sql.entry import enter
@@ -13,8 +14,9 @@ from limbo.ports.queue import Kept, NotKept
 class SqlOutbox:
     """Writes mails to queue and ledger together: all mails of a call, or none."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, codec: MailCodec = PLAIN) -> None:
         self._database = database
+        self._codec = codec
 
     def submit(self, submissions: Sequence[Submission]) -> list[SubmitResult]:
         """Keep the mails in one transaction. Without idempotency keys it is a single statement."""
@@ -36,4 +38,4 @@ class SqlOutbox:
 
     def _enter(self, executor: Executor, submissions: Sequence[Submission]) -> None:
         self._database.check_room()
-        enter(executor, self._database.dialect, submissions, queue=True)
+        enter(executor, self._database.dialect, submissions, self._codec, queue=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import BATCH
 from limbo.adapters.sqs.letter import (
@@ -40,12 +41,19 @@ class SqsDeadLetters:
     """The DeadLetters in the dead-letter queue of an SqsQueue."""
 
     def __init__(
-        self, client: "SQSClient", queue: str, dead_letter_queue: str, *, patience: int = 1
+        self,
+        client: "SQSClient",
+        queue: str,
+        dead_letter_queue: str,
+        *,
+        patience: int = 1,
+        codec: MailCodec = PLAIN,
     ) -> None:
         """``patience`` is how many seconds a look waits for letters that SQS has not counted."""
         self._queue = SqsChannel(client, queue)
         self._dead = SqsChannel(client, dead_letter_queue)
         self._patience = patience
+        self._codec = codec
         self._looking = threading.Lock()
 
     def list(
@@ -73,7 +81,7 @@ class SqsDeadLetters:
     def show(self, id: str) -> DeadLetter | None:  # noqa: A002
         """Return one dead letter, or None."""
         for messages in self._named([id]):
-            return read_letter(messages[0])
+            return read_letter(messages[0], self._codec)
         return None
 
     def causes(self, limit: int) -> Sequence[tuple[Cause, int]]:

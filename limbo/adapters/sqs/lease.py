@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from limbo.adapters.encoding.codec import decode_mail
+from limbo.adapters.encoding.mail_codec import MailCodec
 from limbo.adapters.sqs.letter import POSSIBLE_DUPLICATE
 from limbo.adapters.sqs.messages import Message
 from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence
@@ -44,14 +44,16 @@ class Known:
 NEW = Known()
 
 
-def lease_of(message: Message, received_at: float, hidden_for: int, known: Known) -> SqsLease:
+def lease_of(
+    message: Message, codec: MailCodec, received_at: float, hidden_for: int, known: Known
+) -> SqsLease:
     """Return the lease of a message just received.
 
     How often SQS gave it out says nothing against the mail: it counts restarts and throttles too.
     """
     received = max(0, message.receive_count - 1)
     return SqsLease(
-        mail=decode_mail(message.body, message.id),
+        mail=codec.decode(message.body, message.id),
         receipt=message.receipt,
         touches=known.touches,
         evidence=known.evidence,

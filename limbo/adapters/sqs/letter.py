@@ -7,10 +7,10 @@ from limbo.adapters.encoding.codec import (
     decode_attempts,
     decode_cause,
     decode_envelope,
-    decode_mail,
     encode_attempts,
     encode_cause,
 )
+from limbo.adapters.encoding.mail_codec import MailCodec, shown_id
 from limbo.adapters.sqs.client import MAX_BYTES
 from limbo.adapters.sqs.messages import Message, Outgoing
 from limbo.domain.delivery.verdict import Attempt, Cause, Death
@@ -54,9 +54,9 @@ def read_entry(message: Message) -> DeadLetterEntry:
     )
 
 
-def read_letter(message: Message) -> DeadLetter:
+def read_letter(message: Message, codec: MailCodec) -> DeadLetter:
     """Read a message of the dead-letter queue, even if limbo did not put it there."""
-    mail = decode_mail(message.body, message.attributes.get(_MAIL_ID, message.id))
+    mail = codec.decode(message.body, message.attributes.get(_MAIL_ID, message.id))
     return DeadLetter(
         id=message.id,
         mail_id=mail.id,
@@ -73,7 +73,7 @@ def redriven(message: Message) -> Outgoing:
     """Return the message to send. It is marked as a possible duplicate if the mark still fits."""
     plain = Outgoing(
         body=message.body,
-        group=decode_mail(message.body, message.id).id,
+        group=shown_id(message.body, message.id),
         deduplication=message.id,
     )
     marked = replace(plain, attributes={POSSIBLE_DUPLICATE: "true"})
@@ -83,7 +83,7 @@ def redriven(message: Message) -> Outgoing:
 def names_of(message: Message) -> tuple[str, str]:
     """Return the ids of the letter and of its mail."""
     mail_id = message.attributes.get(_MAIL_ID)
-    return message.id, mail_id or decode_mail(message.body, message.id).id
+    return message.id, mail_id or shown_id(message.body, message.id)
 
 
 def _may_be_double(message: Message) -> bool:

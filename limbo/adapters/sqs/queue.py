@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from limbo.adapters.encoding.codec import encode_mail
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import LONG_POLL
 from limbo.adapters.sqs.lease import NEW, Known, SqsLease, lease_of, own_lease
@@ -49,12 +49,14 @@ class SqsQueue:
         *,
         lease_seconds: float = 60.0,
         now: Callable[[], float] = time.time,
+        codec: MailCodec = PLAIN,
     ) -> None:
         self._queue = SqsChannel(client, queue)
         self._dead = SqsChannel(client, dead_letter_queue)
         self._lease_seconds = math.ceil(lease_seconds)
         self._now = now
         self._known: OrderedDict[str, Known] = OrderedDict()
+        self._codec = codec
         self._remembering = threading.Lock()
 
     def put(self, mails: Sequence[Mail]) -> list[Kept | NotKept]:
@@ -63,7 +65,7 @@ class SqsQueue:
         The mail's id deduplicates, not its content: two equal mails are two mails.
         """
         messages = [
-            Outgoing(body=encode_mail(mail).decode(), group=mail.id, deduplication=mail.id)
+            Outgoing(body=self._codec.encode(mail).decode(), group=mail.id, deduplication=mail.id)
             for mail in mails
         ]
         return [_kept(refusal) for refusal in self._queue.send(messages, spare=ATTRIBUTES_ROOM)]
@@ -84,7 +86,7 @@ class SqsQueue:
                 with self._remembering:
                     known = [self._known.get(message.id, NEW) for message in messages]
                 return [
-                    lease_of(message, called_at, hidden_for, of_it)
+                    lease_of(message, self._codec, called_at, hidden_for, of_it)
                     for message, of_it in zip(messages, known, strict=True)
                 ]
         return []

@@ -38,6 +38,8 @@ class Stop(Enum):
     """The ledger cannot record that a provider is called."""
     NEWER = "newer"
     """The mail uses something that only a newer limbo knows. Sending it might leave that out."""
+    SEALED = "sealed"
+    """The mail is encrypted under a key that this process does not have."""
     SHUTDOWN = "shutdown"
     """The worker is stopping, and starts nothing more."""
 

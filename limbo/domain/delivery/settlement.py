@@ -55,6 +55,7 @@ _STOPPED: Mapping[Stop, tuple[Action, Status]] = {
     Stop.CANCELLED: (_ACK, Status.CANCELLED),
     Stop.NO_LEDGER: (Defer(10.0), Status.DEFERRED),
     Stop.NEWER: (Defer(30.0), Status.DEFERRED),
+    Stop.SEALED: (Defer(30.0), Status.DEFERRED),
     Stop.SHUTDOWN: (Defer(0.0), Status.DEFERRED),
 }
 

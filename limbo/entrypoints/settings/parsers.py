@@ -3,10 +3,12 @@
 Each raises ValueError with a text that ends the sentence "LIMBO_… must be …".
 """
 
+import base64
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+_BODY_KEY = re.compile(r"([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)")
 _SQS_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
 
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
@@ -22,6 +24,21 @@ def secret(value: str) -> bytes:
     if len(value) < 16:  # noqa: PLR2004
         raise ValueError("16 characters or more, such as `openssl rand -base64 32` makes")
     return value.encode()
+
+
+def body_keys(value: str) -> Mapping[str, bytes]:
+    """Read keys of 32 bytes by id: ``id:base64,…``."""
+    keys = {}
+    for item in value.split(","):
+        found = _BODY_KEY.fullmatch(item.strip())
+        key = base64.b64decode(found[2]) if found else b""
+        if found is None or len(key) != 32 or found[1] in keys:  # noqa: PLR2004
+            raise ValueError(
+                "id:base64 of 32 bytes, comma-separated, with different ids of A-Z a-z 0-9 _ -;"
+                " `openssl rand -base64 32` makes such a key"
+            )
+        keys[found[1]] = key
+    return keys
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:

@@ -13,6 +13,7 @@ from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.settings.environment import Environment, Reading
 from limbo.entrypoints.settings.listening import read_listening
 from limbo.entrypoints.settings.parsers import (
+    body_keys,
     days,
     delays,
     hosts,
@@ -27,6 +28,7 @@ from limbo.entrypoints.settings.variables import (
     ALLOW_ANONYMOUS,
     ALLOWED_HOSTS,
     API_KEYS_FILE,
+    BODY_KEYS,
     BREAKER_OPEN_MAX_SECONDS,
     BREAKER_OPEN_SECONDS,
     CONCURRENCY,
@@ -62,6 +64,7 @@ class Settings:
     keep_ledger_days: float
     keep_dead_letters_days: float
     api_keys_file: str | None
+    body_keys: Mapping[str, bytes] = field(repr=False)
     hash_secret: bytes | None = field(repr=False)
     region: str | None
     senders: tuple[SenderSettings, ...]
@@ -162,6 +165,7 @@ def load(
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
         keep_dead_letters_days=env.need(KEEP_DEAD_LETTERS_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
+        body_keys=env.read(BODY_KEYS, body_keys) or {},
         hash_secret=env.read(HASH_SECRET, secret),
         region=env.read(REGION, text),
         senders=senders,

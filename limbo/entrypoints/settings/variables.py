@@ -57,6 +57,12 @@ REGION = Variable(
     original="REGION",
     meaning="AWS region; without it, what the AWS SDK finds (`AWS_REGION`, profile)",
 )
+BODY_KEYS = Variable(
+    name="LIMBO_BODY_KEYS",
+    secret=True,
+    meaning="keys that encrypt mails at rest: `id:base64` of 32 bytes, comma-separated; the first"
+    ' one encrypts, all decrypt; see "Mails at rest"',
+)
 HASH_SECRET = Variable(
     name="LIMBO_HASH_SECRET",
     secret=True,
@@ -143,6 +149,7 @@ VARIABLES = (
     KEEP_LEDGER_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
     API_KEYS_FILE,
+    BODY_KEYS,
     HASH_SECRET,
     SENDERS,
     HOST,

@@ -21,6 +21,7 @@ from limbo.entrypoints.telemetry.address_hash import AddressHash
 from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.wiring.backends import BACKENDS
+from limbo.entrypoints.wiring.codec import mail_codec
 from limbo.entrypoints.wiring.parts.base import open_parts
 from limbo.entrypoints.wiring.senders import SENDER_KINDS, open_senders
 from limbo.entrypoints.worker.janitor import Janitor
@@ -48,10 +49,11 @@ class Container(containers.DeclarativeContainer):
     opening: providers.Object[Opening] = providers.Object(Opening.MAKE)
     clock_watch = providers.Singleton(ClockWatch, clock)
     metrics = providers.Singleton(Metrics)
+    codec = providers.Singleton(mail_codec, settings.provided.body_keys)
 
     queue_backend = settings.provided.queue_backend
     queue_parts = providers.Resource(
-        open_parts, queue_backend.parts, settings.provided.queue, settings, clock, opening
+        open_parts, queue_backend.parts, settings.provided.queue, settings, clock, opening, codec
     )
     queue = queue_parts.provided.queue.call()
     dead_letters = queue_parts.provided.dead_letters.call()
@@ -66,6 +68,7 @@ class Container(containers.DeclarativeContainer):
             settings,
             clock,
             opening,
+            codec,
         ),
     )
     kept_ledger = ledger_parts.provided.ledger.call()

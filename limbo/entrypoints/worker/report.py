@@ -118,6 +118,9 @@ class WorkerReport:
         self._metrics.mails_settled.labels(why.value).inc()
         if why is Stop.NEWER:
             log.warning("mail of a newer limbo left; update this worker")
+        elif why is Stop.SEALED:
+            reason = lease.mail.reason if isinstance(lease.mail, Undecodable) else None
+            log.error("sealed mail left; LIMBO_BODY_KEYS lacks its key", reason=reason)
         else:
             tell = log.info if why is Stop.CANCELLED else log.warning
             tell("touch stopped", why=why.value, **_mark(lease))

@@ -146,6 +146,8 @@ class Worker:
         if self._slots.is_closed:
             return Stopped(attempts=(), why=Stop.SHUTDOWN)
         match touch.lease.mail:
+            case Undecodable(is_sealed=True):
+                return Stopped(attempts=(), why=Stop.SEALED)
             case Mail(is_supported=False) | Undecodable(is_supported=False):
                 return Stopped(attempts=(), why=Stop.NEWER)
             case Undecodable(reason=reason):

@@ -5,6 +5,7 @@ from pkgutil import resolve_name
 
 from dependency_injector import containers, providers
 
+from limbo.adapters.encoding.mail_codec import MailCodec
 from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.settings.settings import Settings
 from limbo.ports.tables import Opening, Tables
@@ -23,13 +24,15 @@ class Parts(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     clock = providers.Dependency(instance_of=Clock)
     opening = providers.Dependency(instance_of=Opening)
+    codec = providers.Dependency(instance_of=MailCodec)
     tables: providers.Provider[Tables | None] = providers.Object(None)
 
 
 def open_parts(
-    path: str, url: str, settings: Settings, clock: Clock, opening: Opening
+    path: str, url: str, settings: Settings, clock: Clock, opening: Opening, codec: MailCodec
 ) -> Iterator[Parts]:
     """Yield the container of a backend, and close in the end what it has opened."""
-    parts: Parts = resolve_name(path)(url=url, settings=settings, clock=clock, opening=opening)
+    make = resolve_name(path)
+    parts: Parts = make(url=url, settings=settings, clock=clock, opening=opening, codec=codec)
     yield parts
     parts.shutdown_resources()

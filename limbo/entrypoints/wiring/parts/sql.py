@@ -22,11 +22,13 @@ class SqlParts(Parts):
     database = providers.Resource(
         closing, kind.provided.connect.call(Parts.url, opening=Parts.opening)
     )
-    queue = providers.Singleton(SqlQueue, database, lease_seconds=Parts.settings.provided.lease)
+    queue = providers.Singleton(
+        SqlQueue, database, lease_seconds=Parts.settings.provided.lease, codec=Parts.codec
+    )
     dead_letters = queue.provided.dead_letters
-    reservations = providers.Singleton(SqlLedger, database)
+    reservations = providers.Singleton(SqlLedger, database, codec=Parts.codec)
     ledger = providers.Singleton(GatheredLedger, reservations)
     ledger_reader = reservations.provided.ledger_reader
-    outbox = providers.Singleton(SqlOutbox, database)
+    outbox = providers.Singleton(SqlOutbox, database, codec=Parts.codec)
     api_keys = providers.Singleton(SqlApiKeys, database)
     secrets = providers.Singleton(SqlSecrets, database)

@@ -23,7 +23,12 @@ class SqsParts(Parts):
         Parts.settings.provided.dead_letter_queue,
         lease_seconds=Parts.settings.provided.lease,
         now=Parts.clock.provided.now,
+        codec=Parts.codec,
     )
     dead_letters = providers.Singleton(
-        SqsDeadLetters, client, Parts.url, Parts.settings.provided.dead_letter_queue
+        SqsDeadLetters,
+        client,
+        Parts.url,
+        Parts.settings.provided.dead_letter_queue,
+        codec=Parts.codec,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql.database import Database, Executor
 from limbo.adapters.sql.migrations import VERSION
 from limbo.adapters.sql.postgres import PostgresDatabase
@@ -20,6 +21,7 @@ from limbo.domain.errors import SettingsError
 from limbo.ports.outbox import Submission
 from limbo.ports.queue import Kept, NotKept, Undecodable
 from tests.contracts.queue import QueueContract, Rig, take, take_one
+from tests.support.body_keys import a_codec
 from tests.support.clock import Clock
 from tests.support.mails import a_mail
 from tests.support.postgres import PostgresServer
@@ -34,8 +36,8 @@ _PLANT = """
 """
 
 
-def a_rig(database: Database, clock: Clock, lease_seconds: float) -> Rig:
-    queue = SqlQueue(database, lease_seconds=lease_seconds)
+def a_rig(database: Database, clock: Clock, lease_seconds: float, codec: MailCodec = PLAIN) -> Rig:
+    queue = SqlQueue(database, lease_seconds=lease_seconds, codec=codec)
     names = (f"planted-{number}" for number in itertools.count())
     return Rig(
         queue=queue,
@@ -52,6 +54,8 @@ def plant(database: Executor, name: str, body: bytes) -> None:
 
 
 class TestSqliteQueue(QueueContract):
+    codec = PLAIN
+
     @pytest.fixture
     def new_rig(self, tmp_path: Path) -> Callable[[], Rig]:
         numbers = itertools.count()
@@ -59,9 +63,14 @@ class TestSqliteQueue(QueueContract):
         def new() -> Rig:
             clock = Clock()
             url = f"sqlite:///{tmp_path}/{next(numbers)}.db"
-            return a_rig(SqliteDatabase.connect(url, now=clock.now), clock, self.lease_seconds)
+            database = SqliteDatabase.connect(url, now=clock.now)
+            return a_rig(database, clock, self.lease_seconds, self.codec)
 
         return new
+
+
+class TestSealedSqliteQueue(TestSqliteQueue):
+    codec = a_codec("k1")
 
 
 @pytest.fixture(scope="module")

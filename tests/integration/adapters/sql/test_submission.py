@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from limbo.adapters.encoding.mail_codec import PLAIN
 from limbo.adapters.sql.database import Database, DatabaseUnavailable
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.queue import SqlQueue
@@ -21,6 +22,7 @@ from tests.contracts.outbox import (
     keyed,
     plain,
 )
+from tests.support.body_keys import a_codec
 from tests.support.sql import OnPostgres, OnSqlite, open_database
 
 
@@ -39,15 +41,17 @@ class SwitchedRoom:
 
 
 class SqlOutboxTests(OutboxContract):
+    codec = PLAIN
+
     @pytest.fixture
     def new_rig(self, new_url: Callable[[], str]) -> Callable[[], OutboxRig]:
         def new() -> OutboxRig:
             database, switch = open_database(new_url()), Switch()
             return OutboxRig(
-                outbox=SqlOutbox(SwitchedRoom(database, switch)),
-                queue=SqlQueue(database),
+                outbox=SqlOutbox(SwitchedRoom(database, switch), codec=self.codec),
+                queue=SqlQueue(database, codec=self.codec),
                 switch=switch,
-                ledger_reader=SqlLedger(database).ledger_reader,
+                ledger_reader=SqlLedger(database, codec=self.codec).ledger_reader,
                 close=database.close,
             )
 
@@ -65,6 +69,14 @@ class TestSqliteOutbox(OnSqlite, SqlOutboxTests):
 
 class TestPostgresOutbox(OnPostgres, SqlOutboxTests):
     pass
+
+
+class TestSealedSqliteOutbox(OnSqlite, SqlOutboxTests):
+    codec = a_codec("k1")
+
+
+class TestSealedPostgresOutbox(OnPostgres, SqlOutboxTests):
+    codec = a_codec("k1")
 
 
 def test_the_same_mail_submitted_again_is_kept_once(outbox, queue, ledger):

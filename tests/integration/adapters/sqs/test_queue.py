@@ -5,10 +5,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
+from limbo.adapters.encoding.mail_codec import PLAIN
 from limbo.adapters.sqs.dead_letters import SqsDeadLetters
 from limbo.adapters.sqs.queue import SqsQueue
 from tests.contracts.queue import QueueContract, Rig, take_one
 from tests.contracts.queue_machine import DEATH, QueueMachine
+from tests.support.body_keys import a_codec
 from tests.support.mails import a_mail
 from tests.support.moto import Aws
 
@@ -19,6 +21,7 @@ class SqsContract(QueueContract):
     knows_duplicates = False
     tells_deferred = False
     tells_age = False
+    codec = PLAIN
     purges_dead_letters = False
     wakes_within = 0.5
     machine_settings = settings(max_examples=5, stateful_step_count=30, deadline=None)
@@ -35,9 +38,14 @@ class SqsContract(QueueContract):
 
             return Rig(
                 queue=SqsQueue(
-                    aws.sqs, url, dead_url, lease_seconds=self.lease_seconds, now=aws.now
+                    aws.sqs,
+                    url,
+                    dead_url,
+                    lease_seconds=self.lease_seconds,
+                    now=aws.now,
+                    codec=self.codec,
                 ),
-                dead_letters=SqsDeadLetters(aws.sqs, url, dead_url, patience=0),
+                dead_letters=SqsDeadLetters(aws.sqs, url, dead_url, patience=0, codec=self.codec),
                 elapse=aws.elapse,
                 plant=plant,
                 now=aws.now,
@@ -87,3 +95,7 @@ class TestSqsStandardQueue(SqsContract):
 
 class TestSqsFifoQueue(SqsContract):
     fifo = dead_fifo = True
+
+
+class TestSealedSqsFifoQueue(TestSqsFifoQueue):
+    codec = a_codec("k1")

@@ -42,6 +42,7 @@ TABLE = [
     (Stopped(attempts=BOTH, why=Stop.CANCELLED), Ack(), Status.CANCELLED),
     (Stopped(attempts=BOTH, why=Stop.NO_LEDGER), Defer(10.0), Status.DEFERRED),
     (Stopped(attempts=BOTH, why=Stop.NEWER), Defer(30.0), Status.DEFERRED),
+    (Stopped(attempts=BOTH, why=Stop.SEALED), Defer(30.0), Status.DEFERRED),
     (Stopped(attempts=BOTH, why=Stop.SHUTDOWN), Defer(0.0), Status.DEFERRED),
 ]
 OUTCOMES = [outcome for outcome, _, _ in TABLE]

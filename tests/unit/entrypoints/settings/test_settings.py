@@ -7,7 +7,9 @@ from limbo.entrypoints.settings.catalogue import every_variable
 from limbo.entrypoints.wiring.backends import BACKENDS
 from limbo.entrypoints.wiring.bootstrap import load_settings as load
 from limbo.entrypoints.wiring.senders import SENDER_KINDS
+from tests.support.body_keys import a_key, a_setting
 
+KEYS = a_setting("k1")
 SQS = {"QUEUE": "mails.fifo", "DEADLETTERQUEUE": "dead.fifo"}
 DEV = {"LIMBO_QUEUE": "memory:", "LIMBO_SENDERS": "fake.a,fake.b"}
 MAILGUN = {"MAILGUN": "key-1", "DOMAIN": "mg.example.com"}
@@ -139,6 +141,10 @@ def test_the_queue_is_told_by_its_form(queue, kind):
             "LIMBO_MAILGUN_EU_KEY must be set for mailgun.eu",
         ),
         ({**MAILGUN, "LIMBO_MAILGUN_URL": "eu"}, "LIMBO_MAILGUN_URL must be a URL such as"),
+        ({"LIMBO_BODY_KEYS": "k1:geheim"}, "LIMBO_BODY_KEYS must be id:base64 of 32 bytes"),
+        ({"LIMBO_BODY_KEYS": f"{KEYS},{KEYS}"}, "LIMBO_BODY_KEYS must be id:base64 of 32 bytes"),
+        ({"LIMBO_BODY_KEYS": KEYS.upper()[:-2]}, "LIMBO_BODY_KEYS must be id:base64 of 32 bytes"),
+        ({"LIMBO_HASH_SECRET": "geheim"}, "LIMBO_HASH_SECRET must be 16 characters or more"),
         ({"SESSOURCE": "nobody"}, "SESSOURCE must be an address such as shop@example.com"),
     ],
 )
@@ -183,6 +189,15 @@ def test_no_part_of_a_password_is_shown(url):
 )
 def test_a_key_is_recognised_by_a_ledger_or_a_fifo_queue(environ, known):
     assert load(environ).deduplicates is known
+
+
+def test_body_keys_keep_their_order_and_are_not_shown():
+    settings = load({"LIMBO_BODY_KEYS": a_setting("new", "old")})
+    assert [*settings.body_keys.items()] == [("new", a_key("new")), ("old", a_key("old"))]
+    [shown] = [r.shown for r in settings.readings if r.name == "LIMBO_BODY_KEYS"]
+    assert shown == "********"
+    assert str(a_key("new"))[2:20] not in repr(settings)
+    assert load({}).body_keys == {}
 
 
 def test_every_variable_has_a_meaning_and_the_prefix():

@@ -26,6 +26,7 @@ TABLE = [
     (Stopped(attempts=[], why=Stop.CANCELLED), "cancelled", ("info", "touch stopped")),
     (Stopped(attempts=[], why=Stop.NO_LEDGER), "no_ledger", ("warning", "touch stopped")),
     (Stopped(attempts=[], why=Stop.NEWER), "newer", ("warning", "mail of a newer limbo left")),
+    (Stopped(attempts=[], why=Stop.SEALED), "sealed", ("error", "sealed mail left")),
 ]
 
 
@@ -55,7 +56,9 @@ def test_each_outcome_is_counted_and_logged(capsys, outcome, counted, words):
         assert settled(metrics) == {counted: 1.0}
         line = capsys.readouterr().out.strip().splitlines()[-1]
         assert all(word in line for word in (*words, lease.mail.id))
-        assert ("possible_duplicate=True" in line) is (marked and counted != "newer")
+        assert ("possible_duplicate=True" in line) is (
+            marked and counted not in {"newer", "sealed"}
+        )
 
 
 def test_a_mail_that_a_shutdown_left_alone_is_neither_counted_nor_logged(report, metrics, capsys):

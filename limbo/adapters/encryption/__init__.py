@@ -1,0 +1,1 @@
+"""Encryption of mails at rest; its library is not always installed."""
