@@ -33,6 +33,17 @@ class DeadLetter(DeadLetterEntry):
     mail: Mail | Undecodable
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressedLetters:
+    """The ids of the dead letters that name an address.
+
+    ``unreadable`` counts the encrypted ones whose key is missing: they may name it too.
+    """
+
+    ids: Sequence[str]
+    unreadable: int = 0
+
+
 OnProgress = Callable[[Sequence[str]], object]
 """Gets, after each step, those of the given ids that are finished for good."""
 
@@ -77,6 +88,10 @@ class DeadLetters(Protocol):
 
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete dead letters for good. Return how many there were."""
+        ...
+
+    def of_address(self, address: str) -> AddressedLetters:
+        """Look through all dead letters for mails from or to an address, in its ASCII form."""
         ...
 
     def purge(self, *, before: float, limit: int) -> int:

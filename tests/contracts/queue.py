@@ -548,6 +548,18 @@ class QueueContract:
         assert queue.receive(10, 0) == []
         assert dead_letters.list(100) == rest
 
+    def test_the_letters_from_and_to_an_address_are_found_in_any_case(self, queue, dead_letters):
+        there = [{"to": "Bob@b.example"}, {"cc": "bob@B.example"}, {"from_": "BOB@b.example"}]
+        mails = [a_mail(**fields) for fields in there]
+        mails += [a_mail(bcc="bob@b.example"), a_mail(to="bob@b.example.org"), a_mail()]
+        queue.put(mails)
+        for lease in take(queue, len(mails)):
+            queue.bury(lease, Death(cause=KEY))
+        found = dead_letters.of_address("bOb@b.example")
+        named = {letter.mail_id for letter in dead_letters.list(10) if letter.id in found.ids}
+        assert named == {mail.id for mail in mails[:4]}
+        assert (len(found.ids), found.unreadable) == (4, 0)
+
     def test_the_oldest_are_purged_first_and_no_more_than_are_asked_for(self, rig, elapse):
         queue, dead_letters = rig.queue, rig.dead_letters
         old = [self._bury(queue, KEY, 1)[0] for _ in range(3)]

@@ -98,6 +98,14 @@ PLAIN = MailCodec()
 """Seals nothing, and opens nothing."""
 
 
+def concerns(mail: Mail | Undecodable, body: bytes | str, address: str) -> bool:
+    """Tell whether a mail is from or to an address, or a body that is no mail holds it."""
+    if isinstance(mail, Mail):
+        return mail.is_of(address)
+    text = body if isinstance(body, str) else bytes(body).decode(errors="replace")
+    return address.lower() in text.lower()
+
+
 def shown_id(body: bytes | str, name: str) -> str:
     """Return the id that a stored mail shows, sealed or not, or ``name`` if it is no mail."""
     if not _is_sealed(body):

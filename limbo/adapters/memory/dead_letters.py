@@ -9,7 +9,7 @@ from limbo.domain.delivery.causes import most_frequent
 from limbo.domain.delivery.verdict import Cause, Death
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail
-from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
+from limbo.ports.dead_letters import AddressedLetters, DeadLetter, DeadLetterEntry, OnProgress
 from limbo.ports.queue import Lease
 
 
@@ -81,6 +81,13 @@ class MemoryDeadLetters:
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the dead letters."""
         return self._take_out(ids, lambda _: None, on_progress)
+
+    def of_address(self, address: str) -> AddressedLetters:
+        """Look through all letters. What is no mail has no address."""
+        with self._lock:
+            mails = ((letter.id, letter.mail) for letter in self._letters.values())
+            ids = [id_ for id_, mail in mails if isinstance(mail, Mail) and mail.is_of(address)]
+            return AddressedLetters(ids=ids)
 
     def purge(self, *, before: float, limit: int) -> int:
         """Delete the oldest letters."""

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from limbo.adapters.encoding.codec import decode_attempts
-from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec, concerns
 from limbo.adapters.sql.causes import count_causes, entries, name_causes
 from limbo.adapters.sql.cells import number, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
@@ -15,7 +15,13 @@ from limbo.domain.delivery.lifecycle import REDRIVE
 from limbo.domain.delivery.verdict import UNDECODABLE, Attempt, Cause
 from limbo.domain.errors import QueueUnavailable
 from limbo.domain.mail.ids import is_mail_id, lowest_id
-from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
+from limbo.ports.dead_letters import (
+    AddressedLetters,
+    DeadLetter,
+    DeadLetterEntry,
+    OnProgress,
+)
+from limbo.ports.queue import Undecodable
 
 _BATCH = 500
 _PAGE = 10_000
@@ -60,7 +66,11 @@ _REVIVE = in_each(
     lambda dialect: change_status(REDRIVE, among(dialect, "id"), also="cause = NULL, ")
 )
 _DROP = in_each(lambda dialect: f"DELETE FROM limbo_dead_letters WHERE {_WITH_IDS[dialect]}")
-
+_READ = 200  # letters in one statement, each with its mail
+_BODIES = """
+    SELECT id, mail_id, body FROM limbo_dead_letters
+    WHERE id > :after ORDER BY id LIMIT :limit
+"""
 _DROP_OLD = """
     DELETE FROM limbo_dead_letters WHERE id IN (
         SELECT id FROM limbo_dead_letters WHERE id < :before ORDER BY id LIMIT :limit
@@ -123,6 +133,19 @@ class SqlDeadLetters:
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the dead letters, in batches of one transaction each."""
         return self._take_out(ids, on_progress, put_back=False)
+
+    @database_errors_as(QueueUnavailable)
+    def of_address(self, address: str) -> AddressedLetters:
+        """Read all letters, in steps."""
+        ids, unreadable, values = [], 0, {"after": "", "limit": _READ}
+        while rows := self._database.execute(_BODIES, values):
+            for id_, mail_id, body in rows:
+                mail = read_mail(self._codec, body, mail_id)
+                if concerns(mail, body, address):
+                    ids.append(id_)
+                unreadable += isinstance(mail, Undecodable) and mail.is_sealed
+            values["after"] = rows[-1][0]
+        return AddressedLetters(ids=ids, unreadable=unreadable)
 
     @database_errors_as(QueueUnavailable)
     def purge(self, *, before: float, limit: int) -> int:

@@ -35,7 +35,7 @@ _FORGET_ATTEMPTS = in_each(
     lambda dialect: f"DELETE FROM limbo_attempts WHERE {among(dialect, 'mail_id')}"
 )
 _FORGET_MAILS = in_each(lambda dialect: f"DELETE FROM limbo_mails WHERE {among(dialect, 'id')}")
-_FORGET_RECIPIENTS = {
+FORGET_RECIPIENTS = {
     Dialect.SQLITE: """
         DELETE FROM limbo_recipients
         WHERE address = :address AND client = :client AND id = :id
@@ -67,17 +67,18 @@ def forget_records(transaction: Executor, dialect: Dialect, *, before: float, li
     rows = transaction.execute(_LOCK_OLD_MAILS[dialect], given)
     if rows:
         ids = [id_ for id_, *_ in rows]
-        recipients = as_columns([*_RECIPIENT], _recipients(rows))
-        transaction.execute_many(_FORGET_RECIPIENTS[dialect], recipients)
+        transaction.execute_many(FORGET_RECIPIENTS[dialect], recipient_columns(rows))
         transaction.execute_many(_FORGET_ATTEMPTS[dialect], {"mail_id": ids})
         transaction.execute_many(_FORGET_CONTENTS[dialect], {"id": ids})
         transaction.execute_many(_FORGET_MAILS[dialect], {"id": ids})
     return len(rows)
 
 
-def _recipients(rows: Sequence[Row]) -> Sequence[tuple[str, str, str]]:
-    return [
+def recipient_columns(mails: Sequence[Row]) -> dict[str, Sequence[object]]:
+    """Return the columns of FORGET_RECIPIENTS for mails: rows of id, client and recipients."""
+    rows = [
         (address.lower(), client, id_)
-        for id_, client, addresses in rows
+        for id_, client, addresses in mails
         for address in read_addresses(addresses)
     ]
+    return as_columns([*_RECIPIENT], rows) if rows else {name: [] for name in _RECIPIENT}

@@ -13,7 +13,8 @@ _POLL_GROWTH = 1.02
 _RETRY_SECONDS = 0.001
 # FULL: a commit is on the disk when it returns. The other two matter only on macOS, where a plain
 # fsync leaves the data in the drive's cache.
-_PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON")
+# secure_delete: what is deleted is overwritten at once, also in pages that become free.
+_PRAGMAS = ("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON", "secure_delete=ON")
 READ_SECONDS = 4.0
 _STEPS = 10_000  # of SQLite's virtual machine, between two looks at the clock: about a millisecond
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec, concerns
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import BATCH
 from limbo.adapters.sqs.letter import (
@@ -27,7 +27,13 @@ from limbo.adapters.sqs.messages import Message
 from limbo.domain.delivery.causes import most_frequent
 from limbo.domain.delivery.verdict import Cause
 from limbo.domain.errors import QueueUnavailable
-from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, OnProgress
+from limbo.ports.dead_letters import (
+    AddressedLetters,
+    DeadLetter,
+    DeadLetterEntry,
+    OnProgress,
+)
+from limbo.ports.queue import Undecodable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -109,6 +115,17 @@ class SqsDeadLetters:
     def drop(self, ids: Iterable[str], on_progress: OnProgress | None = None) -> int:
         """Delete the letters."""
         return self._remove(ids, on_progress, lambda messages: messages)
+
+    def of_address(self, address: str) -> AddressedLetters:
+        """Receive all letters, and look through them."""
+        ids, unreadable = [], 0
+        with closing(self._all()) as batches:
+            for message in (message for batch in batches for message in batch):
+                mail = self._codec.decode(message.body, message.id)
+                if concerns(mail, message.body, address):
+                    ids.append(message.id)
+                unreadable += isinstance(mail, Undecodable) and mail.is_sealed
+        return AddressedLetters(ids=ids, unreadable=unreadable)
 
     def purge(self, *, before: float, limit: int) -> int:  # noqa: ARG002
         """Return 0: SQS deletes them by itself, after its MessageRetentionPeriod."""

@@ -46,6 +46,11 @@ class Mail:
         """All addresses that get the mail."""
         return (*self.to, *self.cc, *self.bcc)
 
+    def is_of(self, address: str) -> bool:
+        """Tell whether the mail is from or to this address, in its ASCII form and any case."""
+        wanted = address.lower()
+        return any(wanted == each.email.lower() for each in (self.from_, *self.recipients))
+
     @property
     def is_supported(self) -> bool:
         """False if the mail uses what only a newer limbo knows. Sending it might leave that out."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from limbo.entrypoints.cli import api, check, dev, hash_address, health, migrate, worker
 from limbo.entrypoints.cli.command import Command, CommandGroup
 from limbo.entrypoints.cli.dead_letters import command as dead_letters
+from limbo.entrypoints.cli.forget import command as forget
 from limbo.entrypoints.cli.keys import command as keys
 
 COMMANDS: Sequence[Command | CommandGroup] = (
@@ -16,5 +17,6 @@ COMMANDS: Sequence[Command | CommandGroup] = (
     health.COMMAND,
     dead_letters.COMMAND,
     keys.COMMAND,
+    forget.COMMAND,
     hash_address.COMMAND,
 )

@@ -55,6 +55,12 @@ class Console:
         self.err.write(f"{text}\n")
         self.err.flush()
 
+    def confirmed(self, question: str) -> bool:
+        """Ask a person, who has to say yes."""
+        self.err.write(f"{question} [y/N] ")
+        self.err.flush()
+        return self.input.readline().strip().lower() in ("y", "yes")
+
     def fail(self, text: str) -> None:
         """Write why the command failed; this works even if ``out`` cannot be written."""
         self.err.write(f"limbo: {text}\n")

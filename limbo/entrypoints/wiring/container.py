@@ -53,7 +53,13 @@ class Container(containers.DeclarativeContainer):
 
     queue_backend = settings.provided.queue_backend
     queue_parts = providers.Resource(
-        open_parts, queue_backend.parts, settings.provided.queue, settings, clock, opening, codec
+        open_parts,
+        queue_backend.parts,
+        settings.provided.queue,
+        settings,
+        clock,
+        opening,
+        codec=codec,
     )
     queue = queue_parts.provided.queue.call()
     dead_letters = queue_parts.provided.dead_letters.call()
@@ -68,7 +74,7 @@ class Container(containers.DeclarativeContainer):
             settings,
             clock,
             opening,
-            codec,
+            codec=codec,
         ),
     )
     kept_ledger = ledger_parts.provided.ledger.call()
@@ -86,6 +92,13 @@ class Container(containers.DeclarativeContainer):
         apart=kept_reader,
     )
     reservations = ledger_parts.provided.reservations.call()
+    kept_erasure = ledger_parts.provided.erasure.call()
+    erasure = providers.Selector(
+        settings.provided.ledger_place,
+        none=providers.Object(None),
+        shared=kept_erasure,
+        apart=kept_erasure,
+    )
     outbox = providers.Selector(
         settings.provided.ledger_place,
         none=providers.Singleton(QueueOutbox, queue),

@@ -40,9 +40,7 @@ def drop(call: Call, dead_letters: DeadLetters) -> int:
 
 
 def _confirmed(count: int, console: Console) -> bool:
-    console.err.write(f"Delete {letters(count)} for good? [y/N] ")
-    console.err.flush()
-    return console.input.readline().strip().lower() in ("y", "yes")
+    return console.confirmed(f"Delete {letters(count)} for good?")
 
 
 def _apply(call: Call, change: _Change, ids: Sequence[str], *, done: str) -> int:

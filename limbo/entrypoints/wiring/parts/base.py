@@ -15,9 +15,10 @@ class Parts(containers.DeclarativeContainer):
     """The container of a backend: it provides ``queue`` and ``dead_letters``.
 
     If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
-    (for submissions to the queue of another backend), ``ledger_reader``, and ``outbox`` (for
-    submissions to its own queue). If it holds API keys, it provides ``api_keys``; if it holds
-    secrets of the installation, ``secrets``. If it is made of tables, it provides ``tables``.
+    (for submissions to the queue of another backend), ``ledger_reader``, ``erasure`` (if it is
+    shared), and ``outbox`` (for submissions to its own queue). If it holds API keys, it provides
+    ``api_keys``; if it holds secrets of the installation, ``secrets``. If it is made of
+    tables, it provides ``tables``.
     """
 
     url = providers.Dependency(instance_of=str)
@@ -29,7 +30,7 @@ class Parts(containers.DeclarativeContainer):
 
 
 def open_parts(
-    path: str, url: str, settings: Settings, clock: Clock, opening: Opening, codec: MailCodec
+    path: str, url: str, settings: Settings, clock: Clock, opening: Opening, *, codec: MailCodec
 ) -> Iterator[Parts]:
     """Yield the container of a backend, and close in the end what it has opened."""
     make = resolve_name(path)

@@ -5,6 +5,7 @@ from contextlib import closing
 from dependency_injector import providers
 
 from limbo.adapters.sql.api_keys import SqlApiKeys
+from limbo.adapters.sql.erasure import SqlErasure
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.own_secrets import SqlSecrets
 from limbo.adapters.sql.queue import SqlQueue
@@ -29,6 +30,7 @@ class SqlParts(Parts):
     reservations = providers.Singleton(SqlLedger, database, codec=Parts.codec)
     ledger = providers.Singleton(GatheredLedger, reservations)
     ledger_reader = reservations.provided.ledger_reader
+    erasure = providers.Singleton(SqlErasure, database)
     outbox = providers.Singleton(SqlOutbox, database, codec=Parts.codec)
     api_keys = providers.Singleton(SqlApiKeys, database)
     secrets = providers.Singleton(SqlSecrets, database)

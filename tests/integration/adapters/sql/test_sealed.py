@@ -51,7 +51,7 @@ def test_all_that_reads_with_the_key_sees_the_mail(database):
     queue = SqlQueue(database, codec=K1)
     assert reader.find(mail.id, None).mail == mail
     assert reader.find(mail.id, None).subject == ""
-    assert [letter.mail for letter in queue.dead_letters.list(10)] == [dead]
+    assert queue.dead_letters.show(dead.id).mail == dead
     assert queue.dead_letters.redrive([dead.id]) == 1
     assert {lease.mail.id for lease in take(queue, 2)} == {mail.id, dead.id}
 
@@ -61,7 +61,7 @@ def test_without_the_key_a_mail_is_left_counted_and_sent_once_the_key_is_back(
     database, codec, capsys
 ):
     mail, dead = submitted(database)
-    [letter] = SqlQueue(database, codec=codec).dead_letters.list(10)
+    letter = SqlQueue(database, codec=codec).dead_letters.show(dead.id)
     assert (letter.mail.id, letter.mail.is_sealed) == (dead.id, True)
     assert SqlLedger(database, codec=codec).ledger_reader.find(mail.id, None).mail is None
     ledger, sender = SqlLedger(database), FakeSender("fake")

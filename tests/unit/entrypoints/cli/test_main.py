@@ -35,10 +35,11 @@ ARGUMENTS = {
     "keys list": (),
     "keys update": ("0123456789", "--name", "x"),
     "keys revoke": ("nothing",),
+    "forget": ("a@example.com", "--yes"),
     "hash": ("a@example.com",),
 }
 # What tells of one thing, or of what was done; any other document is a list.
-NO_LISTS = {"dead-letters show", "dead-letters redrive", "dead-letters drop"}
+NO_LISTS = {"dead-letters show", "dead-letters redrive", "dead-letters drop", "forget"}
 HEAVY = [
     "starlette",
     "uvicorn",

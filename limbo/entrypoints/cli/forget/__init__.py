@@ -1,0 +1,1 @@
+"""``limbo forget``."""
