@@ -7,11 +7,12 @@ approximate, so a letter of the last minute may be missed.
 
 import heapq
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
-from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec, concerns
+from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec, concerns, key_name
 from limbo.adapters.sqs.channel import SqsChannel
 from limbo.adapters.sqs.client import BATCH
 from limbo.adapters.sqs.letter import (
@@ -34,6 +35,7 @@ from limbo.ports.dead_letters import (
     OnProgress,
 )
 from limbo.ports.queue import Undecodable
+from limbo.ports.stored_bodies import KeyCounts
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -44,7 +46,7 @@ MOST = 20_000  # letters in one look; FIFO queues stop delivering at this many h
 
 
 class SqsDeadLetters:
-    """The DeadLetters in the dead-letter queue of an SqsQueue."""
+    """The DeadLetters in the dead-letter queue of an SqsQueue, and the StoredBodies there."""
 
     def __init__(
         self,
@@ -126,6 +128,11 @@ class SqsDeadLetters:
                     ids.append(message.id)
                 unreadable += isinstance(mail, Undecodable) and mail.is_sealed
         return AddressedLetters(ids=ids, unreadable=unreadable)
+
+    def count(self) -> Mapping[str, KeyCounts]:
+        """Receive all letters, and count them by the key that encrypts them."""
+        names = (key_name(message.body) for batch in self._all() for message in batch)
+        return {"dead_letters": Counter(names)}
 
     def purge(self, *, before: float, limit: int) -> int:  # noqa: ARG002
         """Return 0: SQS deletes them by itself, after its MessageRetentionPeriod."""

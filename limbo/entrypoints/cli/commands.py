@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from limbo.entrypoints.cli import api, check, dev, hash_address, health, migrate, worker
+from limbo.entrypoints.cli import api, bodies, check, dev, hash_address, health, migrate, worker
 from limbo.entrypoints.cli.command import Command, CommandGroup
 from limbo.entrypoints.cli.dead_letters import command as dead_letters
 from limbo.entrypoints.cli.forget import command as forget
@@ -18,5 +18,6 @@ COMMANDS: Sequence[Command | CommandGroup] = (
     dead_letters.COMMAND,
     keys.COMMAND,
     forget.COMMAND,
+    bodies.COMMAND,
     hash_address.COMMAND,
 )

@@ -92,6 +92,8 @@ class Container(containers.DeclarativeContainer):
         apart=kept_reader,
     )
     reservations = ledger_parts.provided.reservations.call()
+    stored_bodies = queue_parts.provided.stored_bodies.call()
+    stored_bodies_of_ledger = ledger_parts.provided.stored_bodies.call()
     kept_erasure = ledger_parts.provided.erasure.call()
     erasure = providers.Selector(
         settings.provided.ledger_place,

@@ -14,6 +14,7 @@ from limbo.ports.tables import Opening, Tables
 class Parts(containers.DeclarativeContainer):
     """The container of a backend: it provides ``queue`` and ``dead_letters``.
 
+    If it is shared, it also provides ``stored_bodies``.
     If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
     (for submissions to the queue of another backend), ``ledger_reader``, ``erasure`` (if it is
     shared), and ``outbox`` (for submissions to its own queue). If it holds API keys, it provides

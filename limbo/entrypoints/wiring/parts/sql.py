@@ -9,6 +9,7 @@ from limbo.adapters.sql.erasure import SqlErasure
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.own_secrets import SqlSecrets
 from limbo.adapters.sql.queue import SqlQueue
+from limbo.adapters.sql.stored_bodies import SqlStoredBodies
 from limbo.adapters.sql.submission import SqlOutbox
 from limbo.adapters.sql.tables import DatabaseKind, SqlTables
 from limbo.entrypoints.wiring.parts.base import Parts
@@ -30,6 +31,7 @@ class SqlParts(Parts):
     reservations = providers.Singleton(SqlLedger, database, codec=Parts.codec)
     ledger = providers.Singleton(GatheredLedger, reservations)
     ledger_reader = reservations.provided.ledger_reader
+    stored_bodies = providers.Singleton(SqlStoredBodies, database)
     erasure = providers.Singleton(SqlErasure, database)
     outbox = providers.Singleton(SqlOutbox, database, codec=Parts.codec)
     api_keys = providers.Singleton(SqlApiKeys, database)

@@ -32,3 +32,4 @@ class SqsParts(Parts):
         Parts.settings.provided.dead_letter_queue,
         codec=Parts.codec,
     )
+    stored_bodies = dead_letters
