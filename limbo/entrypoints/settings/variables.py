@@ -61,7 +61,7 @@ BODY_KEYS = Variable(
     name="LIMBO_BODY_KEYS",
     secret=True,
     meaning="keys that encrypt mails at rest: `id:base64` of 32 bytes, comma-separated; the first"
-    ' one encrypts, all decrypt; see "Mails at rest"',
+    ' one encrypts, all decrypt; see "Personal data"',
 )
 HASH_SECRET = Variable(
     name="LIMBO_HASH_SECRET",
