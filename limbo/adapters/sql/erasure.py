@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from limbo.adapters.sql.database import Database, Dialect, database_errors_as
-from limbo.adapters.sql.purge import FORGET_RECIPIENTS, recipient_columns
+from limbo.adapters.sql.purge import FORGET_FINAL_RECIPIENTS, FORGET_RECIPIENTS, recipient_columns
 from limbo.adapters.sql.statements import among, in_each, literals
 from limbo.domain.delivery.lifecycle import Status, read_status
 from limbo.domain.errors import LedgerUnavailable
@@ -81,7 +81,9 @@ class SqlErasure:
             final = [id_ for id_, *_ in rows]
             bodies = transaction.execute_many(_ERASE_BODIES[self._dialect], {"id": final})
             keys = transaction.execute_many(_ERASE_KEYS[self._dialect], {"mail_id": final})
-            transaction.execute_many(FORGET_RECIPIENTS[self._dialect], recipient_columns(rows))
+            recipients = recipient_columns(rows)
+            for forget in (FORGET_RECIPIENTS, FORGET_FINAL_RECIPIENTS):
+                transaction.execute_many(forget[self._dialect], recipients)
             transaction.execute_many(_ERASE[self._dialect], {"id": final})
             return Erased(mails=len(final), bodies=len(bodies), idempotency_keys=len(keys))
 

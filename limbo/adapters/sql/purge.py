@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from limbo.adapters.outbox.once_per_key import KEY_SECONDS
 from limbo.adapters.sql.database import Dialect, Executor, Row
 from limbo.adapters.sql.records import read_addresses
-from limbo.adapters.sql.statements import among, as_columns, in_each, literals, values
-from limbo.domain.delivery.lifecycle import PURGEABLE
+from limbo.adapters.sql.statements import Statement, among, as_columns, in_each, literals, values
+from limbo.domain.delivery.lifecycle import PURGEABLE, Status
 from limbo.domain.mail.ids import lowest_id
 
 _RECIPIENT = {"address": "text", "client": "text", "id": "text"}
@@ -35,17 +35,28 @@ _FORGET_ATTEMPTS = in_each(
     lambda dialect: f"DELETE FROM limbo_attempts WHERE {among(dialect, 'mail_id')}"
 )
 _FORGET_MAILS = in_each(lambda dialect: f"DELETE FROM limbo_mails WHERE {among(dialect, 'id')}")
-FORGET_RECIPIENTS = {
-    Dialect.SQLITE: """
-        DELETE FROM limbo_recipients
-        WHERE address = :address AND client = :client AND id = :id
-    """,
-    Dialect.POSTGRESQL: f"""
-        DELETE FROM limbo_recipients AS r USING unnest({values(Dialect.POSTGRESQL, _RECIPIENT)})
-            AS given (address, client, id)
-        WHERE r.address = given.address AND r.client = given.client AND r.id = given.id
-    """,
-}
+
+
+def _forget_recipients(table: str, where: str = "") -> Statement:
+    return {
+        Dialect.SQLITE: f"""
+            DELETE FROM {table}
+            WHERE address = :address AND client = :client AND id = :id{where}
+        """,
+        Dialect.POSTGRESQL: f"""
+            DELETE FROM {table} AS r USING unnest({values(Dialect.POSTGRESQL, _RECIPIENT)})
+                AS given (address, client, id)
+            WHERE r.address = given.address AND r.client = given.client AND r.id = given.id{where}
+        """,
+    }
+
+
+FORGET_RECIPIENTS = _forget_recipients("limbo_recipients")
+_FINAL = literals(*(status for status in Status if status.is_final))
+# A trigger keeps this table, but only knows the recipients for as long as the record has them.
+FORGET_FINAL_RECIPIENTS = _forget_recipients(
+    "limbo_recipients_by_status", f" AND status IN ({_FINAL})"
+)
 
 
 def forget_expired_keys(transaction: Executor, limit: int) -> int:

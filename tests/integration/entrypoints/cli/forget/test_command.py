@@ -29,7 +29,8 @@ ADDRESS = "Xaver.Yps@quax.example"
 OTHER = "other@b.example"
 CAUSE = Cause(kind="mail", sender="ses", reason="refused")
 TABLES = (
-    "queue", "dead_letters", "mails", "contents", "recipients", "attempts", "idempotency",
+    "queue", "dead_letters", "mails", "contents", "recipients", "recipients_by_status",
+    "attempts", "idempotency",
 )  # fmt: skip
 
 
