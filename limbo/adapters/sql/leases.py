@@ -1,7 +1,8 @@
 """The leases of a SQL queue: a random receipt, and the time at which the mail is due again.
 
 A due mail that still has a receipt is one whose last lease ran out. A mail that is ready by itself
-is due at READY, long ago: no clock that is set back can hold it, and it comes before what was deferred.
+is due at READY, long ago: no clock that is set back can hold it, and it comes before what was
+deferred.
 """
 
 import secrets
