@@ -1,6 +1,6 @@
 """The port through which clients read the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,7 +23,9 @@ class Record:
     """One mail's entry. ``mail`` is None once its body is purged; the addresses stay.
 
     ``to`` holds all recipients, as bare addresses. ``key`` is the id of the API key that submitted
-    the mail; None if there was none, or if an older limbo recorded the mail.
+    the mail; None if there was none, or if an older limbo recorded the mail. ``shown`` holds what a
+    client sees of the mail, by the names of its fields; it is None where an older limbo has not
+    recorded that.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Record:
     to: Sequence[str]
     subject: str
     mail: Mail | None
+    shown: Mapping[str, object] | None = None
     attempts: Sequence[RecordedAttempt] = ()
     next_at: float | None = None
     cause: Cause | None = None
@@ -77,6 +80,13 @@ class LedgerReader(Protocol):
 
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
         """Return the entry with its attempts, or None if this client has no mail with that id."""
+        ...
+
+    def statuses(self, ids: Collection[str]) -> Mapping[str, Status]:
+        """Return the statuses of these mails of any client, by id. Unknown ids are left out.
+
+        It reads nothing but the statuses, because it is asked several times a second.
+        """
         ...
 
     def page(self, query: Query) -> Sequence[Record]:

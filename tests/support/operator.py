@@ -13,7 +13,7 @@ KEY = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="401 Forbidden")
 KEY_SHOWN = {
     "id": KEY.id,
     "kind": "account",
-    "provider": "mailgun",
+    "sender": "mailgun",
     "reason": "401 Forbidden",
 }
 REGION = Cause(kind=Fault.ACCOUNT, sender="mailgun", reason="404 Domain not found")

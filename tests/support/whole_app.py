@@ -49,6 +49,9 @@ class ClientKeys(MemoryApiKeys):
         return key.id, credential.reveal()
 
 
+_GONE = Cause(kind="outage", sender="fake.a", reason="gone")
+
+
 class WholeApp(HttpApp):
     """In memory, or in a database; ``anonymous`` are the scopes of clients without an API key."""
 
@@ -88,17 +91,28 @@ class WholeApp(HttpApp):
         self.real_outbox.submit([Submission(mail=mail, client=client, key=key)])
         return mail
 
-    def try_out(self, mail: Mail, status: Status, verdict: Accepted | Failed | None = None) -> None:
+    def try_out(
+        self,
+        mail: Mail,
+        status: Status,
+        verdict: Accepted | Failed | None = None,
+        *,
+        cause: Cause = _GONE,
+    ) -> None:
         """Record a touch that ends so; without a verdict it does not end."""
         at = time.time()
         self.ledger.write([Start(mail_id=mail.id, sender="fake.a", started_at=at)])
         if verdict is None:
             return
         attempt = Attempt(sender="fake.a", started_at=at, duration=0.25, verdict=verdict)
-        cause = Cause(kind="outage", sender="fake.a", reason="gone") if status == "dead" else None
         next_at = at + 30 if status is Status.DEFERRED else None
         end = End(
-            mail_id=mail.id, status=status, at=at, attempts=[attempt], cause=cause, next_at=next_at
+            mail_id=mail.id,
+            status=status,
+            at=at,
+            attempts=[attempt],
+            cause=cause if status == "dead" else None,
+            next_at=next_at,
         )
         self.ledger.write([end])
 

@@ -15,6 +15,7 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Faul
 from limbo.domain.errors import InvalidMail
 from limbo.domain.mail.ids import is_mail_id
 from limbo.domain.mail.mail import YEAR_10000, Mail
+from limbo.domain.mail.text import without_directions
 from limbo.ports.queue import Undecodable
 
 _ENVELOPE = ("v", "id", "submitted_at")
@@ -97,7 +98,7 @@ def _mail(document: dict[str, Any], name: str, kind: type[Mail]) -> Mail | Undec
     version, id_, submitted_at = (document.pop(key) for key in _ENVELOPE)
     known = {key: document.pop(key) for key in kind.fields.names if key in document}
     try:
-        mail = kind.parse(known, id=id_, submitted_at=float(submitted_at))
+        mail = _parsed(kind, known, id_, float(submitted_at))
     except InvalidMail as error:
         return Undecodable(name, str(error), is_supported=version <= kind.fields.version)
     if document and not _is_encodable(document):
@@ -105,6 +106,22 @@ def _mail(document: dict[str, Any], name: str, kind: type[Mail]) -> Mail | Undec
     if not document and version <= mail.version:
         return mail
     return replace(mail, version=max(version, mail.version), extra=document)
+
+
+def _parsed(kind: type[Mail], document: dict[str, Any], id_: str, submitted_at: float) -> Mail:
+    """Parse the document, without what only an older limbo takes in a header."""
+    try:
+        return kind.parse(document, id=id_, submitted_at=submitted_at)
+    except InvalidMail:
+        names = document.keys() - kind.fields.multiline
+        clean = {name: _without_directions(document[name]) for name in names}
+        return kind.parse({**document, **clean}, id=id_, submitted_at=submitted_at)
+
+
+def _without_directions(value: object) -> object:
+    if isinstance(value, list):
+        return [without_directions(item) if isinstance(item, str) else item for item in value]
+    return without_directions(value) if isinstance(value, str) else value
 
 
 def _envelope_problem(document: dict[str, object]) -> str | None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import assert_never
@@ -138,6 +138,11 @@ class MemoryLedger:
                 del self._ids[bisect_left(self._ids, id_)]
             return len(names) + len(bodies) + len(records)
 
+    def statuses(self, ids: Collection[str]) -> Mapping[str, Status]:
+        """Return the statuses of these mails, by id."""
+        with self._lock:
+            return {id_: self._pages[id_].entry.status for id_ in ids if id_ in self._pages}
+
     def find(self, id: str, client: str | None) -> Record | None:  # noqa: A002
         """Return the entry with its attempts and its mail."""
         with self._lock:
@@ -209,6 +214,7 @@ class MemoryLedger:
                 to=tuple(address.email for address in mail.recipients),
                 subject=mail.subject,
                 mail=None,
+                shown=mail.fields.shown(mail),
             )
             self._pages[mail.id] = _Page(record=record, entry=entry, mail=mail)
             insort(self._ids, mail.id)

@@ -7,6 +7,7 @@ import orjson
 from limbo.adapters.encoding.mail_codec import MailCodec
 from limbo.adapters.sql.database import Dialect, Executor
 from limbo.adapters.sql.leases import READY
+from limbo.adapters.sql.shown import write_shown
 from limbo.adapters.sql.statements import in_each, values
 from limbo.domain.delivery.lifecycle import ENTERED, SUBMITTED
 from limbo.domain.mail.mail import Mail
@@ -22,6 +23,7 @@ _COLUMNS = {
     "recipients": "text",
     "subject": "text",
     "body": "bytea",
+    "shown": "text",
 }
 _NAMES = ", ".join(_COLUMNS)
 
@@ -44,8 +46,10 @@ def _entering(dialect: Dialect, *, queue: bool) -> str:
         WITH given ({_NAMES}) AS (SELECT * FROM unnest({given})),
         mails AS (
             INSERT INTO limbo_mails
-                (id, client, key, status, submitted_at, updated_at, sender, recipients, subject)
-            SELECT id, client, key, status, submitted_at, submitted_at, sender, recipients, subject
+                (id, client, key, status, submitted_at, updated_at, sender, recipients, subject,
+                    shown)
+            SELECT id, client, key, status, submitted_at, submitted_at, sender, recipients, subject,
+                shown
             FROM given ORDER BY id ON CONFLICT (id) DO NOTHING
         ),
         contents AS (
@@ -93,6 +97,7 @@ def enter(
         "recipients": [_emails(mail) for mail in mails],
         "subject": ["" if codec.seals else mail.subject for mail in mails],
         "body": [codec.encode(mail) for mail in mails],
+        "shown": [write_shown(mail, seals=codec.seals) for mail in mails],
     }
     executor.execute_many(sql, columns, notify=queue)
 

@@ -43,7 +43,7 @@ _ERASE_KEYS = in_each(
 _ERASE = in_each(
     lambda dialect: (
         f"""
-        UPDATE limbo_mails SET sender = '', recipients = '[]', subject = ''
+        UPDATE limbo_mails SET sender = '', recipients = '[]', subject = '', shown = ''
         WHERE {among(dialect, "id")}
     """
     )

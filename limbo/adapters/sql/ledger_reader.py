@@ -1,6 +1,6 @@
 """Reads a SQL ledger for clients."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql.by_recipient import ids_to
@@ -9,6 +9,7 @@ from limbo.adapters.sql.cells import text
 from limbo.adapters.sql.database import Database, Dialect, Executor, Row, database_errors_as
 from limbo.adapters.sql.leases import read_mail
 from limbo.adapters.sql.records import ATTEMPT_COLUMNS, COLUMNS, read_attempt, read_record
+from limbo.adapters.sql.statements import among, in_each
 from limbo.domain.delivery.lifecycle import Status, read_status
 from limbo.domain.errors import LedgerUnavailable
 from limbo.domain.mail.ids import is_mail_id, lowest_id
@@ -16,6 +17,9 @@ from limbo.ports.ledger_reader import Cancelled, Query, Record
 
 _PAGE = f"SELECT {COLUMNS} FROM limbo_mails"
 _FIND = f"{_PAGE} WHERE id = :id"
+_STATUSES = in_each(
+    lambda dialect: f"SELECT id, status FROM limbo_mails WHERE {among(dialect, 'id')}"
+)
 _CONTENT = "SELECT body FROM limbo_contents WHERE id = :id"
 _ATTEMPTS = f"""
     SELECT {ATTEMPT_COLUMNS} FROM limbo_attempts
@@ -75,6 +79,13 @@ class SqlLedgerReader:
         bodies = self._database.execute(_CONTENT, values)
         mail = read_mail(self._codec, bodies[0][0], id) if bodies else None
         return read_record(rows[0], mail, attempts)
+
+    @database_errors_as(LedgerUnavailable)
+    def statuses(self, ids: Collection[str]) -> Mapping[str, Status]:
+        """Return the statuses of these mails, by id."""
+        wanted = sorted(filter(is_mail_id, ids))
+        rows = self._database.execute_many(_STATUSES[self._database.dialect], {"id": wanted})
+        return {id_: read_status(status) for id_, status in rows}
 
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:

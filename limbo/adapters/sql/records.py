@@ -10,6 +10,7 @@ import orjson
 from limbo.adapters.encoding.codec import decode_attempts, decode_cause
 from limbo.adapters.sql.cells import number, number_or_none, text
 from limbo.adapters.sql.database import Row
+from limbo.adapters.sql.shown import read_shown
 from limbo.domain.delivery.lifecycle import read_status
 from limbo.domain.delivery.verdict import Attempt, Cause
 from limbo.domain.mail.mail import Mail
@@ -18,7 +19,7 @@ from limbo.ports.queue import Undecodable
 
 COLUMNS = """
     id, client, status, submitted_at, updated_at, sender, recipients, subject,
-    next_at, cause, possible_duplicate, key
+    next_at, cause, possible_duplicate, key, shown
 """
 ATTEMPT_COLUMNS = "sender, started_at, outcome"
 
@@ -28,7 +29,8 @@ def read_record(
 ) -> Record:
     """Read a row of COLUMNS, and the content if it is still there."""
     id_, client, status, submitted_at, updated_at, from_, to, subject, *rest = row
-    next_at, cause, possible_duplicate, key = rest
+    next_at, cause, possible_duplicate, key, shown = rest
+    recipients = read_addresses(to)
     return Record(
         id=text(id_),
         client=text(client),
@@ -37,8 +39,9 @@ def read_record(
         submitted_at=number(submitted_at),
         updated_at=number(updated_at),
         from_=text(from_),
-        to=read_addresses(to),
+        to=recipients,
         subject=text(subject),
+        shown=read_shown(shown, sender=text(from_), recipients=recipients, subject=text(subject)),
         mail=mail if isinstance(mail, Mail) else None,
         attempts=tuple(attempts),
         next_at=number_or_none(next_at),

@@ -87,8 +87,14 @@ TABLE: tuple[Entry, ...] = (  # in the order in which problems are listed
         request={
             "minLength": 1,
             "maxLength": MAX_SUBJECT,
-            "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ufffe\\uffff]*$",
-            "description": "One line, without control characters and encoded words (RFC 2047).",
+            "pattern": (
+                "^[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e"
+                "\\u2066-\\u2069\\ufffe\\uffff]*$"
+            ),
+            "description": (
+                "One line, without characters that control it or its direction, and without encoded"
+                " words (RFC 2047)."
+            ),
             "examples": ["Your order"],
         },
         shown=_STRING,

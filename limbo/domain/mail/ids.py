@@ -6,6 +6,7 @@ from collections import deque
 
 ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
 _ID = re.compile(ID_PATTERN)
+_UUID = re.compile("[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}", re.IGNORECASE | re.ASCII)
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _DRAWN_AT_ONCE = 256
 _drawn: deque[bytes] = deque()
@@ -42,6 +43,11 @@ def _random_bytes() -> bytes:
 def is_mail_id(text: str) -> bool:
     """Tell whether the text has the form of an id. If not, no store needs to be asked."""
     return _ID.fullmatch(text) is not None
+
+
+def canonical_id(text: str) -> str:
+    """Return a UUID in lower case, as limbo and SQS make it, and any other text unchanged."""
+    return text.lower() if _UUID.fullmatch(text) else text
 
 
 def lowest_id(at: float) -> str:

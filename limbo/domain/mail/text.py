@@ -4,10 +4,13 @@ import re
 
 _MAX_LINE = 300
 MASKED_ADDRESS = "<address>"
-# C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, and lone surrogates.
-_UNSAFE_IN_HEADER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-# Characters that change the direction of a line, and so can make it look different.
-_DECEPTIVE = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Characters that change the direction of a line, and so can make it look different (UAX #9).
+_DIRECTIONS = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_DECEPTIVE = re.compile(f"[{_DIRECTIONS}]")
+# C0, DEL and C1 (ISO 6429), the two separators that Unicode calls line ends, lone surrogates.
+_UNSAFE_IN_HEADER = re.compile(
+    f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff{_DIRECTIONS}]"
+)
 # A body may have lines and tabs. U+FFFE and U+FFFF are refused because SQS refuses them.
 _UNSAFE_IN_BODY = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _SAFE_IN_BODY = b"\t\n\r" + bytes(range(0x20, 0x7F))
@@ -49,6 +52,20 @@ def body_problem(text: str) -> str | None:
 def redact(text: str) -> str:
     """Do what ``one_line`` does, and mask every address in the text."""
     return one_line(without_addresses(text))
+
+
+def escape_controls(text: str) -> str:
+    """Return a text of several lines with an escape for each character that controls its reader."""
+    return _UNSAFE_IN_HEADER.sub(lambda found: _escape(found[0]), text)
+
+
+def _escape(character: str) -> str:
+    return character if character in "\n\t" else character.encode("unicode_escape").decode()
+
+
+def without_directions(text: str) -> str:
+    """Return the text without the characters that change the direction of a line."""
+    return text if text.isprintable() else _DECEPTIVE.sub("", text)
 
 
 def without_addresses(text: str) -> str:

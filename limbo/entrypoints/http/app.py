@@ -15,7 +15,7 @@ from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.access.client_address import TRUSTED_PROXIES
 from limbo.entrypoints.http.api import operations as op
 from limbo.entrypoints.http.api.application import observed_application
-from limbo.entrypoints.http.api.endpoint import Endpoint, Handler
+from limbo.entrypoints.http.api.endpoint import Endpoint, Handler, Store
 from limbo.entrypoints.http.api.guard import Guard
 from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.api.openapi import document_endpoint, openapi_document
@@ -56,7 +56,8 @@ class HttpLimits:
     reader_seconds: float = 10.0
     letters_calls: int = 16
     letters_seconds: float = 60.0
-    long_polls: int = 200
+    long_polls: int = 500
+    long_polls_of_one: int = 50
     poll_pause: float = 0.2
 
 
@@ -94,7 +95,13 @@ def create_app(
         threads=limits.reader_threads, calls=limits.reader_calls, seconds=limits.reader_seconds
     )
     clearing = Offload(threads=2, calls=limits.letters_calls, seconds=limits.letters_seconds)
-    polls = LongPolls(most=limits.long_polls, pause=limits.poll_pause)
+    ledger = Store(ledger_reader, offload=reading, missing="this limbo keeps no ledger")
+    polls = LongPolls(
+        lambda ids: ledger.ask(lambda reader: reader.statuses(ids)),
+        most=limits.long_polls,
+        each=limits.long_polls_of_one,
+        pause=limits.poll_pause,
+    )
     submission = SubmissionEndpoint(
         gatherer=gatherer,
         access=access,
@@ -104,7 +111,7 @@ def create_app(
         deduplicates=deduplicates,
         address_hash=address_hash or AddressHash.random(),
     )
-    mails = Mails(ledger_reader, offload=reading, polls=polls)
+    mails = Mails(ledger, polls=polls)
     letters = DeadLetterHandlers(dead_letters, offload=clearing)
     routes = [
         # The first that is tried, as most requests are submissions.

@@ -53,6 +53,8 @@ def find_backend(url: str, backends: Iterable[BackendRules]) -> BackendRules | N
     A scheme without its colon, such as "memory", is taken for a slip, not for the name of a queue
     on SQS.
     """
+    if url.partition("://")[2].count("@") > 1:
+        raise ValueError("a URL in whose password each @ is written %40, and each / %2F")
     known = tuple(backends)
     if url in {scheme.partition(":")[0] for backend in known for scheme in backend.schemes}:
         return None

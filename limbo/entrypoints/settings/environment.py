@@ -87,6 +87,7 @@ def _without_password(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     if not separator:
         return "(not shown)" if _SECRETIVE.search(text) else text
+    # The last @, before the query is sought: a password that is not encoded may hold both.
+    _, at, rest = rest.rpartition("@")
     rest, query, _ = rest.partition("?")
-    _, at, rest = rest.rpartition("@")  # the last @: a password that is not encoded may hold more
     return f"{scheme}://{'***@' if at else ''}{rest}{'?***' if query else ''}"

@@ -94,6 +94,7 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
         "--limit", type=_limit, default=50, metavar="N", help="how many, at most 1000 (default: 50)"
     )
     parser.add_argument("--after", metavar="ID", help="show those that follow this dead letter")
+    parser.add_argument("--cause", metavar="CAUSE", help="those that died of this cause or kind")
 
 
 def _add_one(parser: argparse.ArgumentParser) -> None:

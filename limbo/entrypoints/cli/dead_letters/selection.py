@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from limbo.domain.mail.ids import canonical_id
 from limbo.entrypoints.cli.command import Call
 from limbo.entrypoints.cli.console import Console
 from limbo.ports.dead_letters import DeadLetters
@@ -26,7 +27,7 @@ def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
     """Return the ids, each once, or None for an unknown cause; print how many a selection finds."""
     arguments, console = call.arguments, call.console
     if arguments.ids:
-        return list(dict.fromkeys(arguments.ids))
+        return list(dict.fromkeys(map(canonical_id, arguments.ids)))
     if arguments.all:
         ids = dead_letters.select()
         console.note(f"there {'is' if len(ids) == 1 else 'are'} {letters(len(ids))}")

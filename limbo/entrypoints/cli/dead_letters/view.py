@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed
 from limbo.domain.mail.mail import Mail
-from limbo.domain.mail.text import one_line
+from limbo.domain.mail.text import escape_controls, one_line
 from limbo.entrypoints.cli.times import local_time
 from limbo.entrypoints.http.api.representations import dead_letter_representation
 from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry
@@ -68,7 +68,8 @@ def letter_text(letter: DeadLetter, *, with_mail: bool) -> Iterator[str]:
     if with_mail and isinstance(mail, Mail):
         texts = {name: text for name, text in _content(mail) if name in mail.fields.multiline}
         for name, text in texts.items():
-            yield f"\n{name}:\n{text}" if len(texts) > 1 else f"\n{text}"
+            shown = escape_controls(str(text).replace("\r\n", "\n"))
+            yield f"\n{name}:\n{shown}" if len(texts) > 1 else f"\n{shown}"
 
 
 def _attempt_text(attempt: Attempt) -> str:

@@ -5,7 +5,7 @@ import re
 
 from starlette.types import Scope
 
-from limbo.domain.access.credential import Credential, parse_credential
+from limbo.domain.access.credential import PREFIX, Credential, parse_credential
 from limbo.entrypoints.http.server.headers import headers
 
 _MAX_BYTES = 1024
@@ -39,4 +39,7 @@ def _password(text: str) -> str:
         decoded = base64.b64decode(text, validate=True).decode("ascii")
     except ValueError:
         raise ValueError("cannot be read: Basic must be followed by base64") from None
-    return decoded.partition(":")[2]
+    user, _, password = decoded.partition(":")
+    if user.startswith(PREFIX) and not password:
+        raise ValueError("is not of the form :limbo_…: it is the password, not the user (-u :KEY)")
+    return password

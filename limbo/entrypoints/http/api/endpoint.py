@@ -1,7 +1,7 @@
 """What all operations except the submission share: access, parameters, problems."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limbo.domain.access.api_key import Client
+from limbo.domain.mail.ids import canonical_id
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.parameters import parse_query
@@ -18,7 +19,7 @@ from limbo.entrypoints.http.server.body import BodyReader
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
-from limbo.entrypoints.http.server.response import OrjsonResponse
+from limbo.entrypoints.http.server.response import Header, OrjsonResponse
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
 
 S = TypeVar("S")
@@ -37,11 +38,13 @@ class Call:
     check_again: Callable[[], object]
     query: Mapping[str, str]
     document: Mapping[str, object]
+    headers: list[Header] = field(default_factory=list)
+    """Headers of the response, which the handler may add to."""
 
     @property
     def id(self) -> str:
         """The id in the path."""
-        return unquote(self.request.path_params["id"])
+        return canonical_id(unquote(self.request.path_params["id"]))
 
 
 Handler = Callable[[Call], Awaitable[Mapping[str, Any]]]
@@ -101,7 +104,9 @@ class Endpoint:
             query=query,
             document=document,
         )
-        return OrjsonResponse(await self._handler(call))
+        response = OrjsonResponse(await self._handler(call))
+        response.raw_headers += call.headers
+        return response
 
 
 def _parse(body: bytes) -> Mapping[str, object]:

@@ -17,6 +17,7 @@ from limbo.entrypoints.http.api.parameters import (
     MAX_PAGE,
     MAX_WAIT,
     Parameter,
+    parse_cause,
     parse_email,
     parse_id,
     parse_name,
@@ -72,6 +73,13 @@ KEY: Parameter[str | None] = Parameter(
     parse=parse_name,
     default=None,
 )
+CAUSE: Parameter[str | None] = Parameter(
+    name="cause",
+    kind=Annotated[str, Facts(minLength=1, maxLength=200, examples=["outage", "0d4f9a31"])],
+    description="What they died of: the id of a cause, or a kind, which is all causes of it.",
+    parse=parse_cause,
+    default=None,
+)
 WAIT = Parameter(
     name="wait",
     kind=Annotated[float, Facts(minimum=0, maximum=MAX_WAIT, default=0)],
@@ -83,6 +91,10 @@ _UNAVAILABLE = (HTTPStatus.SERVICE_UNAVAILABLE,)
 _UNKNOWN = (HTTPStatus.GATEWAY_TIMEOUT,)
 _NO_LEDGER = (HTTPStatus.NOT_IMPLEMENTED,)
 _BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+
+_NOT_FOUND = (
+    "404 if nothing has one of the ids, or the cause; `not_found` has the ids if some have."
+)
 
 SUBMIT = Operation(
     id="submitMail",
@@ -134,8 +146,8 @@ LIST = Operation(
     path="/v1/mail",
     summary="List mails, newest first",
     description=(
-        "Your own, or everybody's for a key with the scope admin. `to` holds everybody who gets"
-        " the mail. Pages do not shift when mails come in."
+        "Your own, or everybody's for a key with the scope admin. Pages do not shift when mails"
+        " come in."
     ),
     tag="mails",
     scope=KeyScope.READ,
@@ -148,11 +160,24 @@ SHOW = Operation(
     method="GET",
     path="/v1/mail/{id}",
     summary="Show what became of a mail",
-    description="Too many waiting requests, or a server that stops, end a wait at once.",
+    description=(
+        "Each process holds 500 waiting requests, and 50 of one client. Beyond that, or when it"
+        " stops, the answer comes at once, with `Limbo-Wait` and `Retry-After`."
+    ),
     tag="mails",
     scope=KeyScope.READ,
     parameters=(WAIT,),
     response=schemas.MailResource,
+    response_headers={
+        "Limbo-Wait": HeaderField(
+            kind=Annotated[str, Facts(const="not-held")],
+            description="There was no place to wait in: the mail is shown as it is now.",
+        ),
+        "Retry-After": HeaderField(
+            kind=Annotated[int, Facts(minimum=1)],
+            description="With `Limbo-Wait`: the seconds after which to ask again.",
+        ),
+    },
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
 CANCEL = Operation(
@@ -163,7 +188,7 @@ CANCEL = Operation(
     description="A mail that is cancelled already stays so. 409 says that it is too late.",
     tag="mails",
     scope=KeyScope.SEND,
-    response=schemas.MailResource,
+    response=schemas.CancelledMail,
     problems=(HTTPStatus.CONFLICT, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 CANCEL_MANY = Operation(
@@ -188,10 +213,7 @@ LIST_DEAD = Operation(
     summary="List the dead letters, newest first",
     tag="dead letters",
     scope=KeyScope.ADMIN,
-    parameters=(
-        LIMIT,
-        AFTER,
-    ),
+    parameters=(CAUSE, LIMIT, AFTER),
     response=schemas.DeadLetterPage,
     problems=(*_NO_LEDGER, *_UNAVAILABLE),
 )
@@ -220,22 +242,24 @@ REDRIVE = Operation(
     method="POST",
     path="/v1/dead-letters/redrive",
     summary="Put dead letters back into the queue",
+    description=_NOT_FOUND,
     tag="dead letters",
     scope=KeyScope.ADMIN,
     request=schemas.Selection,
     response=schemas.Redriven,
-    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+    problems=(HTTPStatus.NOT_FOUND, *_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP = Operation(
     id="dropDeadLetters",
     method="DELETE",
     path="/v1/dead-letters",
     summary="Delete dead letters for good",
+    description=_NOT_FOUND,
     tag="dead letters",
     scope=KeyScope.ADMIN,
     request=schemas.Selection,
     response=schemas.Dropped,
-    problems=(*_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
+    problems=(HTTPStatus.NOT_FOUND, *_BODY, *_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
 DROP_ONE = Operation(
     id="dropDeadLetter",

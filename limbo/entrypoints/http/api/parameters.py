@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from limbo.domain.access.api_key import CLIENT_PATTERN
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.address import parse_address
-from limbo.domain.mail.ids import is_mail_id
+from limbo.domain.mail.ids import canonical_id, is_mail_id
 from limbo.domain.mail.mail import YEAR_10000
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.problems import HttpRefusal
@@ -19,6 +19,7 @@ from limbo.entrypoints.http.server.problems import HttpRefusal
 T = TypeVar("T")
 MAX_PAGE = 100
 MAX_WAIT = 60
+MAX_CAUSE = 200
 _MAX_QUERY = 4096
 _NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(CLIENT_PATTERN)
@@ -108,6 +109,21 @@ def parse_id(text: str) -> str:
     """Return the text if it has the form of an id, whether or not a mail has that id."""
     if not is_mail_id(text):
         raise ValueError("must be an id: 1 to 64 of A-Z a-z 0-9 _ -")
+    return canonical_id(text)
+
+
+def no_position() -> HttpRefusal:
+    """Return the refusal of a page that is to begin behind what is not in the list."""
+    detail = "after: nothing in the list has that id; begin again at the first page"
+    return HttpRefusal(HTTPStatus.BAD_REQUEST, detail, code=Code.UNKNOWN_POSITION)
+
+
+def parse_cause(text: str) -> str:
+    """Return what may be the name of a cause."""
+    if not 0 < len(text) <= MAX_CAUSE or "\0" in text:
+        raise ValueError(
+            f"must be the id or the kind of a cause, of at most {MAX_CAUSE} characters"
+        )
     return text
 
 

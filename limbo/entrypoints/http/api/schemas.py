@@ -45,7 +45,10 @@ class Submitted(TypedDict):
 
 
 class MailEntry(_MailFrom):
-    """A mail as the list shows it."""
+    """A mail as the list shows it.
+
+    `recipients` has all of them where an older limbo has not recorded who is in which field.
+    """
 
     id: Id
     client: Annotated[str, Facts(description="Whose mail it is.")]
@@ -53,7 +56,10 @@ class MailEntry(_MailFrom):
     status: Status
     submitted_at: Time
     updated_at: Time
-    to: list[str]
+    to: NotRequired[list[str]]
+    cc: NotRequired[list[str]]
+    bcc: NotRequired[list[str]]
+    recipients: NotRequired[list[str]]
     subject: str
     possible_duplicate: Annotated[
         bool, Facts(description="The mail may have been sent more than once.")
@@ -62,15 +68,30 @@ class MailEntry(_MailFrom):
     cause: NotRequired["CauseShape"]
 
 
+class CancelledMail(TypedDict):
+    """A mail that is not sent any more."""
+
+    id: Id
+    status: Literal[Status.CANCELLED]
+
+
 class AttemptShape(TypedDict):
     """One call of one provider; without an outcome it is under way, or was cut short."""
 
-    provider: str
+    sender: str
     started_at: Time | None
     outcome: Outcome | None
     duration_ms: NotRequired[Annotated[int, Facts(minimum=0)]]
     reason: NotRequired[
-        Annotated[str, Facts(description="What the provider said, addresses masked.")]
+        Annotated[
+            str,
+            Facts(
+                description=(
+                    "What the provider said, addresses masked. What it said of our account, or"
+                    " amid an outage, is told to admins alone."
+                )
+            ),
+        ]
     ]
     provider_id: NotRequired[Annotated[str, Facts(description="The provider's own id.")]]
 
@@ -80,7 +101,7 @@ class CauseShape(TypedDict):
 
     id: str
     kind: Annotated[str, Facts(examples=["mail", "outage", "unknown", "undecodable"])]
-    provider: Annotated[str, Facts(description="Empty where none was involved.")]
+    sender: Annotated[str, Facts(description="Empty where none was involved.")]
     reason: str
 
 
@@ -121,6 +142,7 @@ class Causes(TypedDict):
     """What the dead letters died of, the most frequent first, at most a thousand causes."""
 
     data: Annotated[list[CauseCount], Facts(maxItems=MAX_CAUSES)]
+    has_more: bool
 
 
 class ById(TypedDict):
@@ -171,16 +193,21 @@ class CancelledMails(TypedDict):
     has_more: bool
 
 
+_NotFound = Annotated[list[str], Facts(description="The ids that no dead letter has.")]
+
+
 class Redriven(TypedDict):
     """How many dead letters are in the queue again."""
 
     redriven: int
+    not_found: _NotFound
 
 
 class Dropped(TypedDict):
     """How many dead letters are gone for good."""
 
     dropped: int
+    not_found: _NotFound
 
 
 class Hello(TypedDict):
@@ -252,7 +279,10 @@ def mail_resource(fields: MailFields) -> Any:  # noqa: ANN401 - a type made of t
     """Return the type of all that is known of a mail."""
     entry = get_type_hints(MailEntry, include_extras=True)
     others = {k: v for k, v in _shown(fields, is_certain=False).items() if k not in entry}
-    doc = "What became of a mail. `cc` and `bcc` are shown as long as its body is kept."
+    doc = (
+        "What became of a mail. `recipients` has them all where an older limbo has not recorded who"
+        " is in which field, and the body is no longer kept."
+    )
     return _typed_dict("MailResource", doc, {**entry, **others, "attempts": list[AttemptShape]})
 
 

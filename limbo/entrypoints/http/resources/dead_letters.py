@@ -1,36 +1,33 @@
 """The handlers of dead letters, for admins: read, redrive, drop."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 
 import structlog
 
 from limbo.domain.mail.ids import is_mail_id
 from limbo.entrypoints.http.api.endpoint import Call, Store
-from limbo.entrypoints.http.api.operations import AFTER, LIMIT
+from limbo.entrypoints.http.api.operations import AFTER, CAUSE, LIMIT
+from limbo.entrypoints.http.api.parameters import no_position
 from limbo.entrypoints.http.api.representations import (
     causes_representation,
     dead_letter_representation,
 )
 from limbo.entrypoints.http.api.schemas import (
     MAX_CAUSES,
-    MAX_IDS,
     Causes,
     DeadLetterPage,
     DeadLetterShape,
     Dropped,
     Redriven,
 )
+from limbo.entrypoints.http.resources.choice import Choice, parse_choice
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
-from limbo.ports.dead_letters import DeadLetter, DeadLetters
+from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, DeadLetters
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-Choice = Callable[[DeadLetters], Sequence[str]]
-_MAX_TEXT = 200
-_HOW = 'must be {"ids": […]}, {"cause": "…"} or {"all": true}'
 
 
 class DeadLetterHandlers:
@@ -43,13 +40,23 @@ class DeadLetterHandlers:
     async def list(self, call: Call) -> DeadLetterPage:
         """Show a page of dead letters."""
         limit, after = LIMIT.read(call.query), AFTER.read(call.query)
-        found = await self._ask(lambda letters: letters.list(limit + 1, after))
+        cause = CAUSE.read(call.query)
+
+        def page(letters: DeadLetters) -> Sequence[DeadLetterEntry] | None:
+            if after is not None and not _is_letter(letters, after):
+                return None
+            return letters.list(limit + 1, after, cause)
+
+        found = await self._ask(page)
+        if found is None:
+            raise no_position()
         data = [dead_letter_representation(letter) for letter in found[:limit]]
         return {"data": data, "has_more": len(found) > limit}
 
     async def causes(self, _: Call) -> Causes:
         """Count by cause."""
-        return causes_representation(await self._ask(lambda letters: letters.causes(MAX_CAUSES)))
+        counts = await self._ask(lambda letters: letters.causes(MAX_CAUSES + 1))
+        return causes_representation(counts[:MAX_CAUSES], has_more=len(counts) > MAX_CAUSES)
 
     async def show(self, call: Call) -> DeadLetterShape:
         """Show one dead letter."""
@@ -60,10 +67,10 @@ class DeadLetterHandlers:
 
     async def redrive(self, call: Call) -> Redriven:
         """Put dead letters back into the queue."""
-        choose = parse_choice(call.document)
-        count = await self._ask(lambda letters: letters.redrive(choose(letters)))
+        choice = parse_choice(call.document)
+        count, not_found = await self._ask(lambda letters: choice.apply(letters, letters.redrive))
         log.info("dead letters redriven", count=count)
-        return {"redriven": count}
+        return {"redriven": count, "not_found": not_found}
 
     async def drop(self, call: Call) -> Dropped:
         """Delete dead letters."""
@@ -71,45 +78,22 @@ class DeadLetterHandlers:
 
     async def drop_one(self, call: Call) -> Dropped:
         """Delete one dead letter."""
+        return await self._drop(Choice(ids=[call.id]))
 
-        def choose(letters: DeadLetters) -> Sequence[str]:
-            letter = _find(letters, call.id)
-            return [] if letter is None else [letter.id]
-
-        dropped = await self._drop(choose)
-        if not dropped["dropped"]:
-            raise _no_such_letter()
-        return dropped
-
-    async def _drop(self, choose: Choice) -> Dropped:
-        count = await self._ask(lambda letters: letters.drop(choose(letters)))
+    async def _drop(self, choice: Choice) -> Dropped:
+        count, not_found = await self._ask(lambda letters: choice.apply(letters, letters.drop))
         log.info("dead letters dropped", count=count)
-        return {"dropped": count}
+        return {"dropped": count, "not_found": not_found}
 
 
 def _find(letters: DeadLetters, text: str) -> DeadLetter | None:
     return letters.show(text) if is_mail_id(text) else None
 
 
+def _is_letter(letters: DeadLetters, id_: str) -> bool:
+    letter = letters.show(id_)
+    return letter is not None and letter.id == id_
+
+
 def _no_such_letter() -> HttpRefusal:
     return HttpRefusal(HTTPStatus.NOT_FOUND, "no such dead letter", code=Code.DEAD_LETTER_NOT_FOUND)
-
-
-def parse_choice(document: Mapping[str, object]) -> Choice:
-    """Return a function that finds the ids of the dead letters that the body names.
-
-    Raises HttpRefusal with 400.
-    """
-    match dict(document):
-        case {"ids": list(ids), **rest} if not rest and 0 < len(ids) <= MAX_IDS:
-            names = [text for text in ids if isinstance(text, str) and 0 < len(text) <= _MAX_TEXT]
-            if len(names) == len(ids):
-                return lambda _: [name for name in names if is_mail_id(name)]
-        case {"cause": str(name), **rest} if not rest and 0 < len(name) <= _MAX_TEXT:
-            return lambda letters: letters.select(name)
-        case {"all": True, **rest} if not rest and document["all"] is True:
-            return lambda letters: letters.select()
-        case _:
-            pass
-    detail = f"the body {_HOW}; ids are 1 to {MAX_IDS} strings of at most {_MAX_TEXT} characters"
-    raise HttpRefusal(HTTPStatus.BAD_REQUEST, detail, code=Code.INVALID_BODY)

@@ -49,6 +49,7 @@ HASHES = {
     "m0011_entries.py": "5f97c27bd88f33e12898e428cfc13fb96b411d7491e2d6fbe5baae4de7b1277a",
     "m0012_evidence.py": "9bf838e7416c1d550559bfa343814cda360253e2690e56f6c564ea5ea20b22bb",
     "m0013_secrets.py": "24ab71f39a51a07a741d5f70ddb761d3cc74ac7140d88369a2f59fde59bbae7f",
+    "m0014_shown.py": "fe03da02f178e539282a065a3ac25dd23d4d449c27636580ce86b4a6c100bcd2",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -187,6 +188,7 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
             {"name": "address hashes", "secret": b"s" * 32, "created_at": 1700000000.0},
         )
     ],
+    14: [],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}

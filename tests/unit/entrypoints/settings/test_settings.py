@@ -170,11 +170,23 @@ def test_what_is_shown_names_its_source_and_masks_secrets():
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://u:ge/heim@h/d", "postgresql://u:ge@heim@h/d", "postgresql://h/d?p=ge/heim@x"],
+    [
+        "postgresql://u:ge/heim@h/d",
+        "postgresql://u:ge?heim@h/d",
+        "postgresql://u:?geheim@h/d?p=ge",
+        "postgresql://h/d?p=ge/heim@x",
+    ],
 )
 def test_no_part_of_a_password_is_shown(url):
     (shown,) = (r.shown for r in load({"LIMBO_QUEUE": url}).readings if r.name == "LIMBO_QUEUE")
     assert "ge" not in shown.removeprefix("postgresql")
+
+
+@pytest.mark.parametrize("name", ["LIMBO_QUEUE", "LIMBO_LEDGER"])
+def test_a_password_with_an_at_sign_is_explained_and_not_shown(name):
+    with pytest.raises(SettingsError, match="each @ is written %40") as caught:
+        load({name: "postgresql://u:ge@heim@h/d"})
+    assert "ge" not in str(caught.value).partition("not '")[2].removeprefix("postgresql")
 
 
 @pytest.mark.parametrize(

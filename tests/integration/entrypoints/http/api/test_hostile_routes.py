@@ -102,9 +102,7 @@ def test_a_dead_letter_with_times_that_are_none_is_shown_without_them(seconds):
     attempt = Attempt(sender="a", started_at=seconds, duration=seconds, verdict=Accepted(""))
     site.mails.bury(lease, Death(cause=GONE, attempts=[attempt]))
     reply = site.ask("GET", f"/v1/dead-letters/{mail.id}")
-    assert reply.json()["attempts"] == [
-        {"provider": "a", "started_at": None, "outcome": "accepted"}
-    ]
+    assert reply.json()["attempts"] == [{"sender": "a", "started_at": None, "outcome": "accepted"}]
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=named)

@@ -12,7 +12,7 @@ from limbo.adapters.sql.postgres import PostgresDatabase
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.lifecycle import Status
-from limbo.domain.delivery.verdict import Cause
+from limbo.domain.delivery.verdict import Cause, Failed, Fault
 from tests.support.asgi import call
 from tests.support.http_app import BODY, MAIL
 from tests.support.whole_app import ACCEPTED, FAILED, WholeApp
@@ -110,18 +110,18 @@ def test_the_timeline_of_a_mail(site, shop):
         "sent",
     ]
     assert deferred.json()["next_attempt_at"] > deferred.json()["updated_at"]
-    assert sending.json()["attempts"][1].keys() == {"provider", "started_at", "outcome"}
+    assert sending.json()["attempts"][1].keys() == {"sender", "started_at", "outcome"}
     first, second, third = sent.json()["attempts"]
     assert first.pop("started_at") < second.pop("started_at") < third.pop("started_at")
     assert first == {
-        "provider": "fake.a",
+        "sender": "fake.a",
         "outcome": "outage",
         "reason": "cannot reach it",
         "duration_ms": 250,
     }
-    assert second == {"provider": "fake.a", "outcome": None}
+    assert second == {"sender": "fake.a", "outcome": None}
     assert third == {
-        "provider": "fake.a",
+        "sender": "fake.a",
         "outcome": "accepted",
         "provider_id": "p-1",
         "duration_ms": 250,
@@ -136,7 +136,7 @@ def test_a_dead_mail_says_what_it_died_of(site, shop):
     assert reply.json()["cause"] == {
         "id": GONE.id,
         "kind": "outage",
-        "provider": "fake.a",
+        "sender": "fake.a",
         "reason": "gone",
     }
 
@@ -183,7 +183,11 @@ def test_the_list_holds_what_was_asked_for(site, shop):
         assert {entry["id"] for entry in reply.json()["data"]} == {mails[n].id for n in wanted}
         assert reply.json()["has_more"] is False
     entry = replies[1].json()["data"][0]
-    assert entry["to"] == ["bob@example.org", "team@example.org"]
+    assert (entry["to"], entry["cc"], entry["bcc"]) == (
+        ["bob@example.org"],
+        ["team@example.org"],
+        [],
+    )
     assert "attempts" not in entry
 
 
@@ -193,6 +197,7 @@ def test_a_mail_that_waits_can_be_cancelled_and_stays_so(site, shop):
     replies = run(site, shop("DELETE", path), shop("DELETE", path), shop("GET", path))
     assert [reply.status_code for reply in replies] == [200, 200, 200]
     assert {reply.json()["status"] for reply in replies} == {"cancelled"}
+    assert replies[0].json() == replies[1].json() == {"id": mail.id, "status": "cancelled"}
 
 
 @pytest.mark.parametrize(("status", "verdict"), [("sent", ACCEPTED), ("sending", None)])
@@ -322,8 +327,6 @@ def test_the_dead_letters_are_shown_without_their_content(site, shop):
         ({"all": True}, 3),
         ({"cause": "outage"}, 2),
         ({"cause": BAD.id}, 1),
-        ({"cause": "nothing"}, 0),
-        ({"ids": ["nothing", "no id!", "\x00"]}, 0),
     ],
 )
 @pytest.mark.parametrize(
@@ -340,9 +343,121 @@ def test_dead_letters_are_redriven_or_dropped_as_chosen(site, shop, choice, coun
         reply, left = run(site, shop(method, path, choice), shop("GET", "/v1/dead-letters"))
     (line,) = (line for line in logs if line["log_level"] == "info")
     assert (line["event"], line["count"]) == (f"dead letters {done}", count)
-    assert (reply.status_code, reply.json()) == (200, {done: count})
+    assert (reply.status_code, reply.json()) == (200, {done: count, "not_found": []})
     assert len(left.json()["data"]) == 3 - count
     assert len(site.mails.receive(10, 0)) == (count if done == "redriven" else 0)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{"cause": "nothing"}, {"ids": ["nope"]}, {"ids": ["nothing", "no id!", "\x00"]}],
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/dead-letters/redrive"), ("DELETE", "/v1/dead-letters")],
+)
+def test_what_names_no_dead_letter_is_no_success(site, shop, choice, method, path):
+    buried(site, shop, GONE)
+    reply, left = run(site, shop(method, path, choice), shop("GET", "/v1/dead-letters"))
+    assert (reply.status_code, reply.json()["code"]) == (404, "dead_letter_not_found")
+    assert len(left.json()["data"]) == 1
+
+
+def test_ids_that_are_not_found_are_named_and_case_does_not_count(site, shop):
+    mail = buried(site, shop, GONE)
+    choice = {"ids": ["nope", mail.id.upper(), "no id!"]}
+
+    async def use(_):
+        shown = await shop("GET", f"/v1/dead-letters/{mail.id.upper()}")
+        return shown, await shop("POST", "/v1/dead-letters/redrive", choice)
+
+    shown, redriven = site.run(use)
+    assert shown.json()["mail_id"] == mail.id
+    assert redriven.json() == {"redriven": 1, "not_found": ["nope", "no id!"]}
+
+
+def test_the_dead_letters_of_one_cause_or_kind_are_listed(site, shop):
+    buried(site, shop, BAD, GONE, GONE)
+    paths = [f"/v1/dead-letters?cause={name}&limit=1" for name in (GONE.id, "outage", "mail", "x")]
+    pages = [reply.json() for reply in run(site, *(shop("GET", path) for path in paths))]
+    kinds = [[each["cause"]["kind"] for each in page["data"]] for page in pages]
+    assert kinds == [["outage"], ["outage"], ["mail"], []]
+    assert [page["has_more"] for page in pages] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("path", ["/v1/mail", "/v1/dead-letters"])
+def test_a_page_behind_what_is_not_there_is_refused(site, shop, path):
+    mail = buried(site, shop, GONE)
+    afters = ["zzz", "ffffffff-ffff-7fff-bfff-ffffffffffff", "0"]
+    replies = run(site, *(shop("GET", f"{path}?after={after}") for after in afters))
+    assert [(each.status_code, each.json()["code"]) for each in replies] == [
+        (400, "unknown_position")
+    ] * 3
+    if path == "/v1/mail":
+        other, known = run(
+            site,
+            Client(site, KeyScope.READ)("GET", f"{path}?after={mail.id}"),
+            shop("GET", f"{path}?after={mail.id.upper()}"),
+        )
+        assert (other.status_code, known.status_code) == (400, 200)
+
+
+FIELDS = {
+    "from": "Shop <shop@example.com>",
+    "to": ["Bob <bob@example.org>", "b2@example.org"],
+    "cc": ["Carol <carol@example.org>"],
+    "bcc": ["dan@example.org"],
+    "subject": "Hello",
+}
+
+
+def test_the_list_shows_the_fields_as_the_resource_does(site, shop):
+    async def use(_):
+        posted = await shop("POST", "/v1/mail", {**FIELDS, "message": "m"})
+        await shop("POST", "/v1/mail", MAIL | {"from": "a@example.com"})
+        page = (await shop("GET", "/v1/mail")).json()["data"]
+        return page, (await shop("GET", posted.headers["location"])).json()
+
+    (plain, entry), resource = site.run(use)
+    assert {name: entry[name] for name in FIELDS} == FIELDS
+    assert {name: resource[name] for name in FIELDS} == FIELDS
+    assert (plain["to"], plain["cc"], plain["bcc"]) == (["bob@example.org"], [], [])
+    assert "recipients" not in entry
+
+
+@pytest.mark.parametrize("fault", ["account", "outage", "identity"])
+def test_what_a_provider_says_of_the_account_or_an_outage_is_for_admins(site, shop, fault):
+    own, reason = Client(site, KeyScope.SEND, KeyScope.READ), "account 123456789012 owes 5 USD"
+    mail = site.submit(own.id)
+    failed = Failed(Fault(fault), reason)
+    site.try_out(mail, Status.DEAD, failed, cause=Cause(kind=fault, sender="ses", reason=reason))
+    paths = (f"/v1/mail/{mail.id}", "/v1/mail")
+    mine, listed = run(site, *(own("GET", path) for path in paths))
+    for_admins, _ = run(site, *(shop("GET", path) for path in paths))
+    assert for_admins.json()["attempts"][0]["reason"] == reason
+    assert for_admins.json()["cause"]["reason"] == reason
+    shown = (mine.json()["attempts"][0], mine.json()["cause"], listed.json()["data"][0]["cause"])
+    assert all((each["reason"] == reason) is (fault == "identity") for each in shown)
+    assert mine.json()["attempts"][0]["outcome"] == fault
+
+
+def test_a_key_that_may_not_read_sees_nothing_of_what_it_cancels(site):
+    sender = Client(site, KeyScope.SEND)
+    mail = site.submit(sender.id, subject="secret", to="secret@example.org")
+    (reply,) = run(site, sender("DELETE", f"/v1/mail/{mail.id}"))
+    assert reply.json() == {"id": mail.id, "status": "cancelled"}
+
+
+def test_who_gets_no_place_to_wait_is_told_so(make):
+    site = make(long_polls_of_one=0)
+    shop = Client(site)
+    mail = site.submit(shop.id)
+    waiting, plain = run(
+        site, shop("GET", f"/v1/mail/{mail.id}?wait=60"), shop("GET", f"/v1/mail/{mail.id}")
+    )
+    assert (waiting.status_code, waiting.json()["status"]) == (200, "queued")
+    assert (waiting.headers["limbo-wait"], waiting.headers["retry-after"]) == ("not-held", "1")
+    assert "limbo-wait" not in plain.headers
 
 
 def test_one_dead_letter_by_its_id(site, shop):
@@ -356,8 +471,8 @@ def test_one_dead_letter_by_its_id(site, shop):
         return redriven, dropped, await shop("DELETE", f"/v1/dead-letters/{mail.id}")
 
     redriven, dropped, gone = site.run(use)
-    assert redriven.json() == {"redriven": 1}
-    assert dropped.json() == {"dropped": 1}
+    assert redriven.json() == {"redriven": 1, "not_found": []}
+    assert dropped.json() == {"dropped": 1, "not_found": []}
     assert (gone.status_code, gone.json()["Problem"]) == (404, "no such dead letter")
 
 

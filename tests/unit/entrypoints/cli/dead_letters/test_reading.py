@@ -100,21 +100,21 @@ def test_shows_all_that_is_known_of_one(operator):
     document = json.loads(operator.out)
     assert document["attempts"] == [
         {
-            "provider": "ses",
+            "sender": "ses",
             "started_at": "2001-09-09T01:46:40.000Z",
             "duration_ms": 250,
             "outcome": "rate",
             "reason": "Throttling",
         },
         {
-            "provider": "ses",
+            "sender": "ses",
             "started_at": "2001-09-09T01:46:40.000Z",
             "duration_ms": 1000,
             "outcome": "outage",
             "reason": "reset",
         },
         {
-            "provider": "smtp",
+            "sender": "smtp",
             "started_at": None,
             "duration_ms": 1000,
             "outcome": "accepted",

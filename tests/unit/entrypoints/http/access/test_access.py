@@ -141,6 +141,7 @@ REFUSALS = {
     "Basic, not ASCII": ((b"Basic " + base64.b64encode(b"\xff:\xfe"),), SEND, 401, "base64"),
     "Basic, no colon": ((b"Basic " + base64.b64encode(KEY),), SEND, 401, "not of the form"),
     "Basic, as user": ((b"Basic " + base64.b64encode(KEY + b":"),), SEND, 401, "not of the form"),
+    "-u KEY:": ((b"Basic " + base64.b64encode(KEY + b":"),), SEND, 401, "it is the password"),
     "typo": ((TYPO,), SEND, 401, "mistyped or cut"),
     "cut": ((bearer(SHOP)[:-1],), SEND, 401, "not of the form"),
     "other case": ((b"Bearer " + KEY.upper(),), SEND, 401, "not of the form"),

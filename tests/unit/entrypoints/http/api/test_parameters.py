@@ -7,10 +7,13 @@ from tests.support.http_app import HttpApp
 
 
 class OneArchive:
-    """Finds nothing, and remembers what it was asked for."""
+    """Has every id and lists nothing; it remembers what it was asked for."""
 
     def __init__(self):
         self.queries = []
+
+    def find(self, id_, _):
+        return id_
 
     def page(self, query):
         self.queries.append(query)
@@ -49,6 +52,10 @@ def ask(query):
         ("?since=9999-12-31T23:59:60-23:59", {}),
         ("?after=018bcfe5-68fa-7000-8000-00000000002a", {}),
         ("?after=x", {"after": "x"}),
+        (
+            "?after=018BCFE5-68FA-7000-8000-00000000002A",
+            {"after": "018bcfe5-68fa-7000-8000-00000000002a"},
+        ),
     ],
 )
 def test_the_list_is_asked_for_what_the_query_says(query, wanted):

@@ -1,5 +1,6 @@
+"""Requests wait for their mails by one question for all, and each client has its share."""
+
 import asyncio
-import dataclasses
 import time
 
 import pytest
@@ -8,151 +9,163 @@ from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.errors import LedgerUnavailable
 from limbo.entrypoints.http.server.body import ClientGone
 from limbo.entrypoints.http.server.long_poll import LongPolls
-from limbo.ports.ledger_reader import Record
 from tests.support.clock import run_leaping
 
-QUEUED = Record(
-    id="x",
-    client="c",
-    status=Status.QUEUED,
-    submitted_at=1.0,
-    updated_at=1.0,
-    from_="a@example.com",
-    to=["b@example.org"],
-    subject="s",
-    mail=None,
-)
-SENT = dataclasses.replace(QUEUED, status=Status.SENT)
 
+class Ledger:
+    """Answers for each mail one status after the other, the last for ever."""
 
-class Looks:
-    """Sees the records one after the other, the last for ever."""
+    def __init__(self, **statuses):
+        self.statuses = {name: [*each] for name, each in statuses.items()}
+        self.asked = []
+        self.error = None
 
-    def __init__(self, *records):
-        self.records = [*records]
-        self.count = 0
-
-    async def __call__(self):
-        self.count += 1
-        record = self.records.pop(0) if len(self.records) > 1 else self.records[0]
-        if isinstance(record, Exception):
-            raise record
-        return record
+    async def __call__(self, ids):
+        self.asked.append(sorted(ids))
+        if self.error is not None:
+            raise self.error
+        each = {name: self.statuses[name] for name in ids if name in self.statuses}
+        return {name: all_.pop(0) if len(all_) > 1 else all_[0] for name, all_ in each.items()}
 
 
 async def stays():
     await asyncio.Event().wait()
 
 
-def leaves_after(seconds):
-    messages = [{"type": "http.disconnect"}, {"type": "http.request", "body": b""}]
-
-    async def receive():
-        message = messages.pop()
-        if not messages:
-            await asyncio.sleep(seconds)
-        return message
-
-    return receive
+async def leaves():
+    return {"type": "http.disconnect"}
 
 
-def wait(looks, seconds, *, receive=stays, polls=None):
+def start(polls, *names, client="shop", seconds=3000, **more):
+    return [asyncio.create_task(polls.hold(name, client, stays, seconds, **more)) for name in names]
+
+
+def test_what_gets_settled_ends_the_wait():
     async def run():
-        started = time.monotonic()
-        held = polls or LongPolls(pause=0.02)
-        record = await held.wait_until_final(looks, receive, seconds)
-        return record, time.monotonic() - started
-
-    return asyncio.run(run())
-
-
-@pytest.mark.parametrize("record", [SENT, None])
-def test_what_is_settled_or_unknown_is_answered_at_once(record):
-    found, seconds = wait(Looks(record), 30)
-    assert found is record
-    assert seconds < 15
-
-
-def test_what_gets_settled_is_answered_then():
-    looks = Looks(QUEUED, QUEUED, QUEUED, SENT)
-    assert wait(looks, 30)[0] is SENT
-    assert looks.count == 4
-
-
-def test_what_does_not_is_answered_in_time():
-    async def run():
-        loop, looks, counts = asyncio.get_running_loop(), Looks(QUEUED), []
-        polls = LongPolls(pause=1000)
-        task = asyncio.create_task(polls.wait_until_final(looks, stays, 3500))
-        for seconds in (0, 500, 500, 1000, 1000):
-            await loop.leap(seconds)
-            counts.append(looks.count)
+        loop = asyncio.get_running_loop()
+        ledger = Ledger(a=[Status.QUEUED, Status.SENDING, Status.SENT])
+        (task,) = start(LongPolls(ledger, pause=10), "a")
+        for _ in range(2):
+            await loop.leap(10)
             assert not task.done()
-        await loop.leap(500)
-        assert task.result() is QUEUED
-        assert [*counts, looks.count] == [1, 1, 2, 3, 4, 5]
+        await loop.leap(10)
+        assert task.result() is True
+        assert ledger.asked == [["a"]] * 3
 
     run_leaping(run())
 
 
-def test_without_a_wait_there_is_one_look():
-    looks = Looks(QUEUED)
-    assert wait(looks, 0)[0] is QUEUED
-    assert looks.count == 1
+def test_what_does_not_ends_in_time():
+    async def run():
+        loop, ledger = asyncio.get_running_loop(), Ledger(a=[Status.QUEUED])
+        (task,) = start(LongPolls(ledger, pause=1000), "a", seconds=3500)
+        for _ in range(3):
+            await loop.leap(1000)
+            assert not task.done()
+        await loop.leap(500)
+        assert task.result() is True
+        assert len(ledger.asked) == 3
+
+    run_leaping(run())
 
 
-def test_an_entry_that_is_purged_meanwhile_is_not_found():
-    assert wait(Looks(QUEUED, None), 30)[0] is None
+def test_an_entry_that_is_purged_meanwhile_ends_the_wait():
+    async def run():
+        (task,) = start(LongPolls(Ledger(), pause=10), "a")
+        await asyncio.get_running_loop().leap(10)
+        assert task.result() is True
+
+    run_leaping(run())
 
 
-def test_a_ledger_that_fails_ends_the_wait():
-    with pytest.raises(LedgerUnavailable):
-        wait(Looks(QUEUED, LedgerUnavailable()), 30)
+def test_one_question_is_asked_for_all_who_wait_and_none_when_nobody_does():
+    async def run():
+        loop = asyncio.get_running_loop()
+        ledger = Ledger(a=[Status.SENDING, Status.SENT], b=[Status.SENDING, Status.DEAD])
+        tasks = start(LongPolls(ledger, pause=10), *["a", "b"] * 20)
+        for _ in range(5):
+            await loop.leap(10)
+        assert all(task.result() for task in tasks)
+        assert ledger.asked == [["a", "b"]] * 2
+
+    run_leaping(run())
+
+
+def test_a_ledger_that_fails_ends_all_waits_and_the_next_begins_anew():
+    async def run():
+        loop, ledger = asyncio.get_running_loop(), Ledger(a=[Status.SENT])
+        polls = LongPolls(ledger, pause=10)
+        ledger.error = LedgerUnavailable()
+        tasks = start(polls, "a", "a", "b")
+        await loop.leap(10)
+        for task in tasks:
+            assert task.exception() is ledger.error
+        ledger.error = None
+        (task,) = start(polls, "a")
+        await loop.leap(10)
+        assert task.result() is True
+
+    run_leaping(run())
+
+
+def test_so_many_wait_and_no_more_and_one_client_has_its_share():
+    async def run():
+        polls = LongPolls(Ledger(a=[Status.QUEUED]), most=3, each=2, pause=1000)
+        tasks = start(polls, "a", "a")
+        await asyncio.sleep(0)
+        assert not await polls.hold("a", "shop", stays, 3000)
+        tasks += start(polls, "a", client="other")
+        await asyncio.sleep(0)
+        assert not await polls.hold("a", "third", stays, 3000)
+        assert not any(task.done() for task in tasks)
+        polls.stop()
+        assert await asyncio.gather(*tasks) == [True] * 3
+
+    asyncio.run(run())
 
 
 def test_a_client_that_goes_away_frees_its_place():
     async def run():
-        polls = LongPolls(most=1, pause=30)
+        polls = LongPolls(Ledger(a=[Status.QUEUED]), each=1, pause=1000)
         with pytest.raises(ClientGone):
-            await polls.wait_until_final(Looks(QUEUED), leaves_after(0.05), 30)
-        task = asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 30))
-        await asyncio.sleep(0.02)
-        assert not task.done()
+            await polls.hold("a", "shop", leaves, 3000)
+        (task,) = start(polls, "a")
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await polls.wait_until_final(Looks(QUEUED), stays, 0.01) is QUEUED
-
-    started = time.monotonic()
-    asyncio.run(run())
-    assert time.monotonic() - started < 15
-
-
-def test_so_many_wait_and_no_more():
-    async def run():
-        polls = LongPolls(most=2, pause=0.02)
-        tasks = [
-            asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 30)) for _ in range(2)
-        ]
-        await asyncio.sleep(0.05)
-        assert await polls.wait_until_final(Looks(QUEUED), stays, 30) is QUEUED
-        assert not any(task.done() for task in tasks)
-        polls.stop()
-        assert await asyncio.gather(*tasks) == [QUEUED, QUEUED]
+        assert await polls.hold("a", "shop", stays, 0.01)
 
     asyncio.run(run())
 
 
-def test_a_stop_answers_all_that_wait_and_lets_none_wait_any_more():
+def test_who_may_not_wait_any_more_is_refused_within_five_seconds():
     async def run():
-        polls = LongPolls(pause=30)
-        tasks = [
-            asyncio.create_task(polls.wait_until_final(Looks(QUEUED), stays, 30)) for _ in range(5)
-        ]
-        await asyncio.sleep(0.02)
+        loop, is_revoked = asyncio.get_running_loop(), False
+
+        def check_again():
+            if is_revoked:
+                raise PermissionError
+
+        polls = LongPolls(Ledger(a=[Status.QUEUED]), pause=1000)
+        (task,) = start(polls, "a", check_again=check_again)
+        await loop.leap(4)
+        assert not task.done()
+        is_revoked = True
+        await loop.leap(4)
+        assert isinstance(task.exception(), PermissionError)
+
+    run_leaping(run())
+
+
+def test_a_stop_ends_all_waits_and_lets_none_wait_any_more():
+    async def run():
+        polls = LongPolls(Ledger(a=[Status.QUEUED]), pause=3000)
+        tasks = start(polls, *["a"] * 5)
+        await asyncio.sleep(0)
         polls.stop()
-        assert await asyncio.gather(*tasks) == [QUEUED] * 5
-        assert await polls.wait_until_final(Looks(QUEUED), stays, 30) is QUEUED
+        assert await asyncio.gather(*tasks) == [True] * 5
+        assert not await polls.hold("a", "shop", stays, 3000)
 
     started = time.monotonic()
     asyncio.run(run())
