@@ -140,6 +140,8 @@ class LedgerContract:
         assert record.mail == mail
         assert (record.id, record.client, record.subject) == (mail.id, "shop", "Grüße 🎉")
         assert record.from_ == "shop@example.org"
+        (listed,) = rig.ledger_reader.page(Query(client="shop"))
+        assert record.shown == listed.shown == mail.fields.shown(mail)
         assert [*record.to] == [
             "A.b@example.com",
             "c@example.com",
@@ -552,6 +554,15 @@ class LedgerContract:
             assert sum(pool.map(reserve, range(8))) == 10
         assert len(rig.ledger_reader.page(Query(client=None))) == 10
 
+    # what waiting requests ask for
+
+    def test_tells_the_statuses_of_many_mails_of_all_clients(self, rig):
+        mails = [rig.submit("shop"), rig.submit("blog"), rig.bring_to(Status.SENT)]
+        statuses = rig.ledger_reader.statuses([*(mail.id for mail in mails), "none", "no id"])
+        wanted = (Status.QUEUED, Status.QUEUED, Status.SENT)
+        assert statuses == {mail.id: each for mail, each in zip(mails, wanted, strict=True)}
+        assert rig.ledger_reader.statuses([]) == {}
+
     # purging
 
     def test_forgets_first_the_content_and_then_the_rest(self, rig):
@@ -563,6 +574,7 @@ class LedgerContract:
         record = rig.ledger_reader.find(mail.id, None)
         assert record.mail is None
         assert (record.subject, [*record.to]) == ("Hello", ["a@example.com"])
+        assert record.shown == mail.fields.shown(mail)
         assert len(record.attempts) == 1
         assert rig.ledger_reader.find(fresh.id, None).mail == fresh
         rig.elapse(83 * DAY)

@@ -243,3 +243,18 @@ def test_anything_else_is_a_value_error(decode, body):
         decode(body)
     except ValueError as error:
         assert str(error)  # noqa: PT017 - most bodies raise, and some may not
+
+
+def test_what_an_older_limbo_has_taken_in_a_header_is_left_out_and_sent():
+    document = {
+        "v": 1,
+        "id": "id",
+        "submitted_at": 1.0,
+        "from": "A\u200e <a@b.example>",
+        "to": ["B\u202e <b@c.example>"],
+        "subject": "gnp\u202e.exe",
+        "message": "\u202e stays",
+    }
+    mail = decode_mail(json.dumps(document), "name")
+    assert (str(mail.from_), str(mail.to[0])) == ("A <a@b.example>", "B <b@c.example>")
+    assert (mail.subject, mail.message) == ("gnp.exe", "\u202e stays")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limbo.domain.mail.ids import is_mail_id, mail_id
+from limbo.domain.mail.ids import canonical_id, is_mail_id, mail_id
 
 times = st.floats(0, 253402300799)
 
@@ -53,3 +53,10 @@ def test_what_can_be_an_id_is_one(text):
 )
 def test_what_cannot_be_an_id_is_none(text):
     assert not is_mail_id(text)
+
+
+def test_a_uuid_may_come_in_upper_case_and_another_id_stays_as_it_is():
+    id_ = mail_id(1_700_000_000.25)
+    assert canonical_id(id_.upper()) == canonical_id(id_) == id_
+    for text in ("Shop-4711", "", f"{id_}A"):
+        assert canonical_id(text) == text

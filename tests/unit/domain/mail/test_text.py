@@ -13,6 +13,7 @@ from limbo.domain.mail.text import (
     _UNSAFE_IN_BODY,
     _UNSAFE_IN_HEADER,
     body_problem,
+    escape_controls,
     header_problem,
     one_line,
     redact,
@@ -21,12 +22,13 @@ from tests.strategies import emails
 
 CONTROL = [*range(0x20), *range(0x7F, 0xA0)]
 SEPARATORS = [0x2028, 0x2029]
+DIRECTIONS = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 UNSENDABLE = [0xD800, 0xDC00, 0xDFFF, 0xFFFE, 0xFFFF]
 LINE_CHARACTERS = [0x09, 0x0A, 0x0D]
 HUGE = 1_000_000
 
 
-@pytest.mark.parametrize("code", [*CONTROL, *SEPARATORS, *UNSENDABLE])
+@pytest.mark.parametrize("code", [*CONTROL, *SEPARATORS, *DIRECTIONS, *UNSENDABLE])
 def test_a_header_holds_no_control_character(code):
     problem = header_problem(f"ab{chr(code)}c")
     assert problem == f"holds a forbidden character (U+{code:04X}) at position 2"
@@ -168,3 +170,8 @@ def test_a_megabyte_is_read_in_linear_time(check, piece):
     started = time.thread_time()
     check(piece * (HUGE // len(piece)))
     assert time.thread_time() - started < 10  # quadratic time would be minutes
+
+
+def test_what_controls_a_terminal_is_escaped_and_lines_stay():
+    text = "a\tb\nc\rd\x1b[2J\u202ee\u2028\xa0😀\u200d😀"
+    assert escape_controls(text) == "a\tb\nc\\rd\\x1b[2J\\u202ee\\u2028\xa0😀\u200d😀"
