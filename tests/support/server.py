@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import select
 import socket
 import threading
 import time
@@ -90,6 +91,10 @@ class Connection:
             self._read()
         body, self._buffer = self._buffer[:length], self._buffer[length:]
         return status, headers, body
+
+    def is_answered(self) -> bool:
+        """Say whether an answer has begun to arrive."""
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def is_closed(self) -> bool:
         """Wait for the other side to end the connection."""
