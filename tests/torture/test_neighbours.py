@@ -68,12 +68,17 @@ class Town:
 
 
 def new_key(site, name):
-    """Make a key; nothing but the settings of the site is in its environment."""
-    words = ("keys", "create", "--name", name, "--scope", "send,read,admin", "--from", "*")
-    made = subprocess.run(
-        [*LIMBO, *words], env=site.fleet.environ, capture_output=True, check=True, timeout=60
-    )
-    return made.stdout.decode().strip()
+    """Make a key of a client of that name."""
+    command(site, "migrate")
+    words = ("--name", name, "--scope", "send,read,admin", "--from", "*")
+    return command(site, "keys", "create", *words)
+
+
+def command(site, *words):
+    """Run a command; nothing but the settings of the site is in its environment."""
+    environ = site.fleet.environ
+    run = subprocess.run([*LIMBO, *words], env=environ, capture_output=True, check=True, timeout=60)
+    return run.stdout.decode().strip()
 
 
 def a_mail_that_waits(town, _):
