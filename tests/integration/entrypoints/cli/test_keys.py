@@ -24,6 +24,7 @@ class Site:
             "LIMBO_ALLOW_ANONYMOUS": "false",
         }
         self.fleet = Fleet(folder, self.environ)
+        self.limbo("migrate")
 
     def limbo(self, *arguments):
         command = [*LIMBO, *arguments]
