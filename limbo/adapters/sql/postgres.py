@@ -42,7 +42,14 @@ _OPTIONS = f"-c statement_timeout={STATEMENT_SECONDS}s -c idle_in_transaction_se
 _READ_ONLY = "-c default_transaction_read_only=on"
 _PATIENT = "-c statement_timeout=0 -c lock_timeout=10s"
 # Before a connection stands, libpq hands over the server's answer as text alone.
-_REFUSALS = ("authentication failed", "does not exist", "pg_hba.conf", "denied", "invalid ")
+_REFUSALS = (
+    "authentication failed",
+    "does not exist",
+    "pg_hba.conf",
+    "denied",
+    "invalid ",
+    "Servname",
+)
 
 
 class PostgresDatabase:

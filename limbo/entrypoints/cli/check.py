@@ -13,7 +13,6 @@ from limbo.domain.errors import LimboError
 from limbo.entrypoints.cli.breakers import breakers_of
 from limbo.entrypoints.cli.command import Call, Command
 from limbo.entrypoints.cli.parts import opened_container, refuse_unshared
-from limbo.ports.tables import Opening
 
 if TYPE_CHECKING:
     from limbo.entrypoints.settings.environment import Reading
@@ -26,7 +25,8 @@ _DESCRIPTION = """\
 Prints the settings in force, those of the chosen senders among them, each with its value and
 where it is from (secrets masked). Then tries the queue, the ledger, the API keys and each sender,
 without sending a mail, and asks whether `limbo api` and `limbo worker` would start with them (or
-the one that is named). It changes nothing. Exits with 0 if all of that is so.
+the one that is named). It makes nothing, and writes one row of its own, to see whether mails could
+be kept. Exits with 0 if all of that is so.
 
 Breakers are a worker's own: those of the worker on LIMBO_WORKER_PORT are shown, if one answers."""
 _ROLES = ("api", "worker")
@@ -70,7 +70,7 @@ class _Result:
 
 def _run(call: Call) -> int:
     """Show the settings and try each part; return 0 if all parts answer, else 1."""
-    with opened_container(call.environ, Opening.READ) as container:
+    with opened_container(call.environ) as container:
         settings: Settings = container.settings()
         role: str | None = call.arguments.role
         roles = _ROLES if role is None else (role,)
