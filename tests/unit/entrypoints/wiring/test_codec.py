@@ -7,6 +7,7 @@ from limbo.adapters.encoding.mail_codec import PLAIN
 from limbo.entrypoints.wiring.codec import mail_codec
 from tests.support.body_keys import a_codec, a_key, a_setting
 from tests.support.mails import a_mail
+from tests.support.sql import open_database
 
 # As on a machine that has no such package.
 _WITHOUT = """
@@ -34,6 +35,7 @@ def test_where_cryptography_is_missing_keys_are_refused_at_the_start(tmp_path, k
         "LIMBO_SENDERS": "fake",
         "LIMBO_BODY_KEYS": keys,
     }
+    open_database(environ["LIMBO_QUEUE"]).close()
     ended = subprocess.run(
         [sys.executable, "-c", _WITHOUT, "dead-letters", "causes"],
         env=environ,
