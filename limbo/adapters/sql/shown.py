@@ -12,7 +12,7 @@ import orjson
 from limbo.domain.mail.mail import Mail
 
 
-def write_shown(mail: Mail, *, seals: bool) -> str:
+def write_shown(mail: Mail, *, seals: bool = False) -> str:
     """Return the value of the column for a mail.
 
     Where bodies are sealed, it has neither names nor the subject.

@@ -42,3 +42,23 @@ def test_each_field_is_read_as_it_was_written(kind, name):
 
 def test_a_row_of_an_older_limbo_does_not_tell_who_is_in_which_field():
     assert read_shown(None, sender="a@b.example", recipients=["c@d.example"], subject="s") is None
+
+
+def test_where_bodies_are_sealed_neither_names_nor_the_subject_are_written():
+    named = {
+        **MAIL,
+        "from": "Alice <a@b.example>",
+        "to": "Bob <c@d.example>",
+        "bcc": ["e@f.example"],
+        "subject": "Secret",
+    }
+    written = write_shown(parse_mail(named, id="id", submitted_at=1.0), seals=True)
+    for private in ("Alice", "Bob", "Secret"):
+        assert private not in written
+    assert read_shown(written, sender="", recipients=(), subject="") == {
+        "from": "a@b.example",
+        "to": ["c@d.example"],
+        "cc": [],
+        "bcc": ["e@f.example"],
+        "subject": "",
+    }
