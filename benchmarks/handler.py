@@ -30,6 +30,7 @@ from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.resources.submission.gather import GatherLimits
 from limbo.entrypoints.process.supervisor import collect_less
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.entrypoints.telemetry.logs import configure_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import Outbox
@@ -109,6 +110,7 @@ async def _accepting(outbox: Outbox, queue: Readiness, gather: GatherLimits | No
         metrics=Metrics(),
         access=Access(None, anonymous_scopes=[KeyScope.SEND, KeyScope.READ]),
         hosts=HostPolicy(listens_on="127.0.0.1"),
+        audit=Audit(None, time.time),
         gather=gather,
     )
     async with app.router.lifespan_context(app):

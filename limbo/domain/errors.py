@@ -7,6 +7,7 @@ LimboError
 ├── SettingsError            limbo cannot start with these settings
 ├── QueueUnavailable         the queue did not answer, or answered with an error
 ├── LedgerUnavailable        the same of the ledger
+├── AuditUnavailable         the same of the audit: then nothing is done that belongs into it
 ├── ApiKeysUnavailable       the same of the store of API keys, or a key in it cannot be read
 ├── SecretsUnavailable       the same of the store of the installation's own secrets
 ├── StoreUnavailable         a store cannot be opened now; it may be later
@@ -62,6 +63,10 @@ class QueueUnavailable(LimboError):  # noqa: N818 - a state of the queue, not a 
 
 class LedgerUnavailable(LimboError):  # noqa: N818 - a state of the ledger, not a mistake
     """The ledger cannot be used now."""
+
+
+class AuditUnavailable(LimboError):  # noqa: N818 - a state of the audit, not a mistake
+    """The audit cannot be written or read now."""
 
 
 class ApiKeysUnavailable(LimboError):  # noqa: N818 - a state of the store, not a mistake

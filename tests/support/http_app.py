@@ -17,6 +17,7 @@ from limbo.domain.mail.mail import Mail
 from limbo.entrypoints.http.access.access import Access
 from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import HttpLimits, create_app
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.outbox import Submission, SubmitResult
 from limbo.ports.queue import Depth, Kept
@@ -99,6 +100,7 @@ class HttpApp:
             "outbox": self.outbox,
             "readiness": self.queue,
             "hosts": ANY_HOST,
+            "audit": Audit(None, lambda: NOW),
             "access": Access(None, anonymous_scopes=KeyScope),
             "now": lambda: NOW,
         }

@@ -1,10 +1,14 @@
 """An operator of dead letters, on a queue in memory."""
 
 from contextlib import nullcontext
+from functools import partial
 
+from limbo.adapters.memory.audit_log import MemoryAuditLog
 from limbo.adapters.memory.queue import MemoryQueue
+from limbo.domain.access.audit import Actor
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death, Failed, Fault
 from limbo.entrypoints.cli.dead_letters.command import command
+from limbo.entrypoints.telemetry.audit import Audit
 from tests.contracts.queue import take
 from tests.support.command_line import CommandLine
 from tests.support.mails import a_mail
@@ -33,8 +37,12 @@ class Operator:
     def __init__(self, *, terminal: bool = False) -> None:
         self.queue = MemoryQueue()
         self.dead_letters = self.queue.dead_letters
+        self.audit_log = MemoryAuditLog()
+        audit = Audit(self.audit_log, lambda: 1e9)
+        audited = partial(audit.recorded, Actor(who="user:zoë", origin="command@here"))
         self.limbo = CommandLine(
-            commands=[command(lambda _: nullcontext(self.dead_letters))], terminal=terminal
+            commands=[command(lambda _: nullcontext((self.dead_letters, audited)))],
+            terminal=terminal,
         )
 
     def bury(self, cause: Cause, count: int = 1, **changes: object) -> list[str]:

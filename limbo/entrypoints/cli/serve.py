@@ -154,6 +154,7 @@ def _api_servers(container: Container, access: Access, *, connections: int) -> l
         metrics=metrics,
         access=access,
         hosts=_hosts(settings),
+        audit=container.audit(),
         ledger_reader=container.ledger_reader(),
         dead_letters=container.dead_letters(),
         deduplicates=settings.deduplicates,

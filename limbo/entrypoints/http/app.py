@@ -22,6 +22,7 @@ from limbo.entrypoints.http.api.openapi import document_endpoint, openapi_docume
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.probes import Probes
 from limbo.entrypoints.http.api.routing import group, no_id, route
+from limbo.entrypoints.http.resources.audit import AuditHandlers
 from limbo.entrypoints.http.resources.cancelling import Cancelling
 from limbo.entrypoints.http.resources.dead_letters import DeadLetterHandlers
 from limbo.entrypoints.http.resources.mails import Mails
@@ -34,6 +35,7 @@ from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.protocol import STOP
 from limbo.entrypoints.http.server.refusals import Refusals
 from limbo.entrypoints.telemetry.address_hash import AddressHash
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger_reader import LedgerReader
@@ -68,6 +70,7 @@ def create_app(
     metrics: Metrics,
     access: Access,
     hosts: HostPolicy,
+    audit: Audit,
     ledger_reader: LedgerReader | None = None,
     dead_letters: DeadLetters | None = None,
     now: Callable[[], float] = time.time,
@@ -87,6 +90,7 @@ def create_app(
     ``address_hash``, logs show addresses by hashes of this process alone.
     """
     limits = limits or HttpLimits()
+    address_hash = address_hash or AddressHash.random()
     gatherer = Gatherer(outbox, gather)
     refusals = Refusals(metrics)
     bodies = BodyBudget(limits.all_bodies_bytes)
@@ -109,10 +113,11 @@ def create_app(
         now=now,
         reader=reader,
         deduplicates=deduplicates,
-        address_hash=address_hash or AddressHash.random(),
+        address_hash=address_hash,
     )
     mails = Mails(ledger, polls=polls)
-    letters = DeadLetterHandlers(dead_letters, offload=clearing)
+    letters = DeadLetterHandlers(dead_letters, audit=audit, offload=clearing)
+    audits = AuditHandlers(audit.kept, offload=reading)
     routes = [
         # The first that is tried, as most requests are submissions.
         route(op.SUBMIT, submission),
@@ -120,8 +125,9 @@ def create_app(
             _V1,
             _version_one(
                 mails,
-                Cancelling(ledger_reader, offload=clearing),
+                Cancelling(ledger_reader, audit=audit, address_hash=address_hash, offload=clearing),
                 letters,
+                audits,
                 partial(Endpoint, access=access, reader=reader),
             ),
         ),
@@ -146,6 +152,7 @@ def _version_one(
     mails: Mails,
     cancelling: Cancelling,
     letters: DeadLetterHandlers,
+    audits: AuditHandlers,
     endpoint: Callable[[Operation, Handler], Endpoint],
 ) -> list[BaseRoute]:
     def guarded(operation: Operation, handler: Handler) -> Route:
@@ -165,6 +172,7 @@ def _version_one(
         no_id(op.REDRIVE, below=_V1),
         guarded(op.SHOW_DEAD, letters.show),
         guarded(op.DROP_ONE, letters.drop_one),
+        guarded(op.AUDIT, audits.list),
     ]
 
 

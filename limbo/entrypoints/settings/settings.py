@@ -34,6 +34,7 @@ from limbo.entrypoints.settings.variables import (
     CONCURRENCY,
     DEAD_LETTER_QUEUE,
     HASH_SECRET,
+    KEEP_AUDIT_DAYS,
     KEEP_BODIES_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
     KEEP_LEDGER_DAYS,
@@ -63,6 +64,7 @@ class Settings:
     keep_bodies_days: float
     keep_ledger_days: float
     keep_dead_letters_days: float
+    keep_audit_days: float
     api_keys_file: str | None
     body_keys: Mapping[str, bytes] = field(repr=False)
     hash_secret: bytes | None = field(repr=False)
@@ -164,6 +166,7 @@ def load(
         keep_bodies_days=env.need(KEEP_BODIES_DAYS, days),
         keep_ledger_days=env.need(KEEP_LEDGER_DAYS, days),
         keep_dead_letters_days=env.need(KEEP_DEAD_LETTERS_DAYS, days),
+        keep_audit_days=env.need(KEEP_AUDIT_DAYS, days),
         api_keys_file=env.read(API_KEYS_FILE, text),
         body_keys=env.read(BODY_KEYS, body_keys) or {},
         hash_secret=env.read(HASH_SECRET, secret),

@@ -48,6 +48,11 @@ KEEP_DEAD_LETTERS_DAYS = Variable(
     default="90",
     meaning="how long a dead letter is kept; on SQS, its `MessageRetentionPeriod` says so",
 )
+KEEP_AUDIT_DAYS = Variable(
+    name="LIMBO_KEEP_AUDIT_DAYS",
+    default="365",
+    meaning="how long the audit keeps what admins did",
+)
 API_KEYS_FILE = Variable(
     name="LIMBO_API_KEYS_FILE",
     meaning="a file of API keys (hashes), for a limbo without a database",
@@ -148,6 +153,7 @@ VARIABLES = (
     KEEP_BODIES_DAYS,
     KEEP_LEDGER_DAYS,
     KEEP_DEAD_LETTERS_DAYS,
+    KEEP_AUDIT_DAYS,
     API_KEYS_FILE,
     BODY_KEYS,
     HASH_SECRET,

@@ -21,6 +21,11 @@ def note_request(**fields: object) -> None:
         known.update(fields)
 
 
+def noted(name: str) -> object | None:
+    """Return a field of the current request, or None if it has no such field."""
+    return (_REQUEST.get() or {}).get(name)
+
+
 class Completion:
     """Adds the fields of the request, the level, the time, and the place of an error.
 

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import orjson
 import structlog
@@ -68,6 +69,20 @@ def _configure_foreign_logs(
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def line_logger(stream: TextIO) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger of its own for a command: its lines go to the stream."""
+    if stream.isatty():
+        renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=False)
+    else:
+        renderer = structlog.processors.JSONRenderer()
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        structlog.WriteLogger(stream),
+        processors=[Completion(), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    return logger
 
 
 class _Logger(structlog.make_filtering_bound_logger(logging.INFO)):  # type: ignore[misc]

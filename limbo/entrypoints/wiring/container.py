@@ -18,6 +18,7 @@ from limbo.entrypoints.process.clock import Clock
 from limbo.entrypoints.process.clock_watch import ClockWatch
 from limbo.entrypoints.settings.settings import load
 from limbo.entrypoints.telemetry.address_hash import AddressHash
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.entrypoints.telemetry.logs import configure_unset_logging
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.wiring.backends import BACKENDS
@@ -101,6 +102,14 @@ class Container(containers.DeclarativeContainer):
         shared=kept_erasure,
         apart=kept_erasure,
     )
+    kept_audit_log = ledger_parts.provided.audit_log.call()
+    audit_log = providers.Selector(
+        settings.provided.ledger_place,
+        none=providers.Object(None),
+        shared=kept_audit_log,
+        apart=kept_audit_log,
+    )
+    audit = providers.Singleton(Audit, audit_log, clock.provided.now)
     outbox = providers.Selector(
         settings.provided.ledger_place,
         none=providers.Singleton(QueueOutbox, queue),
@@ -167,6 +176,8 @@ class Container(containers.DeclarativeContainer):
         record_days=settings.provided.keep_ledger_days,
         dead_letters=dead_letters,
         letter_days=settings.provided.keep_dead_letters_days,
+        audit_log=audit_log,
+        audit_days=settings.provided.keep_audit_days,
     )
     worker = providers.Singleton(
         Worker,

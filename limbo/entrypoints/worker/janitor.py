@@ -1,12 +1,13 @@
-"""Deletes from ledger and dead letters what has been kept for long enough, in small steps."""
+"""Deletes what has been kept for long enough from ledger, dead letters and audit, step by step."""
 
 import threading
 from collections.abc import Callable
 
 import structlog
 
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import AuditUnavailable, LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.process.clock import Clock
+from limbo.ports.audit_log import AuditLog
 from limbo.ports.dead_letters import DeadLetters
 from limbo.ports.ledger import Ledger
 
@@ -24,18 +25,22 @@ class Janitor:
         self,
         ledger: Ledger,
         dead_letters: DeadLetters,
+        audit_log: AuditLog | None = None,
         *,
         clock: Clock,
         body_days: float,
         record_days: float,
         letter_days: float,
+        audit_days: float,
     ) -> None:
         self._ledger = ledger
         self._dead_letters = dead_letters
+        self._audit_log = audit_log
         self._clock = clock
         self._body_days = body_days
         self._record_days = record_days
         self._letter_days = letter_days
+        self._audit_days = audit_days
         self._dropped = 0
         self._changed = threading.Condition()
         self._stopping = False
@@ -62,7 +67,8 @@ class Janitor:
         if self._dropped and letters < _STEP:
             _log.info("old dead letters dropped", count=self._dropped, days=self._letter_days)
             self._dropped = 0
-        return max(in_ledger, letters) >= _STEP
+        in_audit = _deleted("the audit", self._purge_audit)
+        return max(in_ledger, letters, in_audit) >= _STEP
 
     def _purge_ledger(self) -> int:
         now = self._clock.now()
@@ -76,12 +82,18 @@ class Janitor:
         before = self._clock.now() - self._letter_days * _DAY
         return self._dead_letters.purge(before=before, limit=_STEP)
 
+    def _purge_audit(self) -> int:
+        if self._audit_log is None:
+            return 0
+        before = self._clock.now() - self._audit_days * _DAY
+        return self._audit_log.purge(before=before, limit=_STEP)
+
 
 def _deleted(place: str, purge: Callable[[], int]) -> int:
     """Return how many entries were deleted; 0, and a line in the log, if that failed."""
     try:
         return purge()
-    except (LedgerUnavailable, QueueUnavailable) as error:
+    except (AuditUnavailable, LedgerUnavailable, QueueUnavailable) as error:
         _log.warning(f"cannot purge {place}", reason=str(error))
     except Exception:  # noqa: BLE001 - housekeeping must not end a process that sends mails
         _log.exception(f"cannot purge {place}")

@@ -1,8 +1,12 @@
 """Redrives and drops dead letters, one or many, and says what was done."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
+from limbo.domain.access.audit import Action
 from limbo.domain.errors import LimboError
+from limbo.entrypoints.cli.audited import Audited
 from limbo.entrypoints.cli.command import Call
 from limbo.entrypoints.cli.console import Console
 from limbo.entrypoints.cli.dead_letters.progress import Progress
@@ -11,20 +15,28 @@ from limbo.entrypoints.cli.dead_letters.selection import (
     letters,
     refuse_ambiguity,
     selected_ids,
+    selection,
 )
 from limbo.ports.dead_letters import DeadLetters, OnProgress
 
+if TYPE_CHECKING:
+    from limbo.entrypoints.telemetry.audit import Changed
+
+_Recorded = AbstractContextManager["Changed"]
 _Change = Callable[[Sequence[str], OnProgress], int]
 
 
-def redrive(call: Call, dead_letters: DeadLetters) -> int:
+def redrive(call: Call, dead_letters: DeadLetters, audited: Audited) -> int:
     """Redrive the named dead letters; return the exit code."""
     refuse_ambiguity(call)
     ids = selected_ids(call, dead_letters)
-    return 1 if ids is None else _apply(call, dead_letters.redrive, ids, done="redriven")
+    if ids is None:
+        return 1
+    recorded = audited(Action.REDRIVE, selection(call))
+    return _apply(call, dead_letters.redrive, ids, recorded, done="redriven")
 
 
-def drop(call: Call, dead_letters: DeadLetters) -> int:
+def drop(call: Call, dead_letters: DeadLetters, audited: Audited) -> int:
     """Drop the named dead letters; ask first, unless ids name them; return the exit code."""
     refuse_ambiguity(call)
     is_sure = call.arguments.ids or call.arguments.yes
@@ -36,18 +48,26 @@ def drop(call: Call, dead_letters: DeadLetters) -> int:
     if ids and not is_sure and not _confirmed(len(ids), call.console):
         call.console.note("nothing was dropped")
         return 1
-    return _apply(call, dead_letters.drop, ids, done="dropped")
+    return _apply(
+        call, dead_letters.drop, ids, audited(Action.DROP, selection(call)), done="dropped"
+    )
 
 
 def _confirmed(count: int, console: Console) -> bool:
     return console.confirmed(f"Delete {letters(count)} for good?")
 
 
-def _apply(call: Call, change: _Change, ids: Sequence[str], *, done: str) -> int:
+def _apply(
+    call: Call, change: _Change, ids: Sequence[str], recorded: _Recorded, *, done: str
+) -> int:
     progress = Progress(call.console, done, len(ids))
-    problem = None
+    count, problem = 0, None
     try:
-        count = change(ids, progress.add)
+        with recorded as changed:
+            try:
+                count = change(ids, progress.add)
+            finally:
+                changed.count = count or len(progress.ids)
     except (LimboError, KeyboardInterrupt) as error:
         count, problem = len(progress.ids), str(error) or "interrupted"
     progress.clear()

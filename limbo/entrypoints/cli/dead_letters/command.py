@@ -1,9 +1,11 @@
 """``limbo dead-letters``: read, redrive and drop the mails that limbo gave up on."""
 
 import argparse
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
+from limbo.entrypoints.cli.audited import Audited, audited
 from limbo.entrypoints.cli.command import (
     AddArguments,
     Call,
@@ -36,33 +38,35 @@ shows, or a kind, which is all causes of that kind); or as --all.
 Exit code: 0 all is done; 1 something named was not found, or the queue failed; 2 wrong usage or
 settings."""
 
-Opened = Callable[[Mapping[str, str]], AbstractContextManager[DeadLetters]]
-Work = Callable[[Call, DeadLetters], int]
+Opened = Callable[[Call], AbstractContextManager[tuple[DeadLetters, Audited]]]
+Reading = Callable[[Call, DeadLetters], int]
+Changing = Callable[[Call, DeadLetters, Audited], int]
 
 
 @contextmanager
-def opened_dead_letters(environ: Mapping[str, str]) -> Iterator[DeadLetters]:
-    """Yield the dead letters of the queue that the environment names."""
-    with opened_container(environ) as container:
+def opened_dead_letters(call: Call) -> Iterator[tuple[DeadLetters, Audited]]:
+    """Yield the dead letters of the queue that the environment names, and their audit."""
+    with opened_container(call.environ) as container:
         refuse_unshared(container.settings(), "dead-letters")
-        yield container.dead_letters()
+        yield container.dead_letters(), audited(call.console, container)
 
 
 def command(opened: Opened) -> CommandGroup:
     """Return the command for the dead letters that ``opened`` yields."""
+    reading, changing = partial(_reading, opened), partial(_changing, opened)
 
     def action(
         name: str,
         summary: str,
         description: str,
-        work: Work,
+        run: Run,
         add_arguments: AddArguments = no_arguments,
     ) -> Command:
         return Command(
             name=name,
             summary=summary,
             description=description,
-            run=_with(opened, work),
+            run=run,
             add_arguments=add_arguments,
             prints_json=True,
         )
@@ -72,19 +76,33 @@ def command(opened: Opened) -> CommandGroup:
         summary="read, redrive or drop what limbo gave up on",
         description=_DESCRIPTION,
         actions=(
-            action("list", "list them, newest first", _LIST, list_letters, _add_page),
-            action("show", "show all about one", _SHOW, show, _add_one),
-            action("causes", "count them by cause", _CAUSES, causes),
-            action("redrive", "put them back into the queue", _REDRIVE, redrive, _add_selection),
-            action("drop", "delete them for good", _DROP, drop, _add_selection_to_drop),
+            action("list", "list them, newest first", _LIST, reading(list_letters), _add_page),
+            action("show", "show all about one", _SHOW, reading(show), _add_one),
+            action("causes", "count them by cause", _CAUSES, reading(causes)),
+            action(
+                "redrive",
+                "put them back into the queue",
+                _REDRIVE,
+                changing(redrive),
+                _add_selection,
+            ),
+            action("drop", "delete them for good", _DROP, changing(drop), _add_selection_to_drop),
         ),
     )
 
 
-def _with(opened: Opened, work: Work) -> Run:
+def _reading(opened: Opened, work: Reading) -> Run:
     def run(call: Call) -> int:
-        with opened(call.environ) as dead_letters:
+        with opened(call) as (dead_letters, _):
             return work(call, dead_letters)
+
+    return run
+
+
+def _changing(opened: Opened, work: Changing) -> Run:
+    def run(call: Call) -> int:
+        with opened(call) as (dead_letters, audited):
+            return work(call, dead_letters, audited)
 
     return run
 

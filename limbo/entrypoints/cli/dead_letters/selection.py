@@ -23,6 +23,14 @@ def refuse_ambiguity(call: Call) -> None:
         call.refuse("name the dead letters in one way: by their IDs, by --cause, or as --all")
 
 
+def selection(call: Call) -> dict[str, object]:
+    """Return how the command line names the dead letters, for the audit."""
+    arguments = call.arguments
+    if arguments.ids:
+        return {"ids": arguments.ids}
+    return {"all": True} if arguments.all else {"cause": arguments.cause}
+
+
 def selected_ids(call: Call, dead_letters: DeadLetters) -> Sequence[str] | None:
     """Return the ids, each once, or None for an unknown cause; print how many a selection finds."""
     arguments, console = call.arguments, call.console

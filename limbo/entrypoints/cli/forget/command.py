@@ -3,6 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from limbo.domain.access.audit import Action
+from limbo.entrypoints.cli.audited import audited
 from limbo.entrypoints.cli.command import Call, Command
 from limbo.entrypoints.cli.parts import opened_container, refuse_unshared
 
@@ -50,7 +52,10 @@ def _run(call: Call) -> int:
             and not arguments.yes
             and console.confirmed("Cancel the mails that are not sent yet?")
         )
-        forgotten = forgetting.forget(found, cancel=cancel)
+        selection = {"address": container.address_hash()(address), "cancel": cancel}
+        with audited(console, container)(Action.FORGET, selection) as changed:
+            forgotten = forgetting.forget(found, cancel=cancel)
+            changed.count = forgotten.erased.mails + forgotten.dropped
     return _tell_forgotten(call, found, forgotten)
 
 

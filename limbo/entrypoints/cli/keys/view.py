@@ -36,6 +36,14 @@ def key_document(key: ApiKey) -> dict[str, object]:
     }
 
 
+def key_selection(key: ApiKey) -> dict[str, object]:
+    """Return what the audit says of the key: nothing that a person has named, and no address."""
+    document = key_document(key)
+    shown = ("id", "client", "scopes", "networks", "rate", "read_rate", "expires_at")
+    rules = len(key.allowed_from.rules)
+    return {**{name: document[name] for name in shown}, "from_rules": rules}
+
+
 def key_row(key: ApiKey, now: float) -> Sequence[str]:
     """Return the cells of the key, in the order of HEADINGS; ``now`` says what has expired."""
     return (

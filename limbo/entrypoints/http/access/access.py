@@ -103,7 +103,7 @@ class Access:
             refused.message = message
             refused.close = _has_body(scope)
             raise
-        note_request(client=client.id, **({} if client.key is None else {"key": client.key}))
+        note_request(client=client.id)
         return client
 
     def check_again(self, scope: Scope, client: Client, needs: KeyScope) -> Client:
@@ -131,6 +131,7 @@ class Access:
     async def _holder(
         self, cache: KeyCache, credential: Credential, scope: Scope, needs: KeyScope
     ) -> Client:
+        note_request(key=credential.id)
         try:
             key = await cache.find(credential.id)
         except ApiKeysUnavailable:

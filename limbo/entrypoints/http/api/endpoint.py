@@ -1,6 +1,7 @@
 """What all operations except the submission share: access, parameters, problems."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -11,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from limbo.domain.access.api_key import Client
+from limbo.domain.access.audit import Actor
 from limbo.domain.mail.ids import canonical_id
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.http.access.client_address import client_address
 from limbo.entrypoints.http.api.operation import Operation
 from limbo.entrypoints.http.api.parameters import parse_query
 from limbo.entrypoints.http.server.body import BodyReader
@@ -42,6 +45,12 @@ class Call:
     """Headers of the response, which the handler may add to."""
 
     @property
+    def actor(self) -> Actor:
+        """Who makes the request, and from where, for the audit."""
+        who = "anonymous" if self.client.key is None else f"key:{self.client.key}"
+        return Actor(who=who, origin=client_address(self.request.scope))
+
+    @property
     def id(self) -> str:
         """The id in the path."""
         return canonical_id(unquote(self.request.path_params["id"]))
@@ -66,7 +75,8 @@ class Store(Generic[S]):
         store = self._store
         if store is None:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, self._missing)
-        return await self._offload.call(lambda: question(store))
+        context = copy_context()  # what is logged there is of this request
+        return await self._offload.call(lambda: context.run(question, store))
 
 
 class Endpoint:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import AuditUnavailable, LedgerUnavailable, QueueUnavailable
 from limbo.domain.mail.text import redact
 from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.routing import matched_template
@@ -17,6 +17,7 @@ from limbo.entrypoints.http.server.body import ClientGone
 from limbo.entrypoints.http.server.offload import Overloaded
 from limbo.entrypoints.http.server.problems import (
     NOT_SUBMITTED,
+    REFUSED_AS,
     RETRY_AFTER,
     UNKNOWN,
     HttpRefusal,
@@ -35,6 +36,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 def _refusal_response(request: Request, refusal: HttpRefusal) -> Response:
     """Say why the request is refused, with the message that its operation uses for failures."""
+    request.scope[REFUSED_AS] = refusal.code
     return problem_response(refusal, request.scope, _FAILED.get(_name(request), NOT_SUBMITTED))
 
 
@@ -99,6 +101,7 @@ def _name(request: Request) -> str:
 
 EXCEPTION_HANDLERS: Mapping[Any, ExceptionHandler] = {
     HttpRefusal: _refused,
+    AuditUnavailable: _unavailable,
     LedgerUnavailable: _unavailable,
     QueueUnavailable: _unavailable,
     Overloaded: _unavailable,

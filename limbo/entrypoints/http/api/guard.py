@@ -4,13 +4,15 @@ from http import HTTPStatus
 
 from starlette.types import Scope
 
+from limbo.entrypoints.http.access.client_address import client_address
 from limbo.entrypoints.http.api.hosts import HostPolicy, is_same
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.headers import header
 from limbo.entrypoints.http.server.places import REFUSED
 from limbo.entrypoints.http.server.problems import RETRY_AFTER, HttpRefusal
-from limbo.entrypoints.http.server.refusals import RefusalKind, Refusals
+from limbo.entrypoints.http.server.refusals import ACCESS_CODES, RefusalKind, Refusals
 from limbo.entrypoints.http.server.shares import peer_of
+from limbo.entrypoints.telemetry.log_fields import noted
 
 _PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, 9.2.1
@@ -50,6 +52,13 @@ class Guard:
             detail = "Origin: a page of another site may change nothing here"
             return self._refuse(scope, HTTPStatus.FORBIDDEN, RefusalKind.ORIGIN, detail)
         return None
+
+    def note(self, scope: Scope, code: Code) -> None:
+        """Count and log that the application has refused the request, if access is the reason."""
+        if code in ACCESS_CODES:
+            key = noted("key")
+            fields = {} if key is None else {"api_key": key}
+            self._refusals.note(code, client_address(scope), **fields)
 
     def _is_foreign(self, scope: Scope, host: str) -> bool:
         site = header(scope, b"sec-fetch-site")

@@ -13,7 +13,7 @@ from limbo.entrypoints.http.api.guard import Guard
 from limbo.entrypoints.http.api.routing import matched_template
 from limbo.entrypoints.http.server.bodies import HELD
 from limbo.entrypoints.http.server.headers import header
-from limbo.entrypoints.http.server.problems import problem_response
+from limbo.entrypoints.http.server.problems import REFUSED_AS, problem_response
 from limbo.entrypoints.telemetry.log_fields import begin_request
 from limbo.entrypoints.telemetry.metrics import Metrics
 
@@ -79,6 +79,8 @@ class Observation:
         requests, duration = self._children(method, matched_template(scope), status)
         requests.inc()
         duration.observe(seconds)
+        if (code := scope.get(REFUSED_AS)) is not None:
+            self._guard.note(scope, code)
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -64,6 +64,7 @@ def openapi_document(
         "tags": [
             {"name": "mails", "description": "Submit mails, and see what became of them."},
             {"name": "dead letters", "description": "The mails that limbo gave up on."},
+            {"name": "audit", "description": "What admins did."},
             {"name": "probes", "description": "About limbo itself; open to all."},
         ],
         "paths": paths,

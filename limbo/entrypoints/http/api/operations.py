@@ -3,10 +3,12 @@
 The routes and the OpenAPI document are made from this table.
 """
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated
 
 from limbo.domain.access.api_key import KeyScope
+from limbo.domain.access.audit import Action
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.mail import YEAR_10000
 from limbo.entrypoints.http.api import idempotency_key as idempotency
@@ -17,6 +19,7 @@ from limbo.entrypoints.http.api.parameters import (
     MAX_PAGE,
     MAX_WAIT,
     Parameter,
+    parse_action,
     parse_cause,
     parse_email,
     parse_id,
@@ -25,6 +28,7 @@ from limbo.entrypoints.http.api.parameters import (
     parse_since,
     parse_status,
     parse_wait,
+    parse_who,
 )
 from limbo.entrypoints.http.server.problems import NOT_SUBMITTED
 
@@ -80,6 +84,17 @@ CAUSE: Parameter[str | None] = Parameter(
     parse=parse_cause,
     default=None,
 )
+WHO: Parameter[str | None] = Parameter(
+    name="who",
+    kind=Annotated[str, Facts(minLength=1, maxLength=200, examples=["key:3f2a91bc0d"])],
+    description="Who did it: `key:` and a key's id, `user:` and a name, or `anonymous`.",
+    parse=parse_who,
+    default=None,
+)
+ACTION: Parameter[str | None] = Parameter(
+    name="action", kind=Action, description="What was done.", parse=parse_action, default=None
+)
+AUDIT_SINCE = replace(SINCE, description="Begun then or later, as for mails.")
 WAIT = Parameter(
     name="wait",
     kind=Annotated[float, Facts(minimum=0, maximum=MAX_WAIT, default=0)],
@@ -271,6 +286,18 @@ DROP_ONE = Operation(
     response=schemas.Dropped,
     problems=(*_NO_LEDGER, *_UNAVAILABLE, *_UNKNOWN),
 )
+AUDIT = Operation(
+    id="listAudit",
+    method="GET",
+    path="/v1/audit",
+    summary="List what admins did, newest first",
+    description="Over HTTP and by command. What is `begun` is under way, or its process died.",
+    tag="audit",
+    scope=KeyScope.ADMIN,
+    parameters=(WHO, ACTION, AUDIT_SINCE, LIMIT, AFTER),
+    response=schemas.AuditPage,
+    problems=(*_NO_LEDGER, *_UNAVAILABLE),
+)
 HELLO = Operation(
     id="hello", method="GET", path="/", summary="Say hello", tag="probes", response=schemas.Hello
 )
@@ -329,6 +356,7 @@ OPERATIONS = (
     REDRIVE,
     DROP,
     DROP_ONE,
+    AUDIT,
     HELLO,
     HEALTH,
     LIVE,

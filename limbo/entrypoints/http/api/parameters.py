@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from limbo.domain.access.api_key import CLIENT_PATTERN
+from limbo.domain.access.audit import Action
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.mail.address import parse_address
 from limbo.domain.mail.ids import canonical_id, is_mail_id
@@ -21,6 +22,7 @@ MAX_PAGE = 100
 MAX_WAIT = 60
 MAX_CAUSE = 200
 _MAX_QUERY = 4096
+_MAX_WHO = 200
 _NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 _NAME = re.compile(CLIENT_PATTERN)
 _WHOLE = re.compile(r"[0-9]{1,3}")
@@ -84,6 +86,21 @@ def parse_status(text: str) -> Status:
         return Status(text)
     except ValueError:
         raise ValueError(f"must be one of {', '.join(Status)}") from None
+
+
+def parse_action(text: str) -> Action:
+    """Return the action; raises ValueError that names all actions."""
+    try:
+        return Action(text)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join(Action)}") from None
+
+
+def parse_who(text: str) -> str:
+    """Return who did something, whether or not somebody is called so."""
+    if not 0 < len(text) <= _MAX_WHO or not text.isprintable():
+        raise ValueError("must be key:ID, user:NAME or anonymous")
+    return text
 
 
 def parse_email(text: str) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import assert_never, cast
 
+from limbo.domain.access.audit import AuditEntry
 from limbo.domain.delivery.lifecycle import SUBMITTED
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Failed, Fault
 from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.entrypoints.http.api.schemas import (
     AttemptShape,
+    AuditEntryShape,
     Causes,
     CauseShape,
     DeadLetterShape,
@@ -140,3 +142,17 @@ def _told(fault: str, reason: str, *, tells_all: bool) -> str:
     it says of an outage where it is reached.
     """
     return reason if tells_all else _GENERAL.get(fault, reason)
+
+
+def audit_representation(entry: AuditEntry) -> AuditEntryShape:
+    """Return one action of an admin."""
+    return {
+        "id": entry.id,
+        "begun_at": rfc3339_or_none(entry.at),
+        "who": entry.actor.who,
+        "from": entry.actor.origin,
+        "action": entry.action,
+        "selection": entry.selection,
+        "result": entry.result,
+        "count": entry.count,
+    }

@@ -11,6 +11,7 @@ from typing import (
 )
 
 from limbo.domain.access.api_key import CLIENT_PATTERN
+from limbo.domain.access.audit import Action, Result
 from limbo.domain.delivery.lifecycle import SUBMITTED, Status
 from limbo.domain.delivery.verdict import Fault
 from limbo.domain.mail.field import JsonSchema
@@ -36,6 +37,8 @@ Outcome = Annotated[
     Facts(description="`accepted`, or who is to blame; `unknown`: the mail may have been sent."),
 ]
 _MailFrom = TypedDict("_MailFrom", {"from": str})
+_Origin = Annotated[str, Facts(description="A client's address, or `command@` and a host.")]
+_AuditFrom = TypedDict("_AuditFrom", {"from": _Origin})
 
 
 class Submitted(TypedDict):
@@ -208,6 +211,31 @@ class Dropped(TypedDict):
 
     dropped: int
     not_found: _NotFound
+
+
+class AuditEntryShape(_AuditFrom):
+    """One action of an admin."""
+
+    id: Id
+    begun_at: Time | None
+    who: Annotated[
+        str, Facts(description="`key:` and a key's id, `user:` and a name, or `anonymous`.")
+    ]
+    action: Annotated[str, Facts(examples=[*Action])]
+    selection: Annotated[
+        str, Facts(description="What it was to change, as JSON; cut if it is long.")
+    ]
+    result: Result
+    count: Annotated[
+        int | None, Facts(description="Keys, mails or dead letters changed, as far as is known.")
+    ]
+
+
+class AuditPage(TypedDict):
+    """What admins did, newest first."""
+
+    data: list[AuditEntryShape]
+    has_more: bool
 
 
 class Hello(TypedDict):

@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 
-import structlog
-
+from limbo.domain.access.audit import Action
 from limbo.domain.delivery.lifecycle import Status
 from limbo.entrypoints.http.api.endpoint import Call, Store
 from limbo.entrypoints.http.api.parameters import parse_email, parse_name, parse_since
@@ -13,9 +12,9 @@ from limbo.entrypoints.http.api.schemas import CancelledMails
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.entrypoints.telemetry.address_hash import AddressHash
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.ports.ledger_reader import LedgerReader, Query
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _OPEN = (Status.QUEUED, Status.DEFERRED)
 _UNDER_WAY = (Status.SUBMITTING, Status.SENDING)
@@ -30,15 +29,33 @@ _HOW = (
 class Cancelling:
     """The handler; it says nothing of the mails but how many they were."""
 
-    def __init__(self, ledger_reader: LedgerReader | None, *, offload: Offload) -> None:
+    def __init__(
+        self,
+        ledger_reader: LedgerReader | None,
+        *,
+        audit: Audit,
+        address_hash: AddressHash,
+        offload: Offload,
+    ) -> None:
+        self._audit = audit
+        self._address_hash = address_hash
         self._ask = Store(ledger_reader, offload=offload, missing="this limbo keeps no ledger").ask
 
     async def cancel(self, call: Call) -> CancelledMails:
         """Cancel the mails that the body names."""
         query = parse_query(call.document)
-        cancelled = await self._ask(lambda ledger_reader: _cancel(ledger_reader, query))
-        log.info("mails cancelled", **cancelled)
-        return cancelled
+        selection = dict(call.document)
+        if query.to is not None:
+            selection["to"] = self._address_hash(query.to)
+        actor = call.actor
+
+        def cancel(ledger_reader: LedgerReader) -> CancelledMails:
+            with self._audit.recorded(actor, Action.CANCEL, selection) as changed:
+                cancelled = _cancel(ledger_reader, query)
+                changed.count = cancelled["cancelled"]
+            return cancelled
+
+        return await self._ask(cancel)
 
 
 def parse_query(document: Mapping[str, object]) -> Query:

@@ -22,6 +22,13 @@ class Choice:
     ids: Sequence[str] | None = None
     cause: str | None = None
 
+    @property
+    def selection(self) -> Mapping[str, object]:
+        """The choice as the body named it, for the audit."""
+        if self.ids is not None:
+            return {"ids": self.ids}
+        return {"all": True} if self.cause is None else {"cause": self.cause}
+
     def apply(self, letters: DeadLetters, change: Change) -> tuple[int, list[str]]:
         """Make the change; return for how many it was made, and the ids that none of them has.
 

@@ -1,10 +1,9 @@
 """The handlers of dead letters, for admins: read, redrive, drop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-import structlog
-
+from limbo.domain.access.audit import Action
 from limbo.domain.mail.ids import is_mail_id
 from limbo.entrypoints.http.api.endpoint import Call, Store
 from limbo.entrypoints.http.api.operations import AFTER, CAUSE, LIMIT
@@ -21,20 +20,20 @@ from limbo.entrypoints.http.api.schemas import (
     Dropped,
     Redriven,
 )
-from limbo.entrypoints.http.resources.choice import Choice, parse_choice
+from limbo.entrypoints.http.resources.choice import Change, Choice, parse_choice
 from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.ports.dead_letters import DeadLetter, DeadLetterEntry, DeadLetters
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class DeadLetterHandlers:
     """The handlers; they never show the addresses or the content of a mail."""
 
-    def __init__(self, letters: DeadLetters | None, *, offload: Offload) -> None:
+    def __init__(self, letters: DeadLetters | None, *, audit: Audit, offload: Offload) -> None:
         missing = "this limbo cannot reach its dead letters"
+        self._audit = audit
         self._ask = Store(letters, offload=offload, missing=missing).ask
 
     async def list(self, call: Call) -> DeadLetterPage:
@@ -68,22 +67,37 @@ class DeadLetterHandlers:
     async def redrive(self, call: Call) -> Redriven:
         """Put dead letters back into the queue."""
         choice = parse_choice(call.document)
-        count, not_found = await self._ask(lambda letters: choice.apply(letters, letters.redrive))
-        log.info("dead letters redriven", count=count)
-        return {"redriven": count, "not_found": not_found}
+        count, not_found = await self._change(
+            call, Action.REDRIVE, choice, lambda letters: letters.redrive
+        )
+        return {"redriven": count, "not_found": [*not_found]}
 
     async def drop(self, call: Call) -> Dropped:
         """Delete dead letters."""
-        return await self._drop(parse_choice(call.document))
+        return await self._drop(call, parse_choice(call.document))
 
     async def drop_one(self, call: Call) -> Dropped:
         """Delete one dead letter."""
-        return await self._drop(Choice(ids=[call.id]))
+        return await self._drop(call, Choice(ids=[call.id]))
 
-    async def _drop(self, choice: Choice) -> Dropped:
-        count, not_found = await self._ask(lambda letters: choice.apply(letters, letters.drop))
-        log.info("dead letters dropped", count=count)
-        return {"dropped": count, "not_found": not_found}
+    async def _drop(self, call: Call, choice: Choice) -> Dropped:
+        count, not_found = await self._change(
+            call, Action.DROP, choice, lambda letters: letters.drop
+        )
+        return {"dropped": count, "not_found": [*not_found]}
+
+    async def _change(
+        self, call: Call, action: Action, choice: Choice, change: Callable[[DeadLetters], Change]
+    ) -> tuple[int, Sequence[str]]:
+        actor = call.actor
+
+        def work(letters: DeadLetters) -> tuple[int, Sequence[str]]:
+            with self._audit.recorded(actor, action, choice.selection) as changed:
+                count, not_found = choice.apply(letters, change(letters))
+                changed.count = count
+            return count, not_found
+
+        return await self._ask(work)
 
 
 def _find(letters: DeadLetters, text: str) -> DeadLetter | None:

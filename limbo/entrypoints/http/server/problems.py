@@ -18,6 +18,8 @@ NOT_SUBMITTED = "not submitted"
 NOT_DONE = "not done"
 UNKNOWN = "unknown"
 RETRY_AFTER: Header = (b"retry-after", b"5")
+REFUSED_AS = "limbo.refused_as"
+"""Where the scope of a request has the code of its refusal."""
 _MAX_SHOWN = 20
 
 

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from limbo.entrypoints.http.server.codes import Code
 from limbo.entrypoints.telemetry.metrics import Metrics
 from limbo.entrypoints.telemetry.rated_log import RatedLog
 
@@ -23,14 +24,25 @@ class RefusalKind(StrEnum):
     ORIGIN = "origin"  # 403: a page of another site asks for a change
 
 
+ACCESS_CODES = tuple(
+    code
+    for code in Code
+    if code.status in (401, 403, 429) and code not in (Code.FOREIGN_PAGE, Code.TOO_MUCH_UNDER_WAY)
+)
+"""Why a client may not do what it asks for: kinds of refusals as well, by the code of the error."""
+
+
 class Refusals:
-    """Counts each refusal, and logs those of one kind and peer by rate."""
+    """Counts each refusal, and logs those of one kind, peer and API key by rate."""
 
     def __init__(self, metrics: Metrics, rated_log: RatedLog | None = None) -> None:
-        self._counters = {kind: metrics.http_refused.labels(kind) for kind in RefusalKind}
+        self._counters = {
+            kind: metrics.http_refused.labels(kind.value) for kind in (*RefusalKind, *ACCESS_CODES)
+        }
         self._log = rated_log or RatedLog(most=_PEERS)
 
-    def note(self, kind: RefusalKind, peer: str) -> None:
+    def note(self, kind: RefusalKind | Code, peer: str, **fields: object) -> None:
         """Count it, and log it or count it for the next line; ``peer`` is an IP address."""
         self._counters[kind].inc()
-        self._log.warning("refused", key=(kind, peer), kind=kind.value, peer=peer)
+        key = (kind, peer, *fields.values())
+        self._log.warning("refused", key=key, kind=kind.value, peer=peer, **fields)

@@ -16,9 +16,9 @@ class Parts(containers.DeclarativeContainer):
 
     If it is shared, it also provides ``stored_bodies``.
     If the backend holds a ledger, it also provides ``ledger`` (for the worker), ``reservations``
-    (for submissions to the queue of another backend), ``ledger_reader``, ``erasure`` (if it is
-    shared), and ``outbox`` (for submissions to its own queue). If it holds API keys, it provides
-    ``api_keys``; if it holds secrets of the installation, ``secrets``. If it is made of
+    (for submissions to the queue of another backend), ``ledger_reader``, ``audit_log``, ``erasure``
+    (if it is shared), and ``outbox`` (for submissions to its own queue). If it holds API keys, it
+    provides ``api_keys``; if it holds secrets of the installation, ``secrets``. If it is made of
     tables, it provides ``tables``.
     """
 

@@ -2,6 +2,7 @@
 
 from dependency_injector import providers
 
+from limbo.adapters.memory.audit_log import MemoryAuditLog
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
@@ -21,4 +22,5 @@ class MemoryParts(Parts):
     dead_letters = queue.provided.dead_letters
     reservations = ledger
     ledger_reader = ledger
+    audit_log = providers.Singleton(MemoryAuditLog)
     outbox = providers.Singleton(LedgerFirstOutbox, queue, ledger)

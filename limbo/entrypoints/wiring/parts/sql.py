@@ -5,6 +5,7 @@ from contextlib import closing
 from dependency_injector import providers
 
 from limbo.adapters.sql.api_keys import SqlApiKeys
+from limbo.adapters.sql.audit_log import SqlAuditLog
 from limbo.adapters.sql.erasure import SqlErasure
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.own_secrets import SqlSecrets
@@ -36,3 +37,4 @@ class SqlParts(Parts):
     outbox = providers.Singleton(SqlOutbox, database, codec=Parts.codec)
     api_keys = providers.Singleton(SqlApiKeys, database)
     secrets = providers.Singleton(SqlSecrets, database)
+    audit_log = providers.Singleton(SqlAuditLog, database)

@@ -50,6 +50,7 @@ HASHES = {
     "m0012_evidence.py": "9bf838e7416c1d550559bfa343814cda360253e2690e56f6c564ea5ea20b22bb",
     "m0013_secrets.py": "24ab71f39a51a07a741d5f70ddb761d3cc74ac7140d88369a2f59fde59bbae7f",
     "m0014_shown.py": "fe03da02f178e539282a065a3ac25dd23d4d449c27636580ce86b4a6c100bcd2",
+    "m0015_audit.py": "dee562ffeeeadf8ebbcda30acd923ee3306f5ba29919ceb6f3f1daf9b07d6fe0",
 }
 
 WAITING = "018bcfe5-6800-7000-8000-000000000001"
@@ -189,6 +190,21 @@ ROWS: dict[int, list[tuple[str, dict[str, object]]]] = {
         )
     ],
     14: [],
+    15: [
+        (
+            "limbo_audit",
+            {
+                "id": "018bcfe5-6800-7000-8000-000000000009",
+                "at": 1700000000.25,
+                "who": "key:0123456789",
+                "origin": "192.0.2.7",
+                "action": "dead-letters.redrive",
+                "selection": '{"cause":"outage"}',
+                "result": "done",
+                "count": 412,
+            },
+        )
+    ],
 }
 EARLIER = range(1, VERSION)
 NAMES = {"COMPATIBLE_WITH", *(dialect.name for dialect in Dialect)}

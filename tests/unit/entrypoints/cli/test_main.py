@@ -35,6 +35,7 @@ ARGUMENTS = {
     "keys list": (),
     "keys update": ("0123456789", "--name", "x"),
     "keys revoke": ("nothing",),
+    "audit": (),
     "bodies": (),
     "forget": ("a@example.com", "--yes"),
     "hash": ("a@example.com",),

@@ -6,13 +6,17 @@ from contextlib import contextmanager
 
 from structlog.testing import capture_logs
 
+from limbo.adapters.memory.audit_log import MemoryAuditLog
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.domain.delivery.lifecycle import End, Status
 from limbo.domain.delivery.verdict import Cause, Death
-from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
+from limbo.domain.errors import AuditUnavailable, LedgerUnavailable, QueueUnavailable
+from limbo.domain.mail.ids import mail_id
 from limbo.entrypoints.worker.janitor import Janitor
+from limbo.ports.audit_log import AuditQuery
 from limbo.ports.outbox import Submission
+from tests.contracts.audit_log import an_entry
 from tests.contracts.queue import take
 from tests.support.clock import Clock, FastClock
 from tests.support.mails import a_mail
@@ -44,7 +48,7 @@ def a_sent_mail(ledger, days_ago):
     return mail
 
 
-def a_janitor(ledger, dead_letters=None, clock=None):
+def a_janitor(ledger, dead_letters=None, clock=None, audit_log=None):
     return Janitor(
         ledger,
         dead_letters or MemoryQueue().dead_letters,
@@ -52,6 +56,8 @@ def a_janitor(ledger, dead_letters=None, clock=None):
         body_days=7,
         record_days=90,
         letter_days=90,
+        audit_log=audit_log,
+        audit_days=365,
     )
 
 
@@ -140,3 +146,24 @@ def test_a_ledger_that_is_down_keeps_no_dead_letters_and_the_other_way_round():
     janitor = a_janitor(ledger, Down(), FastClock(1000))
     janitor.purge()
     assert ledger.find(mail.id, None) is None
+
+
+def test_what_admins_did_is_forgotten_after_its_days():
+    audit_log = MemoryAuditLog()
+    kept, gone = (
+        an_entry(id=mail_id(at), at=at) for at in (time.time() - days * DAY for days in (364, 366))
+    )
+    for entry in (kept, gone):
+        audit_log.begin(entry)
+    a_janitor(CountingLedger(), audit_log=audit_log).purge()
+    assert audit_log.page(AuditQuery()) == [kept]
+
+
+def test_an_audit_that_cannot_be_purged_ends_nothing():
+    class Broken(MemoryAuditLog):
+        def purge(self, *, before, limit):  # noqa: ARG002
+            raise AuditUnavailable("disk full")
+
+    with capture_logs() as logs:
+        assert a_janitor(CountingLedger(), audit_log=Broken()).purge() is False
+    assert [line["event"] for line in logs] == ["cannot purge the audit"]

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from limbo.domain.access.audit import Result
 from limbo.domain.errors import QueueUnavailable
+from limbo.ports.audit_log import AuditQuery
 from tests.support.operator import KEY, REFUSED, REGION, Operator
 
 
@@ -160,3 +162,34 @@ def test_says_of_how_many_it_speaks(operator, count, told):
     operator.bury(KEY, count)
     assert operator.type("redrive --all") == 0
     assert operator.err.splitlines()[0] == told
+
+
+@pytest.mark.parametrize(
+    ("line", "action", "selection"),
+    [
+        ("redrive --all", "dead-letters.redrive", '{"all":true}'),
+        ("redrive --cause account", "dead-letters.redrive", '{"cause":"account"}'),
+        ("drop --all --yes", "dead-letters.drop", '{"all":true}'),
+    ],
+)
+def test_what_is_done_is_in_the_audit(operator, line, action, selection):
+    operator.bury(KEY, 3)
+    assert operator.type(line) == 0
+    [entry] = operator.audit_log.page(AuditQuery())
+    assert (entry.action, entry.selection) == (action, selection)
+    assert (entry.actor.who, entry.result, entry.count) == ("user:zoë", Result.DONE, 3)
+
+
+def test_the_audit_names_the_ids_that_were_named(operator):
+    [id_, _] = operator.bury(KEY, 2)
+    assert operator.type(f"redrive {id_} nothing") == 1
+    [entry] = operator.audit_log.page(AuditQuery())
+    assert entry.selection == f'{{"ids":["{id_}","nothing"]}}'
+    assert entry.count == 1
+
+
+@pytest.mark.parametrize("line", ["redrive --cause nothing", "list", "causes"])
+def test_what_changes_nothing_is_not_in_the_audit(operator, line):
+    operator.bury(KEY)
+    operator.type(line)
+    assert operator.audit_log.page(AuditQuery()) == []

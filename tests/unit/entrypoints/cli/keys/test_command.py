@@ -276,8 +276,8 @@ def test_a_store_that_does_not_answer_is_told_in_one_line(limbo, path, arguments
     path.write_text("{")
     assert limbo.type(*arguments) == 1
     assert limbo.out == ""
-    assert limbo.err.count("\n") == 1
-    assert "line 1" in limbo.err
+    [line] = [line for line in limbo.err.splitlines() if not line.startswith('{"audit_id"')]
+    assert "line 1" in line
 
 
 def test_keys_can_be_in_the_ledger_s_database(tmp_path):
