@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from limbo.adapters.memory.audit_log import MemoryAuditLog
 from limbo.adapters.memory.ledger import MemoryLedger
 from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.outbox.ledger_first import LedgerFirstOutbox
@@ -19,6 +20,7 @@ from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death, Faile
 from limbo.domain.mail.ids import mail_id
 from limbo.domain.mail.mail import Mail, parse_mail
 from limbo.entrypoints.http.access.access import Access
+from limbo.entrypoints.telemetry.audit import Audit
 from limbo.ports.outbox import Submission
 from tests.support.api_keys import MemoryApiKeys
 from tests.support.http_app import MAIL, HttpApp
@@ -80,6 +82,7 @@ class WholeApp(HttpApp):
             "ledger_reader": self.ledger_reader,
             "dead_letters": self.mails.dead_letters,
             "access": self.access,
+            "audit": Audit(MemoryAuditLog(), time.time),
             "now": time.time,
         }
         super().__init__(**{**parts, **options})

@@ -123,7 +123,13 @@ def key_name(head: bytes | str) -> str | None:
 
 
 def _is_sealed(body: bytes | str) -> bool:
-    return body.startswith(_START) if isinstance(body, str) else body.startswith(_START_BYTES)
+    match body:
+        case str():
+            return body.startswith(_START)
+        case bytes():
+            return body.startswith(_START_BYTES)
+        case _:  # another program may have written anything into SQLite
+            return False
 
 
 def _bound(id_: str, key: str) -> bytes:

@@ -197,7 +197,7 @@ def test_a_redrive_killed_on_sqs_loses_nothing(aws, fifo):
     [
         ({"LIMBO_QUEUE": "memory:"}, 2, "limbo: LIMBO_QUEUE must not be memory:"),
         ({"LIMBO_QUEUE": "sqs", "LIMBO_REGION": "eu-west-1"}, 2, "LIMBO_DEAD_LETTER_QUEUE"),
-        ({"LIMBO_QUEUE": "postgresql://x@127.0.0.1:1/x"}, 2, "limbo: cannot use the PostgreSQL"),
+        ({"LIMBO_QUEUE": "postgresql://x@127.0.0.1:1/x"}, 1, "limbo: cannot use the PostgreSQL"),
     ],
 )
 def test_says_in_one_line_why_there_is_nothing_to_work_with(environ, code, says):
@@ -213,7 +213,10 @@ def _bury_many(database: Database) -> list[str]:
     mails = [a_mail() for _ in range(MANY)]
     queue.put(mails)
     database.execute("""
-        INSERT INTO limbo_dead_letters
+        INSERT INTO limbo_dead_letters (
+            id, mail_id, body, submitted_at, kind, sender, reason, attempts, buried_at,
+            possible_duplicate
+        )
         SELECT id, id, body, submitted_at, 'account', 'mailgun', '401', '[]', due, FALSE
         FROM limbo_queue
     """)

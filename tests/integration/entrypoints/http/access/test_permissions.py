@@ -18,8 +18,8 @@ OPEN = [operation for operation in OPERATIONS if operation.scope is None]
 BODIES = {
     "submitMail": MAIL,
     "cancelMails": {"client": "nobody"},
-    "redriveDeadLetters": {"cause": "outage"},
-    "dropDeadLetters": {"cause": "outage"},
+    "redriveDeadLetters": {"cause": "mail"},
+    "dropDeadLetters": {"cause": "mail"},
 }
 
 
