@@ -12,6 +12,7 @@ from limbo.domain.access.api_key import KeyScope
 from limbo.domain.delivery.verdict import Accepted, Attempt, Cause, Death
 from limbo.domain.errors import LedgerUnavailable, QueueUnavailable
 from limbo.entrypoints.http.api.operations import OPERATIONS
+from limbo.entrypoints.telemetry.audit import Audit
 from tests.support.asgi import call
 from tests.support.http_app import HttpApp
 from tests.support.server import Connection, serving
@@ -46,12 +47,19 @@ class Broken:
         return method
 
 
+def stores(operation, store):
+    """Return the parts of an application in which this operation asks the store."""
+    if operation.tag == "audit":
+        return {"audit": Audit(store, time.time)}
+    return {"ledger_reader": store, "dead_letters": store}
+
+
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 @pytest.mark.parametrize("error", [LedgerUnavailable, QueueUnavailable])
 def test_a_store_that_does_not_answer_is_503(operation, error):
     broken = Broken(error("bob@example.org"))
     with capture_logs() as logs:
-        reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
+        reply = ask(HttpApp(**stores(operation, broken)), operation)
     assert reply.status_code == 503
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["not answered"]
     assert "bob" not in str(logs)
@@ -79,7 +87,7 @@ class Hanging:
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
 def test_a_store_that_hangs_is_503_and_504_where_the_request_may_have_its_effect_yet(operation):
     store = Hanging()
-    http = HttpApp(ledger_reader=store, dead_letters=store, reader_seconds=0.5, letters_seconds=0.5)
+    http = HttpApp(**stores(operation, store), reader_seconds=0.5, letters_seconds=0.5)
     try:
         reply = ask(http, operation)
     finally:
@@ -109,7 +117,7 @@ def test_a_dead_letter_with_times_that_are_none_is_shown_without_them(seconds):
 def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
     broken = Broken(KeyError("bob@example.org"))
     with capture_logs() as logs:
-        reply = ask(HttpApp(ledger_reader=broken, dead_letters=broken), operation)
+        reply = ask(HttpApp(**stores(operation, broken)), operation)
     assert reply.status_code == 500
     assert b"bob" not in reply.content
     (line,) = (line for line in logs if line["log_level"] == "error")
@@ -120,8 +128,8 @@ def test_a_defect_is_a_500_and_a_log_line_without_content(operation):
 def test_where_nothing_is_kept_it_is_501(operation):
     reply = ask(HttpApp(), operation)
     assert reply.status_code == 501
-    store = "ledger" if operation in LEDGERS else "dead letters"
-    assert store in reply.json()["Problem"]
+    stores = {"mails": "ledger", "dead letters": "dead letters", "audit": "audit"}
+    assert stores[operation.tag] in reply.json()["Problem"]
 
 
 @pytest.mark.parametrize("operation", GUARDED, ids=named)
@@ -274,6 +282,9 @@ class Watched:
     def find(self, id, client):  # noqa: A002
         self.asked.set()
         return self.ledger_reader.find(id, client)
+
+    def statuses(self, ids):
+        return self.ledger_reader.statuses(ids)
 
 
 def test_a_stop_of_the_server_ends_a_wait():
