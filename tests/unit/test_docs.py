@@ -92,6 +92,27 @@ def test_the_links_of_a_document_lead_somewhere(path):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+def test_decisions_are_numbered_without_a_gap_and_links_name_the_number_they_lead_to():
+    heads = [path.read_text().partition(".")[0] for path in DECISIONS]
+    assert heads == [f"# {number}" for number in range(1, len(DECISIONS) + 1)]
+    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    links = re.findall(r"\[(?:[Dd]ecision )?(\d+)\]\((?:docs/|decisions/)*(\d{4})-", text)
+    assert links
+    assert [link for link in links if int(link[0]) != int(link[1])] == []
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/health"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_each_proxy_of_the_guide_keeps_inside_what_is_for_the_inside(path, slash):
+    # limbo takes one slash at the end of a path, so a rule about the bare path keeps nothing.
+    guide = (ROOT / "SECURITY.md").read_text()
+    rules = re.findall(r" (\^/\S+\$)", guide)
+    assert len(rules) == guide.count("nginx:") + guide.count("Caddy:") + guide.count("HAProxy:")
+    assert all(re.search(rule, path + slash) for rule in rules)
+    assert not any(re.search(rule, "/v1/mail/metrics") for rule in rules)
+
+
 def test_what_was_renamed_is_found_out():
     assert not any(
         is_there(name)
