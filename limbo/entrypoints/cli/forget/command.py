@@ -103,7 +103,9 @@ def _tell_forgotten(call: Call, found: "Found", done: "Forgotten") -> int:
     if done.stays is not None:
         call.console.note(f"note: {done.stays}")
     if done.left:
-        call.console.fail("mails that are not sent yet are left; run it again once they are")
+        call.console.fail(
+            "mails are left that are not sent yet, or are new; run it again once they are sent"
+        )
     return 1 if done.left or found.letters.unreadable else 0
 
 

@@ -18,6 +18,7 @@ _STEP = 200  # mails in one transaction
 class Found:
     """What names an address: mails in the ledger, and dead letters."""
 
+    address: str
     mails: Sequence[AddressedMail]
     letters: AddressedLetters
 
@@ -29,7 +30,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """What was done. ``left`` are the mails that may still be sent, and are kept until then."""
+    """What was done. ``left`` are the mails that may still be sent, and what came since."""
 
     cancelled: int
     dropped: int
@@ -54,21 +55,24 @@ class Forgetting:
     def find(self, address: str) -> Found:
         """Look for the address, in its ASCII form and any case."""
         mails = self._erasure.find(address) if self._erasure else []
-        return Found(mails=mails, letters=self._dead_letters.of_address(address))
+        return Found(address=address, mails=mails, letters=self._dead_letters.of_address(address))
 
     def forget(self, found: Found, *, cancel: bool) -> Forgotten:
-        """Erase what was found. With ``cancel``, first cancel what may still be sent."""
-        waiting = {mail.id: mail for mail in found.waiting}
-        cancelled = [id_ for id_ in waiting if cancel and self._cancel(id_)]
+        """Erase what was found. With ``cancel``, first cancel what may still be sent.
+
+        What is left is looked for again: since then mails may have come, or have been redriven.
+        """
+        cancelled = [mail.id for mail in found.waiting if cancel and self._cancel(mail.id)]
         dead = [mail.id for mail in found.mails if mail.status is Status.DEAD]
         dropped = self._dead_letters.drop([*found.letters.ids, *dead])
         ids = [mail.id for mail in found.mails if mail.status.is_final] + cancelled
         erased, stays = Erased(), None
+        left: Sequence[AddressedMail] = []
         if self._erasure is not None:
             for start in range(0, len(ids), _STEP):
                 erased += self._erasure.erase(ids[start : start + _STEP])
             stays = self._erasure.overwrite()
-        left = [mail for id_, mail in waiting.items() if id_ not in {*cancelled}]
+            left = self._erasure.find(found.address)
         return Forgotten(
             cancelled=len(cancelled), dropped=dropped, erased=erased, left=left, stays=stays
         )

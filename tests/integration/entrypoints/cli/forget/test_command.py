@@ -246,6 +246,18 @@ def test_a_mail_that_was_redriven_since_it_was_found_keeps_what_it_needs(site):
     assert site.reader.find(site.dead.mail.id, None).mail == site.dead.mail
 
 
+def test_what_came_or_was_redriven_while_a_person_was_asked_is_told_as_left(site):
+    letters, erasure = SqlDeadLetters(site.database), SqlErasure(site.database)
+    forgetting = Forgetting(letters, site.reader, erasure)
+    found = forgetting.find(ADDRESS)
+    assert letters.redrive([site.dead.mail.id]) == 1
+    new = site.submit(to=ADDRESS)
+    left = forgetting.forget(found, cancel=True).left
+    assert {mail.id for mail in left} == {site.dead.mail.id, new.mail.id}
+    assert forgetting.forget(forgetting.find(ADDRESS), cancel=True).left == []
+    assert_forgotten(site)
+
+
 def test_encrypted_mails_are_found_and_those_whose_key_is_missing_are_told(tmp_path):
     url = f"sqlite:///{tmp_path}/limbo.db"
     site = Site(url, a_codec("k1"))
