@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 _FORM = "must be a network such as 10.0.0.0/8 or 2001:db8::/32, or an address"
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_IPV4_BITS = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,10 @@ NO_NETWORKS = Networks()
 
 
 def parse_networks(texts: Iterable[str]) -> Networks:
-    """Read networks and single addresses; raises ValueError, which does not repeat the text."""
+    """Read networks and single addresses; raises ValueError, which does not repeat the text.
+
+    A network of mapped addresses becomes that of IPv4, as its addresses do: see ``read_address``.
+    """
     return Networks(frozenset(map(_network, texts)))
 
 
@@ -46,7 +51,11 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 def _network(text: str) -> IPv4Network | IPv6Network:
     try:
-        return ip_network(text.strip())
+        network = ip_network(text.strip())
     except ValueError as error:
         problem = "has bits behind its prefix" if "host bits" in str(error) else _FORM
         raise ValueError(problem) from None
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        mapped = int(network.network_address) & _IPV4_BITS
+        return IPv4Network((mapped, network.prefixlen - _MAPPED.prefixlen))
+    return network
