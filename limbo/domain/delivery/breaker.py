@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import assert_never
@@ -52,8 +53,13 @@ class Breaker:
     A breaker has no lock. Its callers must not call it from two threads at once.
     """
 
-    def __init__(self, policy: BreakerPolicy | None = None) -> None:
+    def __init__(
+        self, policy: BreakerPolicy | None = None, jitter: Callable[[], float] = lambda: 1.0
+    ) -> None:
+        """``jitter`` returns how much of a shortened pause remains, drawn for each pause."""
         self._policy = policy or BreakerPolicy()
+        self._jitter = jitter
+        self._remains = 1.0
         self._outcomes: deque[bool] = deque(maxlen=self._policy.window)
         self._latest: deque[bool] = deque(maxlen=self._policy.minimum)  # probes included
         self._tripped = False
@@ -132,14 +138,15 @@ class Breaker:
                 assert_never(verdict)
 
     def shorten_pause(self, seconds: float) -> None:
-        """Shorten the pause of an open breaker to this many seconds, counted from its opening.
+        """Shorten the pause of an open breaker to this many seconds at most, from its opening.
 
         Use it when every provider is down: no other provider can carry the mail, so a pause of
         minutes only delays the recovery. An ``ACCOUNT`` pause stays, because waiting does not
-        repair a credential.
+        repair a credential. The pauses differ, or they might keep step with a provider that comes
+        and goes, and find it down each time.
         """
         if self._tripped and not self._probing and self._by_outage:
-            self._until = min(self._until, self._opened_at + seconds)
+            self._until = min(self._until, self._opened_at + seconds * self._remains)
 
     def _is_news(self, admission: Admission, started_at: float) -> bool:
         """End a probe. A call that started before the breaker opened says nothing new."""
@@ -209,3 +216,4 @@ class Breaker:
         self.opened_by = verdict
         self._opened_at = now
         self._until = now + seconds
+        self._remains = self._jitter()

@@ -11,11 +11,16 @@ class Breakers:
     """One breaker a provider, by the sender's name; thread-safe."""
 
     def __init__(
-        self, senders: Sequence[str], *, policy: BreakerPolicy, now: Callable[[], float]
+        self,
+        senders: Sequence[str],
+        *,
+        policy: BreakerPolicy,
+        now: Callable[[], float],
+        jitter: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._policy = policy
         self._now = now
-        self._breakers = {sender: Breaker(policy) for sender in senders}
+        self._breakers = {sender: Breaker(policy, jitter) for sender in senders}
         self._lock = threading.Lock()
 
     def admit(self, sender: str) -> Admission | None:

@@ -59,10 +59,10 @@ class Dispatcher:
         self._retry = retry or RetryPolicy()
         names = [sender.name for sender in senders]
         policy = breaker or BreakerPolicy()
-        self._breakers = Breakers(names, policy=policy, now=now)
+        self._rng = rng or random.Random()  # noqa: S311 - for order and jitter, not for secrets
+        self._breakers = Breakers(names, policy=policy, now=now, jitter=self._jitter)
         self._probe_share = policy.probe_share
         self._record = TrackRecord(names)
-        self._rng = rng or random.Random()  # noqa: S311 - for order and jitter, not for secrets
         self._lock = threading.Lock()
 
     def dispatch(
@@ -77,7 +77,7 @@ class Dispatcher:
         ``touches`` counts the touches before this one, and ``evidence`` is what they have said.
         """
         if self._is_left_out():
-            return let_another_probe(evidence, self._rng.uniform(0.5, 1.0))
+            return let_another_probe(evidence, self._jitter())
         attempts: list[Attempt] = []
         probed = False
         for sender in self._rng.sample(self._senders, len(self._senders)):
@@ -109,6 +109,9 @@ class Dispatcher:
                 case Failed():
                     pass
         return self._give_up(mail, attempts, touches, evidence, probed=probed)
+
+    def _jitter(self) -> float:
+        return self._rng.uniform(0.5, 1.0)
 
     def _is_left_out(self) -> bool:
         """Draw lots who is the probe while every provider is down.
@@ -205,4 +208,4 @@ class Dispatcher:
             at=now,
             ready_in=self.ready_in(),
         )
-        return what_next(touch, self._retry, self._rng.uniform(0.5, 1.0))
+        return what_next(touch, self._retry, self._jitter())

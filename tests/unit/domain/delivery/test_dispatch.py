@@ -536,7 +536,7 @@ def test_amid_a_probe_nothing_is_worth_receiving():
     assert seen == [(0, float("inf"), [])]
 
 
-def test_while_everything_is_down_a_probe_goes_out_every_minute():
+def test_while_everything_is_down_a_probe_goes_out_within_every_minute_out_of_step():
     clock = Clock(0.0)
     sender = Scripted("a", OUTAGE)
     made = opened(sender, clock=clock)
@@ -545,7 +545,9 @@ def test_while_everything_is_down_a_probe_goes_out_every_minute():
         pauses.append(made.ready_in())
         clock.time += made.ready_in()
         made.dispatch(MAIL, 0)
-    assert pauses == [30] + [60] * 7
+    assert pauses[0] == 30
+    assert all(30 <= pause <= 60 for pause in pauses[1:])
+    assert len({*pauses}) == 8
 
 
 def test_while_another_works_the_pauses_of_the_one_that_is_down_grow():

@@ -29,6 +29,13 @@ def test_nor_do_providers_that_share_a_network_which_comes_and_goes(down, up):
     assert len(ran.sent()) == 5000
 
 
+@pytest.mark.parametrize(("down", "up"), [(5, 25), (29, 31), (160, 20)])
+def test_a_provider_that_comes_and_goes_in_step_with_the_pauses_is_found_up(down, up):
+    """With pauses of 30 and 60 s alone, each probe came when it was down: half waited 9 h."""
+    ran = Simulation(AN_HOUR_OF_MAILS[:5000], [switches(down, up)], until=2 * HOUR).run()
+    assert len(ran.sent()) == 5000
+
+
 def test_nor_does_a_network_that_loses_a_tenth_at_both_providers_at_once():
     lost = flaps(0.1, 3)
     fate = {}
