@@ -62,7 +62,17 @@ class HttpSenderContract(SenderContract):
         answer = Answer(status=status, close=True)
         assert self._fault(sender, provider, answer) is Fault.UNKNOWN
 
-    @pytest.mark.parametrize("status", [502, 504])
+    @pytest.mark.parametrize("status", [101, 102, 103, 199])
+    def test_the_answer_that_was_announced_is_not_taken_for_the_next_mails(
+        self, sender, provider, status
+    ):
+        """It comes while the next mail, which is refused, would wait on the same connection."""
+        accepted = replace(provider.moods[Mood.ACCEPTING], delay=0.3)
+        provider.script(Answer(status=status, then=accepted), provider.moods[Mood.REFUSING])
+        faults = [getattr(sender.send(a_full_mail()), "fault", None) for _ in range(2)]
+        assert faults == [Fault.UNKNOWN, Fault.MAIL]
+
+    @pytest.mark.parametrize("status", [502, 504, 520, 524])
     @pytest.mark.parametrize("body", ["", "<html>Bad Gateway</html>", '{"message": "upstream"}'])
     def test_a_gateways_word_leaves_it_in_doubt(self, sender, provider, status, body):
         answer = Answer(status=status, body=body)

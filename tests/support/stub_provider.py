@@ -42,6 +42,8 @@ class Answer:
     """Close after the answer, without a word of it."""
     cut: int | None = None
     """Send this many bytes of head and body alone, and close."""
+    then: "Answer | None" = None
+    """What follows on the same connection, whatever is asked in between."""
 
 
 class Behaviour(Enum):
@@ -194,6 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.early:
             self.connection.shutdown(socket.SHUT_WR)
             time.sleep(0.1)
+        if answer.then:
+            self._answer(answer.then)
+            return
         cut = answer.cut is not None
         self.close_connection = answer.early or answer.close or cut or bool(answer.drip)
 

@@ -20,6 +20,7 @@ from limbo.adapters.providers.bounded_response import BoundedResponse, left
 from limbo.adapters.providers.response import ResponseLost
 
 _TLS_RECORD = 16 * 1024
+_FINAL = 200  # an answer below it only announces another one
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -123,6 +124,10 @@ class _Bounded(connection.HTTPConnection):
             if self._written:
                 raise ResponseLost(root_cause(error)) from error
             raise
+        if response.status < _FINAL:
+            # The answer that it announces would be taken for that of the next request.
+            msg = f"no more than {response.status} came"
+            raise ResponseLost(msg)
         self._used_at = monotonic()
         return response
 

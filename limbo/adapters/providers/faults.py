@@ -9,12 +9,13 @@ from limbo.domain.delivery.verdict import Failed, Fault
 from limbo.domain.mail.address import Address
 from limbo.domain.mail.mail import Mail
 
-# 404 is about the account's domain or endpoint. 407 comes from a proxy. So do 502 and 504, which do
-# not say whether the provider behind it took the mail. 303 says that something took it.
+# 404 is about the account's domain or endpoint. 407 comes from a proxy. So do 502 and 504, and 520
+# and 524 of Cloudflare's, which do not say whether the provider behind it took the mail. 303 says
+# that something took it.
 _FAULTS = {
     **dict.fromkeys((401, 402, 403, 404, 407), Fault.ACCOUNT),
     **dict.fromkeys((408, 425, 429), Fault.RATE),
-    **dict.fromkeys((303, 502, 504), Fault.UNKNOWN),
+    **dict.fromkeys((303, 502, 504, 520, 524), Fault.UNKNOWN),
 }
 _REDIRECT = 300
 _CLIENT_ERROR = 400

@@ -93,6 +93,9 @@ class SesSender:
                 whole=exchange.whole,
                 named=partial(name_addresses, mail=mail, sources=own),
             )
+        if answer["ResponseMetadata"]["HTTPStatusCode"] < _OK:
+            # What it announces would be taken for the answer to the next mail on the connection.
+            self._client.close()  # the idle connections; it can be used as before
         return _verdict(answer, whole=exchange.whole)
 
     def check(self) -> str | None:
