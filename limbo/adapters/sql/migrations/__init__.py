@@ -15,6 +15,36 @@ from limbo.domain.errors import SettingsError
 
 _LOCK = 0x6C696D626F  # "limbo": the number of a PostgreSQL advisory lock that only limbo uses
 _HINT = "run `limbo migrate`"
+# What a statement copies from a table must be all there is until its trigger stands. And whoever
+# writes uses several tables, in one order or another: a migration that took them one by one would
+# deadlock with it. This one takes all of them or none, and gives up before PostgreSQL looks for
+# deadlocks (deadlock_timeout, 1 s), so that the others go on first.
+_TAKE_TABLES = """
+    DO $$
+    DECLARE
+        all_tables text := (
+            SELECT string_agg(quote_ident(relname), ', ' ORDER BY relname) FROM pg_class
+            WHERE relkind = 'r' AND left(relname, 6) = 'limbo_' AND pg_table_is_visible(oid)
+        );
+        usual text := current_setting('lock_timeout');
+    BEGIN
+        FOR tries_left IN REVERSE 20 .. 1 LOOP
+            EXIT WHEN all_tables IS NULL;
+            BEGIN
+                PERFORM set_config('lock_timeout', '500ms', true);
+                EXECUTE 'LOCK TABLE ' || all_tables;
+                EXIT;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                IF tries_left = 1 THEN
+                    RAISE;
+                END IF;
+                PERFORM pg_sleep(0.05);
+            END;
+        END LOOP;
+        PERFORM set_config('lock_timeout', usual, true);
+    END
+    $$
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +98,13 @@ def migrate(
         return
     with database.transaction() as transaction:
         if database.dialect is Dialect.POSTGRESQL:
+            # Whatever the server's default: each statement must see what came before the lock.
+            transaction.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             transaction.execute(f"SELECT pg_advisory_xact_lock({_LOCK})")
         found = schema(transaction, database.dialect)
         if not _is_usable(found, version):
+            if database.dialect is Dialect.POSTGRESQL:
+                transaction.execute(_TAKE_TABLES)
             for migration in migrations[found.version : version]:
                 _apply(transaction, database.dialect, migration)
 
