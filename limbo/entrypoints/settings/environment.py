@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from limbo.domain.errors import SettingsError
+from limbo.entrypoints.settings.service_links import without_service_links
 from limbo.entrypoints.settings.variables import PREFIX, Variable
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ class Environment:
 
     def __init__(self, environ: Mapping[str, str], defaults: Mapping[str, str]) -> None:
         """``defaults``, by name, take precedence over the defaults of the variables."""
-        self._environ = environ
+        self._environ = without_service_links(environ)
         self._defaults = defaults
         self.readings: list[Reading] = []
 
