@@ -6,7 +6,6 @@ The ledger is erased last, so that whatever is left when this is stopped is foun
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from limbo.domain.delivery.lifecycle import Status
 from limbo.ports.dead_letters import AddressedLetters, DeadLetters
 from limbo.ports.erasure import AddressedMail, Erased, Erasure
 from limbo.ports.ledger_reader import LedgerReader
@@ -63,9 +62,9 @@ class Forgetting:
         What is left is looked for again: since then mails may have come, or have been redriven.
         """
         cancelled = [mail.id for mail in found.waiting if cancel and self._cancel(mail.id)]
-        dead = [mail.id for mail in found.mails if mail.status is Status.DEAD]
-        dropped = self._dead_letters.drop([*found.letters.ids, *dead])
         ids = [mail.id for mail in found.mails if mail.status.is_final] + cancelled
+        # A letter may be unreadable, and the ledger may not know that its mail is dead.
+        dropped = self._dead_letters.drop([*found.letters.ids, *ids])
         erased, stays = Erased(), None
         left: Sequence[AddressedMail] = []
         if self._erasure is not None:

@@ -273,6 +273,23 @@ def test_encrypted_mails_are_found_and_those_whose_key_is_missing_are_told(tmp_p
     site.database.close()
 
 
+def test_a_sealed_dead_letter_that_nobody_can_open_goes_with_its_mail(tmp_path):
+    url = f"sqlite:///{tmp_path}/limbo.db"
+    site = Site(url, a_codec("k1"))
+    mail = site.submit(to=ADDRESS).mail
+    [lease] = take(site.queue, 1)
+    site.queue.bury(lease, Death(cause=CAUSE))
+    site.database.execute(
+        "UPDATE limbo_dead_letters SET body = substr(body, 1, length(body) - 6)"
+        " WHERE mail_id = :id",
+        {"id": mail.id},
+    )
+    limbo = CommandLine({"LIMBO_QUEUE": url, "LIMBO_BODY_KEYS": a_setting("k1")})
+    assert limbo.type("forget", ADDRESS, "--yes", "--cancel-queued") == 0
+    assert site.queue.dead_letters.show(mail.id) is None
+    site.database.close()
+
+
 def test_a_dead_letter_that_is_no_mail_but_holds_the_address_goes_too(site, limbo):
     body = b'{"broken": "' + ADDRESS.encode() + b'"'
     site.database.execute(
