@@ -3,7 +3,9 @@
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from types import NoneType
 
+from limbo.adapters.sql.cells import moment_or_none
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.statements import in_each, update
 from limbo.domain.access.allow_list import parse_allow_list
@@ -14,6 +16,12 @@ from limbo.domain.errors import ApiKeysUnavailable
 
 _CHANGEABLE = ("name", "scopes", "senders", "networks", "rate", "read_rate", "expires_at")
 _FIXED = ("id", "client", "sha256", "created_at", "revoked_at")
+_TEXT, _TEXT_OR_NONE, _TIME_OR_NONE = (str,), (str, NoneType), (int, float, NoneType)
+_KINDS: tuple[tuple[type, ...], ...] = (
+    *(_TEXT, _TEXT_OR_NONE, _TEXT, (int, float), _TIME_OR_NONE),  # of _FIXED
+    *(_TEXT, _TEXT, _TEXT, *[_TEXT_OR_NONE] * 3, _TIME_OR_NONE),  # of _CHANGEABLE
+    (object,),
+)
 _NAMES = ", ".join([*_FIXED, *_CHANGEABLE])
 _SELECT = f"SELECT {_NAMES}, last_used_at FROM limbo_api_keys"
 _FIND = {
@@ -115,8 +123,17 @@ def _changeable(key: ApiKey) -> Mapping[str, object]:
 
 
 def _key(row: Row) -> ApiKey:
+    """Read a row. Raises ValueError for one that another program has spoilt.
+
+    When the key was last used decides nothing, so that may be anything.
+    """
+    for place, (cell, kind) in enumerate(zip(row, _KINDS, strict=True)):
+        if not isinstance(cell, kind):
+            raise ValueError(f"column {place + 1} has a value of a wrong type")  # noqa: TRY004 - data
     id_, client, sha256, created_at, revoked_at, *changeable = row
     name, scopes, senders, networks, rate, read_rate, expires_at, last_used_at = changeable
+    if not sha256.isascii():
+        raise ValueError("sha256: is none")
     return ApiKey(
         id=id_,
         client_id=client,
@@ -130,7 +147,7 @@ def _key(row: Row) -> ApiKey:
         created_at=created_at,
         expires_at=expires_at,
         revoked_at=revoked_at,
-        last_used_at=last_used_at,
+        last_used_at=moment_or_none(last_used_at),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from limbo.adapters.encoding.codec import decode_attempts
 from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec, concerns
 from limbo.adapters.sql.causes import count_causes, entries, name_causes
-from limbo.adapters.sql.cells import number, text
+from limbo.adapters.sql.cells import moment, text
 from limbo.adapters.sql.database import Database, Dialect, Row, database_errors_as
 from limbo.adapters.sql.leases import READY, read_mail
 from limbo.adapters.sql.statements import among, change_status, in_each
@@ -199,10 +199,10 @@ def _facts(row: Sequence[Any]) -> dict[str, Any]:
     return {
         "id": text(id_),
         "mail_id": text(mail_id_),
-        "submitted_at": None if kind == UNDECODABLE else number(submitted_at),
+        "submitted_at": None if kind == UNDECODABLE else moment(submitted_at),
         "cause": Cause(kind=text(kind), sender=text(sender), reason=text(reason)),
         "attempts": _attempts(attempts),
-        "buried_at": number(buried_at),
+        "buried_at": moment(buried_at),
         "possible_duplicate": bool(may_be_double),
     }
 

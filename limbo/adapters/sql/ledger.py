@@ -6,7 +6,7 @@ from typing import assert_never
 from limbo.adapters.encoding.codec import encode_attempts, encode_cause
 from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.outbox.once_per_key import Reservation, reserved
-from limbo.adapters.sql.cells import number, text
+from limbo.adapters.sql.cells import number, number_or_none, text
 from limbo.adapters.sql.database import Database, Dialect, Executor, database_errors_as
 from limbo.adapters.sql.entry import enter
 from limbo.adapters.sql.idempotency import claim_keys, free_keys
@@ -148,7 +148,7 @@ class SqlLedger:
             entries[id_] = Entry(
                 status=read_status(text(status)),
                 updated_at=number(updated_at),
-                last_start=last_start,
+                last_start=number_or_none(last_start),
                 possible_duplicate=bool(possible_duplicate),
             )
         for row in executor.execute_many(_READ_UNFINISHED[self._dialect], {"mail_id": ids}):

@@ -85,7 +85,7 @@ class SqlLedgerReader:
         """Return the statuses of these mails, by id."""
         wanted = sorted(filter(is_mail_id, ids))
         rows = self._database.execute_many(_STATUSES[self._database.dialect], {"id": wanted})
-        return {id_: read_status(status) for id_, status in rows}
+        return {id_: read_status(text(status)) for id_, status in rows}
 
     @database_errors_as(LedgerUnavailable)
     def page(self, query: Query) -> Sequence[Record]:
@@ -162,7 +162,7 @@ class SqlLedgerReader:
                 statuses = [status for (status,) in execute(_STATUSES_OF_KEY, given)]
             for status in statuses:
                 rows += execute(select, {**given, "status": status})
-        return sorted(rows, reverse=True)[: query.limit]
+        return _newest(rows)[: query.limit]
 
     def _rows(
         self,
@@ -181,7 +181,7 @@ class SqlLedgerReader:
             clients = [client for (client,) in found]
         select = self._select(query, conditions)
         rows = [row for client in clients for row in execute(select, {**values, "client": client})]
-        return sorted(rows, reverse=True)[: query.limit]
+        return _newest(rows)[: query.limit]
 
     def _select(self, query: Query, conditions: Sequence[str]) -> str:
         """Return the query for one client's entries."""
@@ -194,6 +194,10 @@ class SqlLedgerReader:
         bounds = [each.format(id="id") for each in conditions if "{id}" in each]
         ids = ids_to(self._database.dialect, query.status, bounds)
         return f"{_PAGE} WHERE id IN ({ids}) ORDER BY id DESC"
+
+
+def _newest(rows: Sequence[Row]) -> Sequence[Row]:
+    return sorted(rows, key=lambda row: text(row[0]), reverse=True)
 
 
 def _where(conditions: Sequence[str], id_: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import orjson
 
 from limbo.adapters.encoding.codec import decode_attempts, decode_cause
-from limbo.adapters.sql.cells import number, number_or_none, text
+from limbo.adapters.sql.cells import moment, moment_or_none, text
 from limbo.adapters.sql.database import Row
 from limbo.adapters.sql.shown import read_shown
 from limbo.domain.delivery.lifecycle import read_status
@@ -36,15 +36,15 @@ def read_record(
         client=text(client),
         key=None if key is None else text(key),
         status=read_status(text(status)),
-        submitted_at=number(submitted_at),
-        updated_at=number(updated_at),
+        submitted_at=moment(submitted_at),
+        updated_at=moment(updated_at),
         from_=text(from_),
         to=recipients,
         subject=text(subject),
         shown=read_shown(shown, sender=text(from_), recipients=recipients, subject=text(subject)),
         mail=mail if isinstance(mail, Mail) else None,
         attempts=tuple(attempts),
-        next_at=number_or_none(next_at),
+        next_at=moment_or_none(next_at),
         cause=_cause(cause),
         possible_duplicate=bool(possible_duplicate),
     )
@@ -54,7 +54,7 @@ def read_attempt(row: Row) -> RecordedAttempt:
     """Read a row of ATTEMPT_COLUMNS."""
     sender, started_at, outcome = row
     return RecordedAttempt(
-        sender=text(sender), started_at=number(started_at), attempt=_attempt(outcome)
+        sender=text(sender), started_at=moment(started_at), attempt=_attempt(outcome)
     )
 
 

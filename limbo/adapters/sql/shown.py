@@ -11,6 +11,8 @@ import orjson
 
 from limbo.domain.mail.mail import Mail
 
+_NAMES = frozenset({"from", "to", "cc", "bcc", "subject"})
+
 
 def write_shown(mail: Mail, *, seals: bool = False) -> str:
     """Return the value of the column for a mail.
@@ -37,12 +39,22 @@ def write_shown(mail: Mail, *, seals: bool = False) -> str:
 
 
 def read_shown(
-    shown: str | None, *, sender: str, recipients: Sequence[str], subject: str
+    shown: object, *, sender: str, recipients: Sequence[str], subject: str
 ) -> Mapping[str, object] | None:
     """Return the fields, or None if the row does not tell them."""
     if shown is None:
         return None
     if shown:
-        fields: Mapping[str, object] = orjson.loads(shown)
-        return fields
+        return _fields(shown)
     return {"from": sender, "to": [*recipients], "cc": [], "bcc": [], "subject": subject}
+
+
+def _fields(shown: object) -> Mapping[str, object] | None:
+    """Read the JSON, unless another program has written something else into the column."""
+    if not isinstance(shown, str):
+        return None
+    try:
+        fields = orjson.loads(shown)
+    except orjson.JSONDecodeError:
+        return None
+    return fields if isinstance(fields, dict) and fields.keys() >= _NAMES else None

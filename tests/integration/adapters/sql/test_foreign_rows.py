@@ -5,18 +5,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.access.api_key import is_secret_of
+from limbo.domain.access.credential import new_credential
+from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death
-from limbo.domain.mail.mail import Mail
+from limbo.domain.errors import ApiKeysUnavailable
+from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.ports.ledger_reader import Query
 from limbo.ports.outbox import Submission
 from limbo.ports.queue import Undecodable
+from tests.contracts.api_keys import a_key
 from tests.support.mails import a_mail
 
 NOT_UTF_8 = "CAST(x'7b22fffe' AS text)"
+OUT_OF_RANGE = ["-1e300", "9e999", "-9223372036854775808", "253402300800"]
 WRONG = [NOT_UTF_8, "x'fffe'", "7", "1.5", "'{'"]
 
 
@@ -84,7 +91,11 @@ def test_a_number_that_is_none_is_taken_for_nought(database, queue, column):
 
 
 @pytest.mark.parametrize(
-    "column", ["status", "client", "sender", "recipients", "subject", "cause", "updated_at"]
+    "column",
+    [
+        *["status", "client", "sender", "recipients", "subject", "cause", "shown"],
+        *["updated_at", "next_at", "last_start"],
+    ],
 )
 @pytest.mark.parametrize("cell", WRONG)
 def test_a_foreign_entry_is_listed_and_shown(database, column, cell):
@@ -118,3 +129,66 @@ def test_a_foreign_dead_letter_is_listed_counted_and_redriven(database, queue, c
     assert sum(count for _, count in letters.causes(10)) == 2
     assert letters.show(first.id).mail.id == first.mail_id
     assert letters.redrive(letters.select()) == 2
+
+
+@pytest.mark.parametrize("column", ["submitted_at", "updated_at", "next_at", "last_start"])
+@pytest.mark.parametrize("cell", OUT_OF_RANGE)
+def test_a_time_that_no_calendar_has_is_taken_for_nought(database, column, cell):
+    mail = a_mail()
+    SqlOutbox(database).submit([Submission(mail=mail)])
+    database.execute(f"UPDATE limbo_mails SET {column} = {cell}")
+    [record] = SqlLedger(database).ledger_reader.page(Query(client=None))
+    for seconds in (record.submitted_at, record.updated_at, record.next_at or 0.0):
+        assert 0 <= seconds < YEAR_10000
+
+
+@pytest.mark.parametrize("column", ["submitted_at", "buried_at"])
+@pytest.mark.parametrize("cell", OUT_OF_RANGE)
+def test_a_dead_letter_of_no_time_has_one_that_can_be_shown(database, queue, column, cell):
+    queue.put([a_mail()])
+    [lease] = queue.receive(10, 0)
+    queue.bury(lease, Death(cause=Cause(kind="mail", reason="no")))
+    database.execute(f"UPDATE limbo_dead_letters SET {column} = {cell}")
+    [entry] = queue.dead_letters.list(10)
+    assert min(entry.submitted_at, entry.buried_at) >= 0
+    assert max(entry.submitted_at, entry.buried_at) < YEAR_10000
+
+
+@pytest.mark.parametrize("cell", [NOT_UTF_8, "x'fffe'"])
+def test_mails_with_ids_of_two_types_are_listed_by_status(database, cell):
+    mails = [a_mail() for _ in range(3)]
+    SqlOutbox(database).submit([Submission(mail=mail, client="shop") for mail in mails])
+    database.execute(f"UPDATE limbo_mails SET id = {cell} WHERE id = :id", {"id": mails[1].id})
+    page = SqlLedger(database).ledger_reader.page(Query(client=None, status=Status.QUEUED))
+    assert {mails[0].id, mails[2].id} < {record.id for record in page}
+    assert len(page) == len(mails)
+
+
+@pytest.mark.parametrize("shown", ["'[1,2]'", "'7'", "'null'", """'{"to": []}'"""])
+def test_fields_that_are_none_are_not_shown(database, shown):
+    SqlOutbox(database).submit([Submission(mail=a_mail())])
+    database.execute(f"UPDATE limbo_mails SET shown = {shown}")
+    [record] = SqlLedger(database).ledger_reader.page(Query(client=None))
+    assert record.shown is None
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        *["sha256", "client", "name", "scopes", "senders", "networks", "rate", "read_rate"],
+        *["created_at", "expires_at", "revoked_at", "last_used_at"],
+    ],
+)
+@pytest.mark.parametrize("cell", [NOT_UTF_8, "x'fffe'", "'é'"])
+def test_a_foreign_api_key_opens_nothing_and_harms_no_other(database, column, cell):
+    credential = new_credential()
+    keys, good, bad = SqlApiKeys(database), a_key(), a_key(credential)
+    for key in (good, bad):
+        keys.add(key)
+    database.execute(f"UPDATE limbo_api_keys SET {column} = {cell} WHERE id = :id", {"id": bad.id})
+    found = keys.find([good.id, bad.id])
+    assert found[good.id] == good
+    with contextlib.suppress(ApiKeysUnavailable):
+        [key] = keys.find([bad.id]).values()
+        key.state(1e9)
+        assert is_secret_of(credential, key) is (column != "sha256")
