@@ -102,7 +102,7 @@ def concerns(mail: Mail | Undecodable, body: bytes | str, address: str) -> bool:
     """Tell whether a mail is from or to an address, or a body that is no mail holds it."""
     if isinstance(mail, Mail):
         return mail.is_of(address)
-    text = body if isinstance(body, str) else bytes(body).decode(errors="replace")
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
     return address.lower() in text.lower()
 
 

@@ -192,3 +192,11 @@ def test_a_foreign_api_key_opens_nothing_and_harms_no_other(database, column, ce
         [key] = keys.find([bad.id]).values()
         key.state(1e9)
         assert is_secret_of(credential, key) is (column != "sha256")
+
+
+@pytest.mark.parametrize("body", [*WRONG, "1000000000000000"])
+def test_an_address_is_looked_for_among_bodies_of_any_kind(database, queue, body):
+    plant(database, body=body)
+    [bad] = queue.receive(10, 0)
+    queue.bury(bad, Death(cause=Cause(kind=UNDECODABLE, reason="no mail")))
+    assert queue.dead_letters.of_address("ann@a.example").ids == []
