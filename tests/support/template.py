@@ -109,6 +109,7 @@ def _become(message: bytes, pipes: list[int]) -> list[str]:
     os.environ.clear()
     os.environ.update(request["environ"])
     os.chdir(request["cwd"])
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup has the tests ignore
     sys.argv[1:] = request["arguments"]
     return sys.argv[1:]
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from limbo.adapters.encoding.mail_codec import PLAIN, MailCodec
 from limbo.adapters.sql.database import Database, Executor
@@ -71,6 +72,8 @@ class TestSqliteQueue(QueueContract):
 
 class TestSealedSqliteQueue(TestSqliteQueue):
     codec = a_codec("k1")
+    # The queue is the one above: no sequence of calls is other for what is sealed.
+    machine_settings = settings(TestSqliteQueue.machine_settings, max_examples=10)
 
 
 @pytest.fixture(scope="module")
