@@ -72,6 +72,12 @@ def test_the_architecture_names_nothing_that_is_not_there(name):
     assert is_there(name)
 
 
+def test_the_architecture_draws_every_port():
+    drawing = (ROOT / "docs/architecture.md").read_text().partition("    ports ")[2]
+    ports = {path.stem for path in (ROOT / "limbo/ports").glob("[a-z]*.py")}
+    assert set(re.findall(r"\w+", drawing.partition("    domain ")[0])) == ports
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name in quoted(ROOT / "docs/glossary.md") if re.fullmatch(r"[A-Z]\w*", name)],
