@@ -3,11 +3,11 @@
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
 from limbo.domain.delivery.breaker import Admission, BreakerPolicy, BreakerState
 from limbo.domain.delivery.breakers import Breakers
+from limbo.domain.delivery.calling import call
 from limbo.domain.delivery.deferral import (
     FailedTouch,
     cause_of,
@@ -19,9 +19,8 @@ from limbo.domain.delivery.evidence import NO_EVIDENCE, Evidence, TrackRecord
 from limbo.domain.delivery.lifecycle import Stop
 from limbo.domain.delivery.outcome import Dead, Deferred, Outcome, Sent, Stopped
 from limbo.domain.delivery.retry import RetryPolicy
-from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault, Verdict
+from limbo.domain.delivery.verdict import Accepted, Attempt, Failed, Fault
 from limbo.domain.mail.mail import Mail
-from limbo.domain.mail.mask import mask_words
 from limbo.ports.sender import Sender
 
 
@@ -93,7 +92,7 @@ class Dispatcher:
             if stop is not None:
                 self._breakers.withdraw(sender.name, admission)
                 return Stopped(attempts=attempts, why=stop)
-            attempt = self._attempt(sender, mail, started_at)
+            attempt = call(sender.name, sender.send, mail, started_at=started_at, now=self._now)
             self._note(attempt, mail, admission, evidence)
             attempts.append(attempt)
             probed = probed or admission is Admission.PROBE
@@ -140,27 +139,6 @@ class Dispatcher:
     def opened_by(self) -> Mapping[str, Failed]:
         """Return the last answer that opened a provider's breaker, by the sender's name."""
         return self._breakers.opened_by()
-
-    def _attempt(self, sender: Sender, mail: Mail, started_at: float) -> Attempt:
-        called_at = self._now()
-        error: Exception | None = None
-        verdict: Verdict
-        try:
-            verdict = sender.send(mail)
-        except Exception as raised:  # noqa: BLE001 - a bug in one sender must not lose the mail
-            error = raised
-            verdict = Failed(Fault.UNKNOWN, f"the sender raised {type(raised).__name__}")
-        if isinstance(verdict, Failed):
-            verdict = replace(
-                verdict, reason=mask_words(verdict.reason, mail.fields.private_words(mail))
-            )
-        return Attempt(
-            sender=sender.name,
-            started_at=started_at,
-            duration=max(0.0, self._now() - called_at),
-            verdict=verdict,
-            error=error,
-        )
 
     def _note(self, attempt: Attempt, mail: Mail, admission: Admission, evidence: Evidence) -> None:
         """Let breaker and record know; a throttle, a key and an address say nothing of failures."""
