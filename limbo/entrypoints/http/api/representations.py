@@ -24,6 +24,7 @@ from limbo.ports.ledger_reader import Record
 _GENERAL: Mapping[str, str] = {
     Fault.ACCOUNT: "the provider refuses the account of this limbo; the operator can see why",
     Fault.OUTAGE: "the provider could not be reached, or failed; the operator can see why",
+    Fault.UNKNOWN: "the provider's answer was lost, or tells too little; the operator can see why",
 }
 
 
@@ -139,7 +140,7 @@ def _told(fault: str, reason: str, *, tells_all: bool) -> str:
     """Return what a provider said; if not ``tells_all``, only what is about the mail.
 
     What it says of our account may hold the account's number, its users and what it owes, and what
-    it says of an outage where it is reached.
+    it says of an outage where it is reached, as does a call that got no answer that can be read.
     """
     return reason if tells_all else _GENERAL.get(fault, reason)
 
