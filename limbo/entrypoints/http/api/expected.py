@@ -11,7 +11,14 @@ from limbo.entrypoints.http.api.operations import OPERATIONS
 from limbo.entrypoints.http.api.routing import OTHER
 from limbo.entrypoints.telemetry.metrics import Metrics
 
+_METHODS = METHODS | {OTHER}  # all that HTTP does not define is one
 _DONE_OR_GONE = (HTTPStatus.OK, CLIENT_GONE)
+# See Guard: no path is looked at before.
+_REFUSED_BEFORE_ROUTING = (
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
 
 
 def expect_requests(metrics: Metrics, ids: Collection[str]) -> None:
@@ -29,10 +36,11 @@ def _expected(ids: Collection[str]) -> Iterator[tuple[str, str, int]]:
                 yield method, operation.path, int(status)
     for path in {operation.path for operation in known}:
         there = {m for each in known if each.path == path for m in _methods(each.method)}
-        for method in METHODS - there:
+        for method in _METHODS - there:
             yield method, path, int(HTTPStatus.METHOD_NOT_ALLOWED)
-    for method in METHODS:
-        yield method, OTHER, int(HTTPStatus.NOT_FOUND)
+    for method in _METHODS:
+        for status in (HTTPStatus.NOT_FOUND, *_REFUSED_BEFORE_ROUTING):
+            yield method, OTHER, int(status)
 
 
 def _methods(method: str) -> tuple[str, ...]:

@@ -203,7 +203,7 @@ def test_each_answer_of_an_operation_starts_at_0(operation):
 
 
 def test_what_is_asked_of_an_application_was_expected_of_it():
-    site = HttpApp()
+    site = HttpApp(hosts=HostPolicy(listens_on="0.0.0.0", allowed=["testserver"]))
     before = {*samples(site.metrics)}
     for method, path in (
         ("GET", "/livez"),
@@ -213,10 +213,17 @@ def test_what_is_asked_of_an_application_was_expected_of_it():
         ("POST", "/v1/mail"),
         ("GET", "/v1/mail/nothing"),
         ("DELETE", "/v1/dead-letters"),
+        ("BREW", "/v1/mail"),
+        ("BREW", "/none"),
     ):
         site.ask(method, path)
-    counted = {name for name in samples(site.metrics) if "requests_total" in name}
-    assert counted <= before
+    site.ask("POST", "/v1/mail", headers={"Origin": "https://elsewhere.example"})
+    site.ask("GET", "/livez", headers={"Host": "elsewhere.example"})
+    shown = samples(site.metrics)
+    for method, status in (("POST", 403), ("GET", 421)):
+        labels = f'method="{method}",route="other",status="{status}"'
+        assert shown[f"limbo_http_requests_total{{{labels}}}"] == "1.0"
+    assert {name for name in shown if "requests_total" in name} <= before
 
 
 def test_a_worker_s_application_expects_its_own_requests_alone():
