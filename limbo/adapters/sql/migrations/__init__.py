@@ -149,7 +149,9 @@ def schema(executor: Executor, dialect: Dialect) -> Schema:
     [[version, compatible_with]] = executor.execute(
         f"SELECT max(version), {oldest} FROM limbo_schema"
     )
-    return Schema(version=int(version), compatible_with=int(compatible_with))
+    if not isinstance(version, int) or not isinstance(compatible_with, int):
+        raise SettingsError("the database's table limbo_schema tells no version")
+    return Schema(version=version, compatible_with=compatible_with)
 
 
 def _is_usable(found: Schema, version: int) -> bool:

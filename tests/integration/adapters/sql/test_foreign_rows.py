@@ -7,6 +7,7 @@ import pytest
 
 from limbo.adapters.sql.api_keys import SqlApiKeys
 from limbo.adapters.sql.ledger import SqlLedger
+from limbo.adapters.sql.migrations import migrate, need_tables
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
 from limbo.adapters.sql.submission import SqlOutbox
@@ -14,7 +15,7 @@ from limbo.domain.access.api_key import is_secret_of
 from limbo.domain.access.credential import new_credential
 from limbo.domain.delivery.lifecycle import Status
 from limbo.domain.delivery.verdict import UNDECODABLE, Cause, Death
-from limbo.domain.errors import ApiKeysUnavailable
+from limbo.domain.errors import ApiKeysUnavailable, SettingsError
 from limbo.domain.mail.mail import YEAR_10000, Mail
 from limbo.ports.ledger_reader import Query
 from limbo.ports.outbox import Submission
@@ -200,3 +201,14 @@ def test_an_address_is_looked_for_among_bodies_of_any_kind(database, queue, body
     [bad] = queue.receive(10, 0)
     queue.bury(bad, Death(cause=Cause(kind=UNDECODABLE, reason="no mail")))
     assert queue.dead_letters.of_address("ann@a.example").ids == []
+
+
+@pytest.mark.parametrize("version", ["'x'", NOT_UTF_8, "1.5", None])
+def test_tables_that_tell_no_version_are_used_by_nobody(database, version):
+    if version is None:
+        database.execute("DELETE FROM limbo_schema")
+    else:
+        database.execute(f"INSERT INTO limbo_schema VALUES ({version}, 1), (999.5, 999.5)")
+    for use in (migrate, need_tables):
+        with pytest.raises(SettingsError, match="tells no version"):
+            use(database)
