@@ -28,7 +28,8 @@ class FileApiKeys:
     """ApiKeys in a file, which is read again whenever it has changed.
 
     While the file is missing or broken, or others than its owner may write it, no API key is
-    accepted: a known one may have been revoked since, or another one planted.
+    found: a known one may have been revoked since, or another one planted. An api then goes on with
+    those that it knows for as long as in any other outage of its store.
     """
 
     def __init__(

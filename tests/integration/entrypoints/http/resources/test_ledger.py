@@ -342,7 +342,8 @@ def test_dead_letters_are_redriven_or_dropped_as_chosen(site, shop, choice, coun
     with capture_logs() as logs:
         reply, left = run(site, shop(method, path, choice), shop("GET", "/v1/dead-letters"))
     (line,) = (line for line in logs if line["log_level"] == "info")
-    assert (line["event"], line["count"]) == (f"dead letters {done}", count)
+    performed = {"redriven": "dead-letters.redrive", "dropped": "dead-letters.drop"}[done]
+    assert (line["event"], line["action"], line["count"]) == ("admin action", performed, count)
     assert (reply.status_code, reply.json()) == (200, {done: count, "not_found": []})
     assert len(left.json()["data"]) == 3 - count
     assert len(site.mails.receive(10, 0)) == (count if done == "redriven" else 0)
