@@ -73,8 +73,7 @@ class Settler:
         backoff = _BACKOFF_SECONDS[0]
         left: list[Unsettled] = []
         while True:
-            batch = self._next(all_of_them=bool(left))
-            left = self._teller.tell(batch)
+            left = self._teller.tell(self._next(all_of_them=bool(left)))  # keeps no mail that waits
             with self._changed:
                 self._waiting[:0] = left
                 self._busy = False

@@ -89,17 +89,23 @@ class Worker:
     def _receive(self) -> None:
         backoff = _BACKOFF_SECONDS[0]
         while (limit := self._slots.room()) is not None:
-            received_at = self._clock.now()
-            leases = self._ask_queue(limit)
-            if leases is None:
+            if self._hand_out(limit):
+                backoff = _BACKOFF_SECONDS[0]
+            else:
                 self._slots.pause(backoff)
                 backoff = min(2 * backoff, _BACKOFF_SECONDS[1])
-                continue
-            backoff = _BACKOFF_SECONDS[0]
-            self._slots.take(len(leases))
-            for lease in leases:
-                self._held.add(lease, received_at)
-                self._work.put(lease)
+
+    def _hand_out(self, limit: int) -> bool:
+        """Give mails from the queue to the threads; return False if the queue failed."""
+        received_at = self._clock.now()
+        leases = self._ask_queue(limit)
+        if leases is None:
+            return False
+        self._slots.take(len(leases))
+        for lease in leases:
+            self._held.add(lease, received_at)
+            self._work.put(lease)
+        return True
 
     def _ask_queue(self, limit: int) -> Sequence[Lease] | None:
         """Return leases from the queue, or None if it failed."""
@@ -119,15 +125,17 @@ class Worker:
 
     def _send(self) -> None:
         while True:
-            lease = self._work.get()
-            try:
-                with self._own.turn(lease.mail.id):
-                    self._touch(lease)
-            except Exception:  # noqa: BLE001 - the thread must outlive a defect
-                _log.exception("touch failed", mail_id=lease.mail.id)
-                self._held.drop(lease)  # it ends by itself, and the mail is received again
-            finally:
-                self._slots.give_back()
+            self._send_one(self._work.get())  # no thread that waits keeps its last mail in memory
+
+    def _send_one(self, lease: Lease) -> None:
+        try:
+            with self._own.turn(lease.mail.id):
+                self._touch(lease)
+        except Exception:  # noqa: BLE001 - the thread must outlive a defect
+            _log.exception("touch failed", mail_id=lease.mail.id)
+            self._held.drop(lease)  # it ends by itself, and the mail is received again
+        finally:
+            self._slots.give_back()
 
     def _touch(self, lease: Lease) -> None:
         touch = Touch(lease, ledger=self._ledger, holds=self._held.holds, now=self._clock.now)

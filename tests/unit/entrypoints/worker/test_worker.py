@@ -1,5 +1,6 @@
 """The worker over the queue in memory and fakes: what becomes of mails and of the worker."""
 
+import gc
 import threading
 
 import pytest
@@ -8,7 +9,8 @@ from limbo.adapters.memory.queue import MemoryQueue
 from limbo.adapters.providers.fake.sender import FakeScript, FakeSender, parse_script
 from limbo.domain.delivery.breaker import BreakerPolicy, BreakerState
 from limbo.domain.delivery.retry import RetryPolicy
-from limbo.ports.queue import Undecodable
+from limbo.domain.delivery.verdict import Accepted
+from limbo.ports.queue import Lease, Undecodable
 from tests.support.clock import Clock, FastClock
 from tests.support.cut_off import CutQueue
 from tests.support.mails import a_mail
@@ -89,6 +91,35 @@ def test_every_mail_is_sent_once_and_the_queue_is_empty(queue):
     assert sorted(sent_ids(senders)) == sorted(mail.id for mail in mails)
     assert worker.count("limbo_mails_settled_total", outcome="sent") == 200
     assert worker.settled_all
+
+
+class ForgetfulSender:
+    """Accepts whatever it is given, and keeps nothing."""
+
+    name = "forgetful"
+
+    def send(self, _):
+        return Accepted(provider_id="1")
+
+    def check(self):
+        return None
+
+
+def test_a_worker_that_waits_keeps_no_mail_in_memory(queue):
+    ids = {mail.id for mail in queue_with(queue, 100)}
+    with working(queue, [ForgetfulSender()]) as worker:
+        until(lambda: worker.count("limbo_mails_settled_total", outcome="sent") == len(ids))
+        until(lambda: not ids & {each.mail.id for each in gc.get_objects() if is_lease(each)})
+
+
+def is_lease(value):
+    return isinstance(value, Lease)
+
+
+def queue_with(queue, count):
+    mails = [a_mail() for _ in range(count)]
+    queue.put(mails)
+    return mails
 
 
 def test_a_mail_fails_over_from_one_provider_to_the_next(queue):
