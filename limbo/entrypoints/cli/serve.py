@@ -15,6 +15,7 @@ from limbo.entrypoints.http.api.hosts import HostPolicy
 from limbo.entrypoints.http.app import create_app
 from limbo.entrypoints.http.probe_app import create_probe_app
 from limbo.entrypoints.http.server.uvicorn_server import HttpServer
+from limbo.entrypoints.process.memory_watch import MemoryWatch
 from limbo.entrypoints.process.open_files import raise_open_files
 from limbo.entrypoints.process.patience import until_open
 from limbo.entrypoints.process.supervisor import Part, hold_signals, run_parts
@@ -54,7 +55,7 @@ def api(environ: Mapping[str, str]) -> int:
         access = access_for(container)
         servers = _api_servers(container, access, connections=_connections(0))
         anonymous = _names(access.anonymous_scopes)
-        parts: list[Part] = [*servers, container.clock_watch()]
+        parts: list[Part] = [*servers, container.clock_watch(), MemoryWatch()]
         return run_parts(
             parts,
             started=lambda: _tell("api started", servers[0], settings, anonymous=anonymous),
@@ -75,7 +76,7 @@ def worker(environ: Mapping[str, str]) -> int:
         metrics.watch_queue(container.queue())
         metrics.watch_breakers(container.dispatcher().states)
         server = _probe_server(container, settings.worker_port, WORKER_PORT)
-        parts = [part, container.janitor(), container.clock_watch(), server]
+        parts = [part, container.janitor(), container.clock_watch(), MemoryWatch(), server]
         return run_parts(parts, started=lambda: _tell("worker started", server, settings))
 
 
@@ -97,7 +98,7 @@ def dev(environ: Mapping[str, str]) -> int:
             if servers[0].wait_until_started():
                 print(text(servers[0].url, servers[-1].url), flush=True)  # noqa: T201
 
-        parts = [*servers, part, container.janitor(), container.clock_watch()]
+        parts = [*servers, part, container.janitor(), container.clock_watch(), MemoryWatch()]
         code = run_parts(parts, started=welcome)
         _tell_what_is_gone(container)
         return code
