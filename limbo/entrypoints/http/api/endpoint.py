@@ -1,5 +1,6 @@
 """What all operations except the submission share: access, parameters, problems."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from limbo.entrypoints.http.server.offload import Offload
 from limbo.entrypoints.http.server.problems import HttpRefusal
 from limbo.entrypoints.http.server.response import Header, OrjsonResponse
 from limbo.entrypoints.http.server.strict_json import NotJson, parse_object
+from limbo.entrypoints.http.server.turns import Turns
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -69,14 +71,22 @@ class Store(Generic[S]):
         self._store = store
         self._offload = offload
         self._missing = missing
+        self._turns = Turns(max(1, offload.threads // 2))
 
-    async def ask(self, question: Callable[[S], T]) -> T:
-        """Return the answer; raises HttpRefusal with 501, or what store and offload raise."""
+    async def ask(self, question: Callable[[S], T], client: str | None = None) -> T:
+        """Return the answer; raises HttpRefusal with 501, or what store and offload raise.
+
+        The questions of a client take half of the threads: many of one must not delay others.
+        """
         store = self._store
         if store is None:
             raise HttpRefusal(HTTPStatus.NOT_IMPLEMENTED, self._missing)
         context = copy_context()  # what is logged there is of this request
-        return await self._offload.call(lambda: context.run(question, store))
+        call = partial(self._offload.call, lambda: context.run(question, store))
+        if client is None:
+            return await call()
+        async with asyncio.timeout(self._offload.seconds), self._turns.of(client):
+            return await call()
 
 
 class Endpoint:

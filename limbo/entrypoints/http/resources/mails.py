@@ -72,7 +72,7 @@ class Mails:
                 return None
             return [*ledger_reader.page(query)]
 
-        records = await self._ask(page)
+        records = await self._ask(page, call.client.id)
         if records is None:
             raise no_position()
         tells_all = _tells_all(call)
@@ -86,7 +86,9 @@ class Mails:
         """
         client = call.client.visible_client
         _check_id(call.id)
-        status = await self._ask(lambda ledger_reader: ledger_reader.cancel(call.id, client))
+        status = await self._ask(
+            lambda ledger_reader: ledger_reader.cancel(call.id, client), call.client.id
+        )
         if status is None:
             raise _no_such_mail()
         if status is not Status.CANCELLED:
@@ -97,7 +99,9 @@ class Mails:
 
     async def _find(self, call: Call) -> Record:
         client = call.client.visible_client
-        record = await self._ask(lambda ledger_reader: ledger_reader.find(call.id, client))
+        record = await self._ask(
+            lambda ledger_reader: ledger_reader.find(call.id, client), call.client.id
+        )
         if record is None:
             raise _no_such_mail()
         return record

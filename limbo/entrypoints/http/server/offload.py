@@ -35,9 +35,9 @@ class Offload:
     """
 
     def __init__(self, *, threads: int, calls: int, seconds: float) -> None:
-        self._threads = threads
+        self.threads = threads
         self._most = calls
-        self._seconds = seconds
+        self.seconds = seconds
         self._under_way = 0
         self._shared: dict[Hashable, asyncio.Future[Any]] = {}
         self._changed = threading.Condition()
@@ -54,7 +54,7 @@ class Offload:
         future: asyncio.Future[T] | None = None if key is None else self._shared.get(key)
         if future is None:
             future = self._begin(function, key)
-        async with asyncio.timeout(self._seconds):
+        async with asyncio.timeout(self.seconds):
             return await (future if key is None else asyncio.shield(future))
 
     def _begin(self, function: Callable[[], T], key: Hashable | None) -> "asyncio.Future[T]":
@@ -63,7 +63,7 @@ class Offload:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         with self._changed:
-            if self._idle <= len(self._waiting) and self._started < self._threads:
+            if self._idle <= len(self._waiting) and self._started < self.threads:
                 threading.Thread(target=self._run, name="offload", daemon=True).start()
                 self._started += 1
             self._waiting.append(_Call(function=function, key=key, result=future, loop=loop))
