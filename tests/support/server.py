@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from limbo.entrypoints.http.server.placed_protocol import PlacedProtocol
 from limbo.entrypoints.http.server.places import Places
 from limbo.entrypoints.http.server.refusals import Refusals
+from limbo.entrypoints.http.server.unread import UnreadAnswers
 from limbo.entrypoints.telemetry.metrics import Metrics
 
 
@@ -28,7 +29,8 @@ def serving(
     **options: object,
 ) -> Iterator[tuple[str, int]]:
     """Serve the app on a free port of 127.0.0.1; the end is a graceful shutdown."""
-    bounds = {"places": Places(connections), "refusals": Refusals(metrics or Metrics())}
+    refusals = Refusals(metrics or Metrics())
+    bounds = {"places": Places(connections), "unread": UnreadAnswers(), "refusals": refusals}
     config = uvicorn.Config(
         app,
         host="127.0.0.1",

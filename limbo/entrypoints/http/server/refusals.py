@@ -20,6 +20,7 @@ class RefusalKind(StrEnum):
     BODIES = "bodies"  # 503: the room for bodies is taken
     PEER_BODIES = "peer_bodies"  # 429: the part of it that one address may take is
     CLIENT_BODIES = "client_bodies"  # 429: the part of it that one client may take is
+    UNREAD = "unread"  # an answer that its client did not read, and whose room others needed
     HOST = "host"  # 421: the Host header names another server
     ORIGIN = "origin"  # 403: a page of another site asks for a change
 

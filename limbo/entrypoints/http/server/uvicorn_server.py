@@ -12,6 +12,7 @@ from limbo.domain.errors import SettingsError
 from limbo.entrypoints.http.server.placed_protocol import PlacedProtocol
 from limbo.entrypoints.http.server.places import Places
 from limbo.entrypoints.http.server.refusals import Refusals
+from limbo.entrypoints.http.server.unread import UnreadAnswers
 from limbo.entrypoints.settings.variables import HOST
 from limbo.entrypoints.telemetry.metrics import Metrics
 
@@ -42,7 +43,10 @@ class HttpServer:
             uvicorn.Config(
                 app,
                 http=partial(  # type: ignore[arg-type] # uvicorn calls whatever it is given
-                    PlacedProtocol, places=Places(connections), refusals=Refusals(metrics)
+                    PlacedProtocol,
+                    places=Places(connections),
+                    unread=UnreadAnswers(),
+                    refusals=Refusals(metrics),
                 ),
                 ws="none",
                 proxy_headers=False,

@@ -220,3 +220,30 @@ def test_memory_is_given_back_after_many_large_bodies(tmp_path):
             with ExitStack() as stack:
                 unfinished(stack, at, b"", 100)
         until(lambda: api.resident_bytes() < 1.2 * before)
+
+
+ANSWER = b"m" * 8_000_000  # more than the system keeps for one connection
+
+
+async def large_answers(scope, receive, send):
+    """Answer everything with the same megabytes, but for the lifespan."""
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    length = [(b"content-length", b"%d" % len(ANSWER))]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": ANSWER})
+
+
+def test_answers_that_nobody_reads_take_no_more_than_their_room(metrics):
+    head = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(large_answers, metrics=metrics) as at, ExitStack() as stack:
+        for _ in range(12):  # which is more than a peer's share of 32 MiB
+            stack.enter_context(Connection(at, "127.0.0.2")).send(3 * head)
+        until(lambda: refused(metrics, "unread"))
+        with Connection(at) as other:
+            assert other.send(2 * head).answer()[2] == ANSWER
+            assert other.answer()[2] == ANSWER

@@ -138,7 +138,7 @@ def test_a_key_makes_no_foreign_page_an_own_one():
 def test_every_kind_of_refusal_is_counted_from_zero():
     text = HttpApp().metrics.render().decode()
     kinds = [line for line in text.splitlines() if line.startswith(REFUSED)]
-    assert len(kinds) == 19
+    assert len(kinds) == 20
     assert {line.rsplit(" ", 1)[1] for line in kinds} == {"0.0"}
 
 
