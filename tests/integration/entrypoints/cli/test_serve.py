@@ -9,8 +9,13 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from limbo.adapters.sql.ledger import SqlLedger
 from limbo.adapters.sql.queue import SqlQueue
 from limbo.adapters.sql.sqlite import SqliteDatabase
+from limbo.adapters.sql.submission import SqlOutbox
+from limbo.domain.delivery.lifecycle import Status
+from limbo.ports.ledger_reader import Query
+from limbo.ports.outbox import Submission
 from tests.support.mails import a_mail
 from tests.support.processes import LIMBO, Fleet, reserved_port
 from tests.support.server import Connection
@@ -70,13 +75,13 @@ def test_a_worker_that_hangs_up_finishes_what_it_sends(tmp_path):
     environ = {"LIMBO_QUEUE": f"sqlite:///{tmp_path}/limbo.db", "LIMBO_SENDERS": "fake"}
     fleet = Fleet(tmp_path, {**environ, "LIMBO_FAKE_SCRIPT": "slow(5)*20"})
     with closing(SqliteDatabase.connect(environ["LIMBO_QUEUE"])) as database, closing(fleet):
-        queue = SqlQueue(database)
-        queue.put([a_mail() for _ in range(20)])
+        SqlOutbox(database).submit([Submission(mail=a_mail()) for _ in range(20)])
         worker = fleet.start("worker", "worker")
-        until(lambda: queue.depth().in_flight == 20, 60)
+        begun = Query(client=None, status=Status.SENDING)
+        until(lambda: len(SqlLedger(database).ledger_reader.page(begun)) == 20, 60)
         worker.signal(signal.SIGHUP)
         assert worker.wait() == 0
-        depth = queue.depth()
+        depth = SqlQueue(database).depth()
     assert (depth.ready, depth.in_flight, depth.deferred) == (0, 0, 0)
     assert len([event for event in worker.events() if event["event"] == "mail sent"]) == 20
 
