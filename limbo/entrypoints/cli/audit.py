@@ -2,12 +2,12 @@
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from limbo.domain.access.audit import Action, AuditEntry
 from limbo.domain.errors import SettingsError
-from limbo.entrypoints.cli.command import Call, Command
+from limbo.entrypoints.cli.command import Call, Command, as_argument
 from limbo.entrypoints.cli.parts import opened_container, refuse_unshared
 from limbo.entrypoints.cli.times import local_time
 from limbo.entrypoints.settings.parsers import whole
@@ -77,24 +77,19 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         "--action", choices=[*Action], metavar="ACTION", help=f"one of {', '.join(Action)}"
     )
     parser.add_argument(
-        "--days", type=_number(36_500), metavar="N", help="those of the last N days"
+        "--days",
+        type=as_argument(whole(1, 36_500), before="must be "),
+        metavar="N",
+        help="those of the last N days",
     )
     parser.add_argument(
-        "--limit", type=_number(1000), default=50, metavar="N", help="how many (default: 50)"
+        "--limit",
+        type=as_argument(whole(1, 1000), before="must be "),
+        default=50,
+        metavar="N",
+        help="how many (default: 50)",
     )
     parser.add_argument("--after", metavar="ID", help="show those that follow this entry")
-
-
-def _number(most: int) -> Callable[[str], int]:
-    parse = whole(1, most)
-
-    def read(text: str) -> int:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"must be {error}") from None
-
-    return read
 
 
 COMMAND = Command(

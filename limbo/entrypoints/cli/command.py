@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from limbo.entrypoints.cli.console import Console
 
@@ -18,6 +18,7 @@ class Call:
     refuse: Callable[[str], NoReturn]
 
 
+T = TypeVar("T")
 Run = Callable[[Call], int]
 """Runs the command, and returns its exit code."""
 
@@ -26,6 +27,21 @@ AddArguments = Callable[[argparse.ArgumentParser], None]
 
 def no_arguments(_: argparse.ArgumentParser) -> None:
     """Add nothing: the command takes no arguments."""
+
+
+def as_argument(parse: Callable[[str], T], *, before: str = "") -> Callable[[str], T]:
+    """Return the parser of an argument; argparse shows ``before`` and the text of its ValueError.
+
+    Of a ValueError itself, argparse shows nothing.
+    """
+
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{before}{error}") from None
+
+    return read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from limbo.entrypoints.cli.command import (
     Command,
     CommandGroup,
     Run,
+    as_argument,
     no_arguments,
 )
 from limbo.entrypoints.cli.dead_letters.bulk import drop, redrive
@@ -109,7 +110,11 @@ def _changing(opened: Opened, work: Changing) -> Run:
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--limit", type=_limit, default=50, metavar="N", help="how many, at most 1000 (default: 50)"
+        "--limit",
+        type=as_argument(whole(1, 1000), before="must be "),
+        default=50,
+        metavar="N",
+        help="how many, at most 1000 (default: 50)",
     )
     parser.add_argument("--after", metavar="ID", help="show those that follow this dead letter")
     parser.add_argument("--cause", metavar="CAUSE", help="those that died of this cause or kind")
@@ -130,13 +135,6 @@ def _add_selection(parser: argparse.ArgumentParser) -> None:
 def _add_selection_to_drop(parser: argparse.ArgumentParser) -> None:
     _add_selection(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def _limit(text: str) -> int:
-    try:
-        return whole(1, 1000)(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be {error}") from None
 
 
 COMMAND = command(opened_dead_letters)

@@ -3,16 +3,15 @@
 import argparse
 import re
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from limbo.domain.access.allow_list import AllowList, parse_allow_list
 from limbo.domain.access.api_key import KeyScope, parse_scopes
 from limbo.domain.access.networks import Networks, parse_networks
 from limbo.domain.access.rate import Rate, parse_rate
+from limbo.entrypoints.cli.command import as_argument
 
-T = TypeVar("T")
 _FIELDS = ("name", "scopes", "allowed_from", "networks", "rate", "read_rate", "expires_at")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 _EXPIRES = "must be a number of days such as 90d, or a day or time to come, such as 2027-06-30"
@@ -30,7 +29,7 @@ def add_key_options(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         dest="scopes",
         required=is_new,
         default=default,
-        type=reading(lambda text: parse_scopes(text.split(","))),
+        type=as_argument(lambda text: parse_scopes(text.split(","))),
         metavar="SCOPE[,SCOPE]",
         help=f"any of {','.join(KeyScope)}",
     )
@@ -39,7 +38,7 @@ def add_key_options(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         dest="allowed_from",
         action="append",
         default=default,
-        type=reading(lambda text: parse_allow_list([text])),
+        type=as_argument(lambda text: parse_allow_list([text])),
         metavar="FROM",
         help="what its mails may be from; may be repeated",
     )
@@ -48,7 +47,7 @@ def add_key_options(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         dest="networks",
         action="append",
         default=default,
-        type=reading(lambda text: parse_networks([] if text == "any" else [text])),
+        type=as_argument(lambda text: parse_networks([] if text == "any" else [text])),
         metavar="NETWORK",
         help="where it may be used, such as 10.0.0.0/8; may be repeated; `any` for everywhere",
     )
@@ -59,7 +58,7 @@ def add_key_options(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         parser.add_argument(
             name,
             default=default,
-            type=reading(_rate),
+            type=as_argument(_rate),
             metavar="RATE",
             help=f"{what} at most, such as 100/s or 6000/min; `none` for {none}",
         )
@@ -67,7 +66,7 @@ def add_key_options(parser: argparse.ArgumentParser, *, is_new: bool) -> None:
         "--expires",
         dest="expires_at",
         default=default,
-        type=reading(_expiry),
+        type=as_argument(_expiry),
         metavar="WHEN",
         help="the end of it: in days (90d), on a day (2027-06-30, to its end, UTC), or `never`",
     )
@@ -83,18 +82,6 @@ def given_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         networks = (network for each in fields["networks"] or () for network in each.all)
         fields["networks"] = Networks(frozenset(networks))
     return fields
-
-
-def reading(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return the parser with its ValueError turned into an error whose text argparse shows."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
 
 
 def _rate(text: str) -> Rate | None:
